@@ -1,0 +1,3 @@
+module github.com/paddock-io/paddock
+
+go 1.26
