@@ -1,0 +1,7 @@
+module github.com/paddock-io/paddock/test/interop
+
+go 1.26
+
+replace github.com/paddock-io/paddock => ../..
+
+require github.com/go-zookeeper/zk v1.0.4 // indirect

@@ -1,0 +1,100 @@
+package peers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Software is a program that serves a zoo.cfg.
+type Software interface {
+	fmt.Stringer
+
+	// Command returns the command that serves the configuration file in the foreground.
+	// properties are Java's: name and value without the -D.
+	Command(zooCfg string, properties map[string]string) *exec.Cmd
+}
+
+// Java is Apache ZooKeeper's own server.
+type Java struct{ Installation *Installation }
+
+func (Java) String() string { return "java" }
+
+// Command runs QuorumPeerMain, as zkServer.sh does.
+func (j Java) Command(zooCfg string, properties map[string]string) *exec.Cmd {
+	args := append([]string{}, jvmFlags...)
+	args = append(args, "-Dzookeeper.admin.enableServer=false")
+	args = append(args, defines(properties)...)
+	args = append(args, "-cp", j.Installation.Classpath(),
+		"org.apache.zookeeper.server.quorum.QuorumPeerMain", zooCfg)
+	return exec.Command("java", args...)
+}
+
+// Paddock is the server under test.
+type Paddock struct{ Binary string }
+
+func (Paddock) String() string { return "paddock" }
+
+// Command runs `paddock server`. Properties travel the way zkServer.sh's users give them.
+func (p Paddock) Command(zooCfg string, properties map[string]string) *exec.Cmd {
+	cmd := exec.Command(p.Binary, "server", zooCfg)
+	cmd.Env = append(os.Environ(), "SERVER_JVMFLAGS="+strings.Join(defines(properties), " "))
+	return cmd
+}
+
+// defines returns properties as -D flags, sorted.
+func defines(properties map[string]string) []string {
+	flags := make([]string, 0, len(properties))
+	for name, value := range properties {
+		flags = append(flags, "-D"+name+"="+value)
+	}
+	sort.Strings(flags)
+	return flags
+}
+
+var buildPaddock = sync.OnceValues(func() (string, error) {
+	if binary := os.Getenv("PADDOCK_BIN"); binary != "" {
+		return filepath.Abs(binary)
+	}
+	root, err := repositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	// The directory outlives every test of the process; go test has no hook that comes after them.
+	dir, err := os.MkdirTemp("", "paddock-bin-")
+	if err != nil {
+		return "", fmt.Errorf("make directory for the paddock binary: %w", err)
+	}
+	binary := filepath.Join(dir, "paddock")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/paddock")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build cmd/paddock: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// RequirePaddock returns the server under test: the binary that PADDOCK_BIN names, or one built from
+// cmd/paddock once in this process.
+func RequirePaddock(tb testing.TB) Paddock {
+	tb.Helper()
+	binary, err := buildPaddock()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return Paddock{Binary: binary}
+}
+
+// repositoryRoot returns the directory of Paddock's own go.mod, seen from any package of this module.
+func repositoryRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	return filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), "..", ".."), nil
+}

@@ -1,0 +1,188 @@
+#!/bin/sh
+# Installs the real peers that the interop tests talk to: Java ZooKeeper and Curator (through Maven),
+# the C client (Debian), kazoo (pip, in a virtual environment). Go's client comes through
+# test/interop/go.mod and needs nothing here.
+#
+#   test/peers/install.sh            install what is missing, then list what is there
+#   test/peers/install.sh --dir      print the directory only
+#
+# Everything but the Debian packages lands in $PADDOCK_PEERS (default: the user's cache directory).
+# Safe to run again at any time, from several places at once; with everything present it takes well
+# under a second. Registries are reached through each tool's own configuration.
+set -eu
+
+ZOOKEEPER_VERSION=${PADDOCK_ZOOKEEPER_VERSION:-3.9.5}
+CURATOR_VERSION=5.9.0
+KAZOO_VERSION=2.11.0
+PEERS=${PADDOCK_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/paddock-peers}
+ZOOKEEPER=$PEERS/zookeeper-$ZOOKEEPER_VERSION
+CURATOR=$PEERS/curator-$CURATOR_VERSION
+KAZOO=$PEERS/kazoo-$KAZOO_VERSION
+
+if [ "${1:-}" = --dir ]; then
+	echo "$PEERS"
+	exit 0
+fi
+
+say() { echo "peers: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# --- Debian packages -----------------------------------------------------------------------------
+
+# missing_packages prints the Debian packages that the tools looked for below would come from.
+missing_packages() {
+	command -v javac >/dev/null 2>&1 || echo default-jdk-headless
+	if [ ! -e "$ZOOKEEPER/.done" ] || [ ! -e "$CURATOR/.done" ]; then
+		command -v mvn >/dev/null 2>&1 || echo maven
+	fi
+	command -v gcc >/dev/null 2>&1 || echo gcc libc6-dev
+	command -v nc >/dev/null 2>&1 || echo netcat-openbsd
+	command -v python3 >/dev/null 2>&1 || echo python3
+	if [ ! -e "$KAZOO/.done" ]; then
+		python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python3-venv
+	fi
+	[ -e /usr/include/zookeeper/zookeeper.h ] || echo libzookeeper-mt-dev
+	# zookeeper-bin holds only the C programs. The package named zookeeper, which has the init
+	# script of the Java server, is never installed: the Java servers here come from Maven.
+	[ -x /usr/lib/zookeeper/bin/cli_mt ] || echo zookeeper-bin
+}
+
+install_packages() {
+	packages=$(missing_packages | sort -u | tr '\n' ' ')
+	[ -n "$packages" ] || return 0
+	command -v apt-get >/dev/null 2>&1 || die "missing and no apt-get to install them: $packages"
+	sudo=
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null 2>&1 || die "not root and no sudo; install these: $packages"
+		sudo=sudo
+	fi
+	say "apt-get install $packages"
+	$sudo apt-get update -qq >/dev/null
+	# shellcheck disable=SC2086 # a list of names
+	$sudo env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $packages >/dev/null
+}
+
+# --- jars ----------------------------------------------------------------------------------------
+
+# jars DIR NAME DEPENDENCIES: copies the artifacts of a generated pom and all they need to DIR/lib.
+jars() {
+	dir=$1 name=$2 dependencies=$3
+	[ -e "$dir/.done" ] && return 0
+	say "$name: fetching jars through Maven"
+	work=$(mktemp -d "$PEERS/.work-XXXXXX")
+	cat >"$work/pom.xml" <<-POM
+		<project xmlns="http://maven.apache.org/POM/4.0.0">
+		  <modelVersion>4.0.0</modelVersion>
+		  <groupId>peers</groupId><artifactId>$name</artifactId><version>1</version>
+		  <packaging>pom</packaging>
+		  <dependencyManagement><dependencies>
+		    $(dependency org.apache.zookeeper:parent:"$ZOOKEEPER_VERSION" '<type>pom</type><scope>import</scope>')
+		  </dependencies></dependencyManagement>
+		  <dependencies>$dependencies</dependencies>
+		</project>
+	POM
+	attempt=1
+	until mvn -q -B -f "$work/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory="$work/lib" >"$work/log" 2>&1; do
+		if [ $attempt = 3 ]; then
+			cat "$work/log" >&2
+			rm -rf "$work"
+			die "$name: Maven failed $attempt times"
+		fi
+		attempt=$((attempt + 1))
+	done
+	[ -n "${4:-}" ] && "$4" "$work"
+	rm -f "$work/log"
+	touch "$work/.done"
+	# Another run may have been faster; then its result stands.
+	mv -T "$work" "$dir" 2>/dev/null || rm -rf "$work"
+	[ -e "$dir/.done" ] || die "$name: $dir exists but is not complete; remove it and run again"
+}
+
+# dependency GROUP:ARTIFACT[:VERSION] [MORE-XML]
+dependency() {
+	old=$IFS; IFS=:
+	# shellcheck disable=SC2086 # split at the colons
+	set -- "${2:-}" $1
+	IFS=$old
+	echo "<dependency><groupId>$2</groupId><artifactId>$3</artifactId>${4:+<version>$4</version>}$1</dependency>"
+}
+
+# zookeeper_conf WORK: a logback configuration that writes to the standard output.
+zookeeper_conf() {
+	mkdir -p "$1/conf"
+	cat >"$1/conf/logback.xml" <<-'XML'
+		<configuration>
+		  <appender name="out" class="ch.qos.logback.core.ConsoleAppender">
+		    <encoder><pattern>%d{ISO8601} %-5p [%t] %logger{0} - %m%n</pattern></encoder>
+		  </appender>
+		  <root level="${zookeeper.root.level:-INFO}"><appender-ref ref="out"/></root>
+		</configuration>
+	XML
+	cat >"$1/conf/logback-client.xml" <<-'XML'
+		<configuration>
+		  <appender name="err" class="ch.qos.logback.core.ConsoleAppender">
+		    <target>System.err</target>
+		    <encoder><pattern>%d{ISO8601} %-5p [%t] %logger{0} - %m%n</pattern></encoder>
+		  </appender>
+		  <root level="WARN"><appender-ref ref="err"/></root>
+		</configuration>
+	XML
+}
+
+install_java() {
+	# The server's own pom marks these as provided; its start script has them on the class path.
+	jars "$ZOOKEEPER" "zookeeper-$ZOOKEEPER_VERSION" "
+		$(dependency org.apache.zookeeper:zookeeper:"$ZOOKEEPER_VERSION")
+		$(dependency ch.qos.logback:logback-classic)
+		$(dependency commons-cli:commons-cli)
+		$(dependency org.jline:jline)
+		$(dependency org.xerial.snappy:snappy-java)
+		$(dependency io.dropwizard.metrics:metrics-core)
+		$(dependency com.fasterxml.jackson.core:jackson-databind)
+		$(dependency org.eclipse.jetty:jetty-server)
+		$(dependency org.eclipse.jetty:jetty-servlet)" zookeeper_conf
+	jars "$CURATOR" "curator-$CURATOR_VERSION" "
+		$(dependency org.apache.curator:curator-recipes:$CURATOR_VERSION)"
+}
+
+# --- kazoo ---------------------------------------------------------------------------------------
+
+install_kazoo() {
+	[ -e "$KAZOO/.done" ] && return 0
+	say "kazoo-$KAZOO_VERSION: virtual environment"
+	# A virtual environment cannot be moved once made, so it is built in place under a lock.
+	(
+		flock 9
+		[ -e "$KAZOO/.done" ] && exit 0
+		rm -rf "$KAZOO"
+		python3 -m venv "$KAZOO"
+		"$KAZOO/bin/pip" install --quiet --disable-pip-version-check "kazoo==$KAZOO_VERSION"
+		touch "$KAZOO/.done"
+	) 9>"$PEERS/.kazoo.lock"
+}
+
+# --- what is there -------------------------------------------------------------------------------
+
+report() {
+	cat <<-TEXT
+		peers in $PEERS
+		  Java ZooKeeper   $ZOOKEEPER_VERSION  ($(ls "$ZOOKEEPER/lib" | wc -l) jars)
+		  Curator          $CURATOR_VERSION  ($(ls "$CURATOR/lib" | wc -l) jars)
+		  kazoo            $KAZOO_VERSION
+		  C client         $(c_version), $(ls /usr/lib/zookeeper/bin/cli_mt)
+		  Java             $(java -version 2>&1 | head -n 1)
+		  netcat           $(command -v nc)
+	TEXT
+}
+
+c_version() {
+	sed -n 's/^#define ZOO_VERSION "\(.*\)"/\1/p' /usr/include/zookeeper/zookeeper_version.h
+}
+
+mkdir -p "$PEERS"
+install_packages
+install_java
+install_kazoo
+report
