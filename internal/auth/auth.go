@@ -1,0 +1,73 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Failures of Authenticate. A client sees both as error -115 and the end of
+// its connection.
+var (
+	ErrUnknownScheme = errors.New("auth: unknown scheme")
+	ErrRefused       = errors.New("auth: credentials refused")
+)
+
+// Provider is one scheme that clients may name in an auth packet. Its methods
+// are called by many connections at the same time.
+type Provider interface {
+	Scheme() string
+	// Authenticate returns the identities that data, as presented from remote,
+	// proves. data is the client's and must not be kept. An error is
+	// ErrRefused or wraps it.
+	Authenticate(remote netip.Addr, data []byte) ([]proto.ID, error)
+}
+
+// Options says which schemes there are. The zero value gives digest without a
+// super user, and ip.
+type Options struct {
+	SuperDigest string     // "super:hash" as Digest makes it; empty means that there is no super user
+	Providers   []Provider // further schemes; one named like a built-in scheme replaces it
+}
+
+// Authenticator knows every scheme of a server. It is immutable after New and
+// may be used by all connections at once.
+type Authenticator struct {
+	providers []Provider // a handful: a search beats a map
+}
+
+// New returns an Authenticator.
+func New(o Options) *Authenticator {
+	a := &Authenticator{providers: append([]Provider(nil), o.Providers...)}
+	for _, p := range []Provider{digestProvider{super: o.SuperDigest}, ipProvider{}} {
+		if a.find(p.Scheme()) == nil {
+			a.providers = append(a.providers, p)
+		}
+	}
+	return a
+}
+
+// Authenticate returns the identities that an auth packet of the given scheme
+// adds to its connection. Errors wrap ErrUnknownScheme or ErrRefused and do
+// not contain the credentials.
+func (a *Authenticator) Authenticate(remote netip.Addr, scheme string, data []byte) ([]proto.ID, error) {
+	p := a.find(scheme)
+	if p == nil {
+		return nil, fmt.Errorf("%w %q", ErrUnknownScheme, scheme)
+	}
+	return p.Authenticate(remote, data)
+}
+
+// Known reports whether clients may name the scheme in an auth packet.
+func (a *Authenticator) Known(scheme string) bool { return a.find(scheme) != nil }
+
+func (a *Authenticator) find(scheme string) Provider {
+	for _, p := range a.providers {
+		if p.Scheme() == scheme {
+			return p
+		}
+	}
+	return nil
+}
