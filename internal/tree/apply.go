@@ -1,0 +1,384 @@
+package tree
+
+import "github.com/paddock-io/paddock/proto"
+
+// Result is what a transaction did. Apply overwrites it; Multi is reused.
+type Result struct {
+	Err  proto.ErrCode // of an error transaction, or why nothing was changed
+	Path string        // of the znode; "" for sessions, multis and errors
+	Stat proto.Stat    // of the znode after create, setData and setACL
+	// Multi has one result per operation of a multi. The type create2 also
+	// stands for createContainer and createTTL, as in replies. Operations that
+	// failed, and all operations of a failed multi, have type OpError.
+	Multi []proto.MultiResult
+	// DigestMismatch: the tree is not what the leader predicted, or what the
+	// server that wrote the loaded snapshot had. It is not what it should be.
+	DigestMismatch bool
+}
+
+// Apply makes the changes of a committed transaction, in zxid order, and sends
+// watch events to the sink. It keeps nothing of txn but strings and ACLs.
+//
+// A transaction that the tree already contains, wholly or in part, is not
+// harmful: after a fuzzy snapshot every transaction from the snapshot's zxid on
+// is applied, and the outcome is the same as if it had been applied to a tree at
+// that zxid. Only Result.Err tells the difference. Source:
+// DataTree.processTxn.
+func (t *Tree) Apply(txn *proto.Txn, res *Result) {
+	*res = Result{Multi: res.Multi[:0]}
+	h := &txn.TxnHeader
+	switch body := txn.Body.(type) {
+	case *proto.MultiTxn:
+		t.applyMulti(h, body, res)
+	case *proto.CreateSessionTxn:
+		t.sessions[h.Session] = body.Timeout
+	case *proto.CloseSessionTxn:
+		t.closeSession(h, body.Paths)
+	default:
+		var r change
+		t.applyOne(h, h.Type, body, &r)
+		res.Err, res.Path = r.err, r.path
+		if r.node != nil {
+			res.Stat = Node{t, r.node}.Stat()
+		}
+	}
+	// Only now: what a dump writes must not be older than the zxid it names.
+	t.lastZxid = max(t.lastZxid, h.Zxid)
+	res.DigestMismatch = t.digestDiffers(txn)
+}
+
+// change is the outcome of one operation.
+type change struct {
+	err  proto.ErrCode
+	path string
+	node *znode // created or changed; nil for the rest
+}
+
+// applyOne applies what may stand alone or in a multi.
+func (t *Tree) applyOne(h *proto.TxnHeader, typ proto.OpCode, body proto.TxnBody, r *change) {
+	switch body := body.(type) {
+	case *proto.CreateTxn:
+		var owner proto.SessionID
+		if body.Ephemeral {
+			owner = h.Session
+		}
+		t.create(h, creation{body.Path, body.Data, body.ACL, owner, body.ParentCversion}, r)
+	case *proto.CreateContainerTxn:
+		t.create(h, creation{body.Path, body.Data, body.ACL, proto.ContainerOwner, body.ParentCversion}, r)
+	case *proto.CreateTTLTxn:
+		owner := proto.TTLOwner(body.TTL & proto.MaxTTL)
+		t.create(h, creation{body.Path, body.Data, body.ACL, owner, body.ParentCversion}, r)
+	case *proto.DeleteTxn:
+		r.path, r.err = body.Path, t.remove(body.Path, h.Zxid)
+	case *proto.SetDataTxn:
+		t.setData(h.Zxid, h.Time, body, r)
+	case *proto.SetACLTxn:
+		t.setACL(body, r)
+	case *proto.CheckVersionTxn:
+		r.path = body.Path
+	case *proto.ErrorTxn:
+		r.err = body.Err
+	}
+}
+
+// applyMulti applies all operations, or none if one of them is an error. In a
+// failed multi those before the error report 0, those after it -2.
+func (t *Tree) applyMulti(h *proto.TxnHeader, multi *proto.MultiTxn, res *Result) {
+	failed := multi.Failed()
+	skipped := proto.OK
+	for i := range multi.Subs {
+		sub := &multi.Subs[i]
+		var r change
+		switch {
+		case sub.Type == proto.OpError:
+			skipped = proto.ErrRuntimeInconsistency
+			t.applyOne(h, sub.Type, sub.Body, &r)
+		case failed:
+			r.err = skipped
+		default:
+			t.applyOne(h, sub.Type, sub.Body, &r)
+		}
+		if res.Err == proto.OK {
+			res.Err = r.err
+		}
+		res.Multi = append(res.Multi, t.multiResult(sub.Type, failed, &r))
+	}
+}
+
+func (t *Tree) multiResult(typ proto.OpCode, failed bool, r *change) proto.MultiResult {
+	if failed || r.err != proto.OK {
+		return proto.MultiResult{Type: proto.OpError, Err: r.err}
+	}
+	m := proto.MultiResult{Type: typ}
+	switch typ {
+	case proto.OpCreate:
+		m.Path = r.path
+	case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		m.Type, m.Path = proto.OpCreate2, r.path
+		m.Stat = Node{t, r.node}.Stat()
+	case proto.OpDeleteContainer:
+		m.Type = proto.OpDelete
+	case proto.OpSetData:
+		m.Stat = Node{t, r.node}.Stat()
+	}
+	return m
+}
+
+// creation is what the kinds of create have in common.
+type creation struct {
+	path           string
+	data           []byte
+	acl            []proto.ACL
+	owner          proto.SessionID
+	parentCversion int32 // the parent's after the create; -1 means one more than now
+}
+
+// create adds a znode. Source: DataTree.createNode.
+func (t *Tree) create(h *proto.TxnHeader, c creation, r *change) {
+	r.path = c.path
+	parentPath, ok := splitPath(c.path)
+	parent := t.index[parentPath]
+	if !ok || parent == nil {
+		r.err = proto.ErrNoNode
+		return
+	}
+	// The ACL is interned even if the znode is there already (ZOOKEEPER-3306).
+	acl := t.acls.intern(c.acl)
+	if n := t.index[c.path]; n != nil {
+		t.createAgain(n, acl, h.Zxid, c.parentCversion)
+		r.err = proto.ErrNodeExists
+		return
+	}
+	t.childCreated(parent, h.Zxid, c.parentCversion)
+	n := t.add(parent, c.path, keep(nil, c.data), acl, proto.StatPersisted{
+		Czxid: h.Zxid, Mzxid: h.Zxid, Pzxid: h.Zxid, Ctime: h.Time, Mtime: h.Time, EphemeralOwner: c.owner,
+	})
+	r.node = n
+	t.fire(proto.EventNodeCreated, c.path, h.Zxid, t.acls.list(acl))
+	t.fire(proto.EventNodeChildrenChanged, parent.clientPath(), h.Zxid, t.acls.list(parent.acl))
+}
+
+// createAgain repairs what a fuzzy dump can have missed when it has the znode
+// n already: its ACL (ZOOKEEPER-4846), and its parent's counters if the dump
+// wrote the parent before n was deleted and created again. Java repairs the
+// counters for type create only; that leaves the other kinds of create with a
+// parent that differs from the one on the leader. Source: DataTree.createNode,
+// DataTree.setCversionPzxid.
+func (t *Tree) createAgain(n *znode, acl aclSlot, z proto.Zxid, parentCversion int32) {
+	t.acls.release(n.acl)
+	n.acl = acl
+	t.childCreated(n.parent, z, parentCversion)
+}
+
+// childCreated updates the parent of a new znode. The counters never go back:
+// the parent in a fuzzy dump may have later children counted (ZOOKEEPER-3249).
+func (t *Tree) childCreated(p *znode, z proto.Zxid, cversion int32) {
+	if cversion == -1 {
+		cversion = p.stat.Cversion + 1
+	}
+	if cversion > p.stat.Cversion {
+		p.stat.Cversion, p.stat.Pzxid = cversion, z
+		t.redigest(p)
+	}
+}
+
+// remove deletes a znode. The parent's pzxid moves even if the znode is gone
+// already (ZOOKEEPER-3125), but never back. Source: DataTree.deleteNode.
+func (t *Tree) remove(path string, z proto.Zxid) proto.ErrCode {
+	parentPath, ok := splitPath(path)
+	parent := t.index[parentPath]
+	if !ok || parent == nil {
+		return proto.ErrNoNode
+	}
+	if z > parent.stat.Pzxid {
+		parent.stat.Pzxid = z
+		t.redigest(parent)
+	}
+	n := t.index[path]
+	if n == nil {
+		return proto.ErrNoNode
+	}
+	acl := t.acls.list(n.acl)
+	t.dropSubtree(n)
+	t.fire(proto.EventNodeDeleted, path, z, acl)
+	t.fire(proto.EventNodeChildrenChanged, parent.clientPath(), z, t.acls.list(parent.acl))
+	return proto.OK
+}
+
+// dropSubtree drops n and whatever lies below it. There are children only when
+// a transaction is replayed that the dump is ahead of: they were created after
+// n was deleted and created again, so their creation is replayed as well.
+// (Java leaves them in its map, out of their new parent's list of children.)
+func (t *Tree) dropSubtree(n *znode) {
+	for n.first != nil {
+		leaf := n.first
+		for leaf.first != nil {
+			leaf = leaf.first
+		}
+		t.drop(leaf)
+	}
+	t.drop(n)
+}
+
+func (t *Tree) setData(z proto.Zxid, ms int64, body *proto.SetDataTxn, r *change) {
+	r.path = body.Path
+	n := t.lookup(body.Path)
+	if n == nil {
+		r.err = proto.ErrNoNode
+		return
+	}
+	t.dataSize += int64(len(body.Data) - len(n.data))
+	n.data = keep(n.data, body.Data)
+	n.stat.Mtime, n.stat.Mzxid, n.stat.Version = ms, z, body.Version
+	t.redigest(n)
+	r.node = n
+	t.fire(proto.EventNodeDataChanged, n.clientPath(), z, t.acls.list(n.acl))
+}
+
+// setACL sends no event. Source: DataTree.setACL.
+func (t *Tree) setACL(body *proto.SetACLTxn, r *change) {
+	r.path = body.Path
+	n := t.lookup(body.Path)
+	if n == nil {
+		r.err = proto.ErrNoNode
+		return
+	}
+	acl := t.acls.intern(body.ACL) // before the release, so that an equal one keeps its id
+	t.acls.release(n.acl)
+	n.acl = acl
+	n.stat.Aversion = body.Version
+	t.redigest(n)
+	r.node = n
+}
+
+// closeSession deletes the listed znodes, whoever owns them by now, so that
+// their parents' pzxid is right even if they are gone (ZOOKEEPER-3145); then
+// what the session still owns, which without a list (before 3.6) is everything.
+// Source: DataTree.killSession.
+func (t *Tree) closeSession(h *proto.TxnHeader, paths []string) {
+	delete(t.sessions, h.Session)
+	for _, path := range paths {
+		t.remove(path, h.Zxid)
+	}
+	if len(t.ephemerals[h.Session]) == 0 {
+		return
+	}
+	for _, path := range t.Ephemerals(h.Session) {
+		t.remove(path, h.Zxid)
+	}
+}
+
+// SetConfig writes text into /zookeeper/config on this server alone, which every
+// server of an ensemble does when it starts or learns a configuration. version
+// is the configuration's, nowMs the local clock in milliseconds. Source:
+// ZKDatabase.initConfigInZKDatabase.
+func (t *Tree) SetConfig(text []byte, version proto.Zxid, nowMs int64) {
+	if t.index[configPath] == nil && t.index[systemPath] != nil {
+		t.addConfig() // loaded from a snapshot of a version before 3.5
+	}
+	var r change
+	t.setData(version, nowMs, &proto.SetDataTxn{Path: configPath, Data: text, Version: -1}, &r)
+}
+
+// add links a new znode that must not exist below parent, nil for the root. It
+// keeps data and takes over a use of acl.
+func (t *Tree) add(parent *znode, path string, data []byte, acl aclSlot, stat proto.StatPersisted) *znode {
+	n := &znode{path: path, data: data, acl: acl, stat: stat}
+	n.crc = t.digester.Node(path, data, &n.stat)
+	t.digest += uint64(n.crc)
+	t.index[path] = n
+	t.dataSize += int64(len(n.clientPath()) + len(data))
+	if parent != nil {
+		parent.link(n)
+	}
+	switch owner := stat.EphemeralOwner; KindOf(owner) {
+	case Ephemeral:
+		set := t.ephemerals[owner]
+		if set == nil {
+			set = make(map[string]struct{})
+			t.ephemerals[owner] = set
+		}
+		set[path] = struct{}{}
+		t.ephemeralCount++
+	case Container:
+		t.containers[path] = struct{}{}
+	case TTL:
+		t.ttls[path] = struct{}{}
+	}
+	return n
+}
+
+// drop unlinks a znode that has no children.
+func (t *Tree) drop(n *znode) {
+	for _, c := range t.cursors {
+		c.leave(n)
+	}
+	t.digest -= uint64(n.crc)
+	delete(t.index, n.path)
+	t.dataSize -= int64(len(n.path) + len(n.data))
+	n.unlink()
+	t.acls.release(n.acl)
+	switch owner := n.stat.EphemeralOwner; KindOf(owner) {
+	case Ephemeral:
+		set := t.ephemerals[owner]
+		delete(set, n.path)
+		t.ephemeralCount--
+		if len(set) == 0 {
+			delete(t.ephemerals, owner)
+		}
+	case Container:
+		delete(t.containers, n.path)
+	case TTL:
+		delete(t.ttls, n.path)
+	}
+}
+
+// redigest brings the digest up to date after n changed.
+func (t *Tree) redigest(n *znode) {
+	t.digest -= uint64(n.crc)
+	n.crc = t.digester.Node(n.path, n.data, &n.stat)
+	t.digest += uint64(n.crc)
+}
+
+// keep copies data, which may be a small part of a large buffer, into old if it
+// fits there without wasting much. Null stays null.
+func keep(old, data []byte) []byte {
+	if data == nil {
+		return nil
+	}
+	if old == nil || cap(old) < len(data) || cap(old) > 2*len(data)+64 {
+		old = make([]byte, 0, len(data))
+	}
+	return append(old[:0], data...)
+}
+
+// expectedDigest is what the tree's digest must be after a certain transaction.
+type expectedDigest struct {
+	zxid    proto.Zxid // 0 for nothing expected
+	version int32
+	digest  int64
+}
+
+// ExpectDigest suspends the comparison of digests while LastZxid is below z,
+// since a fuzzy snapshot is ahead of its zxid in places, and then compares with
+// digest. Source: DataTree.compareSnapshotDigests.
+func (t *Tree) ExpectDigest(z proto.Zxid, version int32, digest int64) {
+	t.expected = expectedDigest{}
+	if z > t.lastZxid {
+		t.expected = expectedDigest{z, version, digest}
+	}
+}
+
+// digestDiffers compares the digest after txn with what is known of it.
+func (t *Tree) digestDiffers(txn *proto.Txn) bool {
+	if e := t.expected; e.zxid != 0 {
+		if txn.Zxid < e.zxid {
+			return false
+		}
+		t.expected = expectedDigest{}
+		if txn.Zxid == e.zxid {
+			return e.version == proto.DigestVersion && e.digest != t.Digest()
+		}
+	}
+	return txn.HasDigest && txn.Digest.Version == proto.DigestVersion && txn.Digest.Tree != t.Digest()
+}

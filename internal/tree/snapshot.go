@@ -1,0 +1,146 @@
+package tree
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// ErrReplaced ends a dump whose tree was replaced meanwhile.
+var ErrReplaced = errors.New("tree: replaced while it was dumped")
+
+// A dump holds the lock for at most this many znodes and about this many bytes
+// of data at a time.
+const (
+	dumpNodes = 500
+	dumpBytes = 256 << 10
+)
+
+// cursor is a place in a dump that goes from the root to every child, the
+// newest first. Since new znodes become the first child of their parent, they
+// never lie ahead of a cursor that has passed the parent: whatever is created
+// after its parent was dumped is left out of the dump, and replay adds it.
+type cursor struct {
+	at   *znode // the next to dump; nil at the end
+	dead bool   // the tree was replaced
+}
+
+// leave moves the cursor off a childless znode that is about to be unlinked.
+func (c *cursor) leave(n *znode) {
+	if c.at == n {
+		c.at = n.after(nil)
+	}
+}
+
+// SnapSessions yields every open session. A dump calls SnapSessions, SnapACLs
+// and SnapNodes in this order, having noted LastZxid before; transactions after
+// that zxid may be contained in what they yield, wholly or in part. The Snap
+// methods lock for themselves and hold no lock while they yield. An error of
+// yield ends them and is returned. Source: SerializeUtils.serializeSnapshot.
+func (t *Tree) SnapSessions(yield func(id proto.SessionID, ms int32) error) error {
+	t.RLock()
+	ids := make([]proto.SessionID, 0, len(t.sessions))
+	ms := make([]int32, 0, len(t.sessions))
+	t.EachSession(func(id proto.SessionID, timeout int32) {
+		ids, ms = append(ids, id), append(ms, timeout)
+	})
+	t.RUnlock()
+	for i, id := range ids {
+		if err := yield(id, ms[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SnapACLs yields every ACL but the open one, by ascending id.
+func (t *Tree) SnapACLs(yield func(id int64, acl []proto.ACL) error) error {
+	t.RLock()
+	entries := make([]aclEntry, 0, t.acls.size())
+	for _, e := range t.acls.entries[1:] {
+		if e.refs > 0 {
+			entries = append(entries, e)
+		}
+	}
+	t.RUnlock()
+	slices.SortFunc(entries, func(a, b aclEntry) int { return int(min(max(a.id-b.id, -1), 1)) })
+	for _, e := range entries {
+		if err := yield(e.id, e.acl); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// snapNode is one znode as it was while the lock was held.
+type snapNode struct {
+	path string
+	acl  int64
+	stat proto.StatPersisted
+	from int // of the data, in the batch's bytes
+	size int // of the data; -1 for null
+}
+
+// SnapNodes yields every znode, parents before children, the root first with
+// path "". An id of an ACL can be newer than what SnapACLs yielded. data and st
+// are valid during the call of yield.
+func (t *Tree) SnapNodes(yield func(path string, data []byte, acl int64, st *proto.StatPersisted) error) error {
+	c := t.openCursor()
+	defer t.closeCursor(c)
+	var batch []snapNode
+	var bytes []byte
+	for {
+		var err error
+		if batch, bytes, err = t.readCursor(c, batch[:0], bytes[:0]); err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			return nil
+		}
+		for i := range batch {
+			n := &batch[i]
+			var data []byte
+			if n.size >= 0 {
+				data = bytes[n.from : n.from+n.size : n.from+n.size]
+			}
+			if err := yield(n.path, data, n.acl, &n.stat); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (t *Tree) openCursor() *cursor {
+	t.Lock()
+	defer t.Unlock()
+	c := &cursor{at: t.index[""]}
+	t.cursors = append(t.cursors, c)
+	return c
+}
+
+func (t *Tree) closeCursor(c *cursor) {
+	t.Lock()
+	defer t.Unlock()
+	t.cursors = slices.DeleteFunc(t.cursors, func(o *cursor) bool { return o == c })
+}
+
+// readCursor moves c on and appends what it passed to batch and bytes.
+func (t *Tree) readCursor(c *cursor, batch []snapNode, bytes []byte) ([]snapNode, []byte, error) {
+	t.RLock()
+	defer t.RUnlock()
+	if c.dead {
+		return nil, nil, ErrReplaced
+	}
+	for c.at != nil && len(batch) < dumpNodes && len(bytes) < dumpBytes {
+		n := c.at
+		s := snapNode{path: n.path, acl: t.acls.id(n.acl), stat: n.stat, from: len(bytes), size: len(n.data)}
+		if n.data == nil {
+			s.size = -1
+		}
+		bytes = append(bytes, n.data...)
+		batch = append(batch, s)
+		c.at = n.after(nil)
+	}
+	return batch, bytes, nil
+}

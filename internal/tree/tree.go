@@ -1,0 +1,239 @@
+package tree
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Paths of the znodes that every tree has besides the root.
+const (
+	systemPath = "/zookeeper"
+	quotaPath  = "/zookeeper/quota"
+	configPath = "/zookeeper/config"
+)
+
+// configACL lets everybody read the config znode and nobody else write it.
+// Source: ZooDefs.Ids.READ_ACL_UNSAFE.
+var configACL = []proto.ACL{{Perms: proto.PermRead, ID: proto.ID{Scheme: "world", ID: "anyone"}}}
+
+// Tree is the replicated state of one server. Callers lock it: Apply, SetConfig,
+// Replace, SetLastZxid and SetSink want Lock; everything else wants RLock or the
+// one goroutine that applies. The Snap methods lock for themselves.
+type Tree struct {
+	sync.RWMutex
+
+	index    map[string]*znode // by path; the root under ""
+	acls     aclTable
+	sessions map[proto.SessionID]int32 // timeout in milliseconds
+	// Paths of ephemerals by owner. Invariant: no set is empty.
+	ephemerals     map[proto.SessionID]map[string]struct{}
+	ephemeralCount int
+	containers     map[string]struct{}
+	ttls           map[string]struct{}
+	lastZxid       proto.Zxid
+	digest         uint64 // the sum of all znodes' crc
+	dataSize       int64  // bytes of all paths and data
+
+	digester Digester
+	expected expectedDigest
+	watches  Watches
+	sink     Sink
+	cursors  []*cursor // of running dumps
+}
+
+// New returns the tree of an ensemble that never applied a transaction: the
+// root, /zookeeper, /zookeeper/quota and /zookeeper/config, all metadata zero
+// but the config znode's aversion. Source: DataTree's constructor.
+func New() *Tree {
+	t := newEmpty()
+	t.add(nil, "", []byte{}, 0, proto.StatPersisted{})
+	t.add(t.index[""], systemPath, []byte{}, 0, proto.StatPersisted{})
+	t.add(t.index[systemPath], quotaPath, []byte{}, 0, proto.StatPersisted{})
+	t.addConfig()
+	return t
+}
+
+// newEmpty returns a tree without even a root.
+func newEmpty() *Tree {
+	t := &Tree{
+		index:      make(map[string]*znode),
+		acls:       newACLTable(),
+		sessions:   make(map[proto.SessionID]int32),
+		ephemerals: make(map[proto.SessionID]map[string]struct{}),
+		containers: make(map[string]struct{}),
+		ttls:       make(map[string]struct{}),
+	}
+	t.watches.init()
+	return t
+}
+
+func (t *Tree) addConfig() {
+	t.add(t.index[systemPath], configPath, []byte{}, t.acls.intern(configACL), proto.StatPersisted{Aversion: -1})
+}
+
+// lookup returns the znode at path, nil if there is none.
+func (t *Tree) lookup(path string) *znode {
+	if path == "/" {
+		path = ""
+	}
+	return t.index[path]
+}
+
+// Get returns the znode at path. "" and "/" both name the root.
+func (t *Tree) Get(path string) (Node, bool) {
+	n := t.lookup(path)
+	return Node{t, n}, n != nil
+}
+
+// Children appends the names of path's children to dst, in no particular order,
+// and reports whether path exists.
+func (t *Tree) Children(path string, dst []string) ([]string, bool) {
+	n := t.lookup(path)
+	if n == nil {
+		return dst, false
+	}
+	dst = slices.Grow(dst, int(n.children))
+	for c := n.first; c != nil; c = c.next {
+		dst = append(dst, c.name())
+	}
+	return dst, true
+}
+
+// Descendants returns how many znodes lie below path, and whether it exists.
+func (t *Tree) Descendants(path string) (int, bool) {
+	n := t.lookup(path)
+	switch {
+	case n == nil:
+		return 0, false
+	case n.parent == nil:
+		return len(t.index) - 1, true
+	}
+	count := 0
+	for c := n.first; c != nil; c = c.after(n) {
+		count++
+	}
+	return count, true
+}
+
+// after returns the znode that follows n in the order parent, child, older
+// sibling, within the subtree of top; nil at its end.
+func (n *znode) after(top *znode) *znode {
+	if n.first != nil {
+		return n.first
+	}
+	for n != top {
+		if n.next != nil {
+			return n.next
+		}
+		n = n.parent
+	}
+	return nil
+}
+
+// LastZxid returns the zxid of the last transaction applied.
+func (t *Tree) LastZxid() proto.Zxid { return t.lastZxid }
+
+// SetLastZxid sets it outright, as after loading a snapshot or at the start of
+// an epoch.
+func (t *Tree) SetLastZxid(z proto.Zxid) { t.lastZxid = z }
+
+// Digest returns the digest of the tree, version 2; Java holds it signed.
+func (t *Tree) Digest() int64 { return int64(t.digest) }
+
+// Watches returns the watch table, which has a lock of its own.
+func (t *Tree) Watches() *Watches { return &t.watches }
+
+// SetSink says who gets the watch events; nil drops them.
+func (t *Tree) SetSink(s Sink) { t.sink = s }
+
+// Ephemerals returns the paths that the session owns, sorted.
+func (t *Tree) Ephemerals(id proto.SessionID) []string {
+	return sortedKeys(t.ephemerals[id])
+}
+
+// EphemeralOwners returns the sessions that own ephemerals, sorted. Not all need
+// be sessions that are open: see SessionTimeout.
+func (t *Tree) EphemeralOwners() []proto.SessionID { return sortedIDs(t.ephemerals) }
+
+// Containers returns the paths of all containers, sorted.
+func (t *Tree) Containers() []string { return sortedKeys(t.containers) }
+
+// TTLs returns the paths of all znodes with a time to live, sorted.
+func (t *Tree) TTLs() []string { return sortedKeys(t.ttls) }
+
+// SessionTimeout returns the timeout in milliseconds that the session was opened
+// with, and whether it is open.
+func (t *Tree) SessionTimeout(id proto.SessionID) (ms int32, ok bool) {
+	ms, ok = t.sessions[id]
+	return ms, ok
+}
+
+// EachSession calls fn for every open session, by ascending id.
+func (t *Tree) EachSession(fn func(id proto.SessionID, ms int32)) {
+	for _, id := range sortedIDs(t.sessions) {
+		fn(id, t.sessions[id])
+	}
+}
+
+// SessionCount returns the number of open sessions.
+func (t *Tree) SessionCount() int { return len(t.sessions) }
+
+// EphemeralsCount returns the number of ephemeral znodes.
+func (t *Tree) EphemeralsCount() int { return t.ephemeralCount }
+
+// NodeCount returns the number of znodes as Java counts them, the root twice.
+// Source: DataTree.getNodeCount, whose map has keys "" and "/" for the root.
+func (t *Tree) NodeCount() int { return len(t.index) + 1 }
+
+// ApproximateDataSize returns the bytes of all paths and data. Source:
+// DataTree.cachedApproximateDataSize.
+func (t *Tree) ApproximateDataSize() int64 { return t.dataSize }
+
+// ACLCount returns the number of distinct ACLs besides the open one.
+func (t *Tree) ACLCount() int { return t.acls.size() }
+
+// Replace takes over from's znodes, ACLs, sessions and zxid. Watches and sink
+// stay; no events are sent. A dump of the old state that is running fails with
+// ErrReplaced. from must not be used any more.
+func (t *Tree) Replace(from *Tree) {
+	for _, c := range t.cursors {
+		c.dead = true
+	}
+	t.cursors = nil
+	t.index, t.acls, t.sessions = from.index, from.acls, from.sessions
+	t.ephemerals, t.ephemeralCount = from.ephemerals, from.ephemeralCount
+	t.containers, t.ttls = from.containers, from.ttls
+	t.lastZxid, t.digest, t.dataSize = from.lastZxid, from.digest, from.dataSize
+	t.expected = from.expected
+}
+
+// splitPath returns the parent's path, "" for the root, of a path that has a
+// slash.
+func splitPath(path string) (parent string, ok bool) {
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 || path == "/" {
+		return "", false
+	}
+	return path[:i], true
+}
+
+func sortedKeys(set map[string]struct{}) []string {
+	keys := make([]string, 0, len(set))
+	for k := range set {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func sortedIDs[V any](m map[proto.SessionID]V) []proto.SessionID {
+	ids := make([]proto.SessionID, 0, len(m))
+	for id := range m {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
