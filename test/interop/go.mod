@@ -4,4 +4,4 @@ go 1.26
 
 replace github.com/paddock-io/paddock => ../..
 
-require github.com/go-zookeeper/zk v1.0.4 // indirect
+require github.com/go-zookeeper/zk v1.0.4

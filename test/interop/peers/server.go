@@ -43,7 +43,9 @@ func (s *Server) Start() error {
 }
 
 // String names the server in messages: its kind, id and client address.
-func (s *Server) String() string { return fmt.Sprintf("%v server %d at %s", s.Software, s.ID, s.Addr()) }
+func (s *Server) String() string {
+	return fmt.Sprintf("%v server %d at %s", s.Software, s.ID, s.Addr())
+}
 
 // Addr is the client address, host:port.
 func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.ClientPort) }

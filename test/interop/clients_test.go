@@ -1,0 +1,132 @@
+package interop
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/paddock-io/paddock/test/interop/peers"
+)
+
+// sessionTimeout, in milliseconds, is what every client asks for: long enough to outlive an election,
+// and within the 20 ticks of 500 ms that the servers allow.
+const sessionTimeout = "8000"
+
+// cluster is an ensemble as a client test sees it. The servers are Java's or Paddock's.
+type cluster interface {
+	ConnectString() string
+	// Holder returns the server that has the session's connection.
+	Holder(ctx context.Context, session string) (*peers.Server, error)
+}
+
+// onEachCluster runs test against three Paddock servers and, when PADDOCK_INTEROP_JAVA is set, first
+// against three Java servers: a test that fails there asks for something ZooKeeper does not do.
+func onEachCluster(t *testing.T, test func(t *testing.T, in *peers.Installation, c cluster)) {
+	in := peers.Require(t)
+	three := func(sw peers.Software) []peers.Software { return []peers.Software{sw, sw, sw} }
+	if os.Getenv("PADDOCK_INTEROP_JAVA") != "" {
+		t.Run("java", func(t *testing.T) {
+			test(t, in, peers.StartEnsemble(t, three(peers.Java{Installation: in})...))
+		})
+	}
+	if os.Getenv("PADDOCK_INTEROP_JAVA") == "only" {
+		return
+	}
+	t.Run("paddock", func(t *testing.T) {
+		test(t, in, peers.StartEnsemble(t, three(peers.RequirePaddock(t))...))
+	})
+}
+
+// TestClients walks each client library through the story of clients/PROTOCOL.md, killing the server
+// that the client is connected to in the middle.
+func TestClients(t *testing.T) {
+	programs := clientPrograms(t)
+	onEachCluster(t, func(t *testing.T, _ *peers.Installation, c cluster) {
+		for _, p := range programs {
+			t.Run(p.name, func(t *testing.T) { runStory(t, c, p) })
+		}
+	})
+}
+
+// clientProgram is one of clients/, ready to run.
+type clientProgram struct {
+	name string
+	argv []string
+}
+
+// clientPrograms compiles what needs compiling.
+func clientPrograms(t *testing.T) []clientProgram {
+	in := peers.Require(t)
+	dir := t.TempDir()
+	build := func(name string, args ...string) {
+		t.Helper()
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+	}
+	build("javac", "-nowarn", "-d", dir, "-cp", in.Classpath(), "clients/JavaClient.java")
+	build("gcc", "-Wall", "-O1", "-DTHREADED", "-o", filepath.Join(dir, "c_client"), "clients/c_client.c",
+		"-lzookeeper_mt", "-lpthread")
+	build("go", "build", "-o", filepath.Join(dir, "goclient"), "./clients/goclient")
+	java := in.JavaClient(in.Classpath()+string(os.PathListSeparator)+dir, "JavaClient")
+	return []clientProgram{
+		{"kazoo", []string{in.Python(), "clients/kazoo_client.py"}},
+		{"java", java.Args},
+		{"c", []string{filepath.Join(dir, "c_client")}},
+		{"go-zookeeper", []string{filepath.Join(dir, "goclient")}},
+	}
+}
+
+// rootOf returns a path of its own for the running test.
+func rootOf(t *testing.T) string { return "/" + strings.ReplaceAll(t.Name(), "/", "-") }
+
+// runStory follows one program from its first line to its last.
+func runStory(t *testing.T, c cluster, p clientProgram) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*replyTimeout)
+	defer cancel()
+	argv := append(append([]string{}, p.argv...), c.ConnectString(), rootOf(t), sessionTimeout)
+	talk := converse(t, p.name, exec.Command(argv[0], argv[1:]...), false)
+	session := talk.line(`connected (0x[0-9a-f]+)`)[1]
+	for _, line := range []string{"created", "read", "watched", "locked", "ready"} {
+		talk.line(line)
+	}
+	killHolder(ctx, t, c, session)
+	talk.say("go")
+	for _, line := range []string{"survived", "rewatched", "relocked", "ok"} {
+		talk.line(line)
+	}
+	talk.end()
+}
+
+// killHolder kills the server that the session is on. It is started again with the end of the test,
+// however that comes about, so that the next one finds a whole ensemble.
+func killHolder(ctx context.Context, t *testing.T, c cluster, session string) {
+	t.Helper()
+	holder, err := c.Holder(ctx, session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := holder.Status(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { restart(t, holder) })
+	holder.Kill()
+	t.Logf("killed %v, a %s", holder, st.Mode)
+}
+
+// restart starts a killed server and waits until it serves again.
+func restart(t *testing.T, s *peers.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), peers.StartTimeout)
+	defer cancel()
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AwaitServing(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,16 @@
+// Package interop holds the tests in which other people's programs meet Paddock: clients in four
+// languages, and servers in one ensemble. It is a module of its own, so that nothing it needs weighs on
+// the module that users import.
+//
+//	clients_test.go   each client program of clients/ against a three-server ensemble that loses the
+//	                  server the client is on
+//	shells_test.go    the same with the shells cli_mt and zkCli.sh, typed to
+//	mixed_test.go     one ensemble of Java and Paddock servers
+//	peers/            finds those programs, runs servers
+//	cmd/capture       records testdata from a real Java server
+//
+// The programs come from test/peers/install.sh. Without them the tests skip, or fail when
+// PADDOCK_REQUIRE_PEERS is set. PADDOCK_BIN names the binary under test; without it cmd/paddock is built.
+// PADDOCK_INTEROP_JAVA=1 runs every client test against a Java ensemble first, which shows that a
+// test asks for nothing but ZooKeeper.
+package interop
