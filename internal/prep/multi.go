@@ -1,0 +1,73 @@
+package prep
+
+import "github.com/paddock-io/paddock/proto"
+
+// multi prepares its operations one after the other, each seeing the effects
+// of those before it. The first that fails takes everything back; the
+// transaction then tells readers to apply nothing: the operations before keep
+// their records, the failed one has its error, and those after it
+// ErrRuntimeInconsistency. Source: PrepRequestProcessor.pRequestHelper.
+func (p *Prep) multi(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
+	r, ok := req.Body.(*proto.MultiRequest)
+	if !ok || !wellFormed(r) {
+		return 0, nil, proto.ErrMarshalling
+	}
+	subs := make([]proto.SubTxn, 0, len(r.Ops))
+	digest := p.digest
+	p.overlay.mark()
+	for _, op := range r.Ops {
+		typ, body, err := p.single(req, effective(op), op.Req)
+		if err != proto.OK {
+			p.overlay.rollback()
+			p.digest = digest
+			return proto.OpMulti, &proto.MultiTxn{Subs: failed(subs, err)}, proto.OK
+		}
+		subs = append(subs, proto.SubTxn{Type: typ, Body: body})
+	}
+	p.overlay.commit()
+	return proto.OpMulti, &proto.MultiTxn{Subs: subs}, proto.OK
+}
+
+// failed fills subs up to its capacity after an operation failed.
+func failed(subs []proto.SubTxn, err proto.ErrCode) []proto.SubTxn {
+	subs = append(subs, proto.SubTxn{Type: proto.OpError, Body: &proto.ErrorTxn{Err: err}})
+	rest := &proto.ErrorTxn{Err: proto.ErrRuntimeInconsistency}
+	for len(subs) < cap(subs) {
+		subs = append(subs, proto.SubTxn{Type: proto.OpError, Body: rest})
+	}
+	return subs
+}
+
+// wellFormed reports whether every operation may stand in a multi. A null ACL
+// spoils the whole, where a lone create would have an invalid ACL.
+func wellFormed(r *proto.MultiRequest) bool {
+	for _, op := range r.Ops {
+		switch sub := op.Req.(type) {
+		case *proto.CreateRequest:
+			if sub.ACL == nil || !sub.Flags.Valid() {
+				return false
+			}
+		case *proto.DeleteRequest, *proto.SetDataRequest, *proto.CheckVersionRequest:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// effective returns what an operation of a multi really is: there the mode of a
+// create wins over its type. Source: Op.Create.getOpcode.
+func effective(op proto.MultiOp) proto.OpCode {
+	r, ok := op.Req.(*proto.CreateRequest)
+	switch {
+	case !ok:
+		return op.Type
+	case r.Flags == proto.Container:
+		return proto.OpCreateContainer
+	case r.Flags.IsTTL():
+		return proto.OpCreateTTL
+	case op.Type == proto.OpCreateTTL:
+		return proto.OpCreate
+	}
+	return op.Type
+}

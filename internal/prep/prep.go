@@ -1,0 +1,169 @@
+package prep
+
+import (
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Request is a write on its way to becoming a transaction.
+type Request struct {
+	Session proto.SessionID // 0 for the server's own requests
+	Cxid    int32           // the client's xid, echoed in the transaction
+	Op      proto.OpCode
+	// Body is the decoded record, nil for operations without one. Prepare
+	// keeps its strings, and nothing of its byte slices.
+	Body proto.Request
+	// Malformed says that the record did not decode.
+	Malformed bool
+	// IDs are the identities of the connection when the request arrived.
+	IDs []proto.ID
+	// SessionErr is what the caller's session table says about the session: 0,
+	// ErrSessionExpired, ErrSessionMoved or, for the creation of ephemerals
+	// alone, ErrEphemeralOnLocalSession. It takes its place in the order of
+	// the checks.
+	SessionErr proto.ErrCode
+}
+
+// Options are the settings of a Prep; the zero value checks ACLs and writes no
+// digests.
+type Options struct {
+	SkipACL bool // let everybody do everything (zookeeper.skipACL)
+	Digest  bool // say in each transaction what the tree's digest is after it
+}
+
+// Prep prepares transactions. It reads the tree without locking, so it belongs
+// to the goroutine that applies.
+type Prep struct {
+	tree *tree.Tree
+	opts Options
+
+	overlay overlay
+	digest  int64 // of the tree with everything outstanding; kept only with opts.Digest
+
+	// Of the transaction being prepared.
+	zxid proto.Zxid
+	time int64 // milliseconds since 1970
+
+	node, parent view   // scratch
+	buf          []byte // scratch
+}
+
+// New returns a Prep over t with nothing outstanding.
+func New(t *tree.Tree, o Options) *Prep {
+	p := &Prep{tree: t, opts: o}
+	p.overlay.reset()
+	return p
+}
+
+// Prepare turns a request into the transaction with this zxid and time, and
+// remembers its effects until Applied. Zxids must rise from call to call; none
+// may be skipped by dropping a prepared transaction, except together with
+// everything outstanding through Reset. wallMs is milliseconds since 1970.
+//
+// Prepare never fails: a request that must be refused becomes an ErrorTxn, and
+// a failed multi a MultiTxn in which nothing applies. The result is encoded and
+// shares no byte slices with the request.
+func (p *Prep) Prepare(req *Request, zxid proto.Zxid, wallMs int64) *proto.Txn {
+	p.zxid, p.time = zxid, wallMs
+	p.overlay.begin()
+	if p.opts.Digest && p.overlay.fifo.len() == 0 {
+		p.digest = p.tree.Digest()
+	}
+	typ, body, err := p.prepare(req)
+	if err != proto.OK {
+		typ, body = proto.OpError, &proto.ErrorTxn{Err: err}
+	}
+	txn := &proto.Txn{
+		TxnHeader: proto.TxnHeader{Session: req.Session, Cxid: req.Cxid, Zxid: zxid, Time: wallMs, Type: typ},
+		Body:      body,
+	}
+	// Errors carry no digest, but failed multis do, with the tree's digest
+	// unchanged. Source: PrepRequestProcessor.pRequestHelper.
+	if p.opts.Digest && typ != proto.OpError {
+		txn.Digest, txn.HasDigest = proto.TxnDigest{Version: proto.DigestVersion, Tree: p.digest}, true
+	}
+	txn.Encode(bodySize(body))
+	ownData(txn)
+	return txn
+}
+
+// Applied says that the tree has applied everything up to and including z.
+func (p *Prep) Applied(z proto.Zxid) { p.overlay.drop(z) }
+
+// Reset forgets everything outstanding: the role changed, and what was proposed
+// will be decided by the next leader.
+func (p *Prep) Reset() { p.overlay.reset() }
+
+// Outstanding returns how many changes wait for their transaction to be
+// applied; a transaction has one for each znode it touches.
+func (p *Prep) Outstanding() int { return p.overlay.fifo.len() }
+
+// prepare dispatches a whole request. Operations that need a record and come
+// without it count as malformed.
+func (p *Prep) prepare(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
+	if req.Malformed {
+		return 0, nil, proto.ErrMarshalling
+	}
+	switch req.Op {
+	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL,
+		proto.OpDelete, proto.OpSetData, proto.OpSetACL:
+		return p.single(req, req.Op, req.Body)
+	case proto.OpDeleteContainer:
+		return p.deleteContainer(req)
+	case proto.OpMulti:
+		return p.multi(req)
+	case proto.OpCreateSession:
+		return p.createSession(req)
+	case proto.OpCloseSession:
+		return p.closeSession(req)
+	case proto.OpReconfig:
+		return 0, nil, proto.ErrReconfigDisabled
+	}
+	// A check outside of a multi lands here too: no server could read its
+	// transaction back.
+	return 0, nil, proto.ErrUnimplemented
+}
+
+// single prepares one operation, standing alone or in a multi. Either it fails
+// and has changed nothing, or its effects are recorded. Source:
+// PrepRequestProcessor.pRequest2Txn.
+func (p *Prep) single(req *Request, op proto.OpCode, body proto.Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
+	switch r := body.(type) {
+	case *proto.CreateRequest:
+		switch op {
+		case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+			return p.create(req, op, r)
+		}
+	case *proto.DeleteRequest:
+		if op == proto.OpDelete {
+			return p.delete(req, r)
+		}
+	case *proto.SetDataRequest:
+		if op == proto.OpSetData {
+			return p.setData(req, r)
+		}
+	case *proto.SetACLRequest:
+		if op == proto.OpSetACL {
+			return p.setACL(req, r)
+		}
+	case *proto.CheckVersionRequest:
+		if op == proto.OpCheck {
+			return p.check(req, r)
+		}
+	}
+	return 0, nil, proto.ErrMarshalling
+}
+
+// sessionErr is the session check of one operation.
+func sessionErr(req *Request, ephemeral bool) proto.ErrCode {
+	if req.SessionErr == proto.ErrEphemeralOnLocalSession && !ephemeral {
+		return proto.OK
+	}
+	return req.SessionErr
+}
+
+// allowed reports whether the requester has a permission. Nothing to check is
+// nothing to refuse. Source: ZooKeeperServer.checkACL.
+func (p *Prep) allowed(acl []proto.ACL, perm proto.Perms, req *Request) bool {
+	return p.opts.SkipACL || len(acl) == 0 || tree.Allowed(acl, perm, req.IDs)
+}

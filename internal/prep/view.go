@@ -1,0 +1,146 @@
+package prep
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"strings"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// view is a copy of one path's state, to check and then to change.
+type view struct {
+	znode
+	key string
+	c   *change // the path's record, nil if the state comes from the tree
+}
+
+// find looks path up and reports whether the znode exists. The root has one
+// key, so that a change of "/" is seen by the creation of "/x", whose parent
+// is "".
+func (p *Prep) find(v *view, path string) bool {
+	if path == "" {
+		path = "/"
+	}
+	if c := p.overlay.changes[path]; c != nil {
+		v.c, v.key, v.znode = c, c.key, c.znode
+		return v.exists
+	}
+	v.c, v.key, v.znode = nil, path, znode{}
+	n, ok := p.tree.Get(path)
+	if !ok {
+		return false
+	}
+	v.exists = true
+	v.stat, v.acl, v.children = n.Persisted(), n.ACL(), int32(n.NumChildren())
+	if p.opts.Digest {
+		v.crc = p.crc(path, n.Data())
+		v.digest = p.share(v)
+	}
+	return true
+}
+
+// record makes v the newest state of its path.
+func (p *Prep) record(v *view) {
+	if p.opts.Digest {
+		share := p.share(v)
+		p.digest += int64(share) - int64(v.digest)
+		v.digest = share
+	}
+	p.overlay.put(v.key, v.c, &v.znode, p.zxid)
+}
+
+// setBytes tells v its new data.
+func (p *Prep) setBytes(v *view, data []byte) {
+	if p.opts.Digest {
+		v.crc = p.crc(v.key, data)
+	}
+}
+
+// crc starts the digest of a znode: CRC-32 of its path, "" for the root, and
+// its data. Source: DigestCalculator.calculateDigest.
+func (p *Prep) crc(path string, data []byte) uint32 {
+	if path == "/" {
+		path = ""
+	}
+	p.buf = append(p.buf[:0], path...)
+	return crc32.Update(crc32.ChecksumIEEE(p.buf), crc32.IEEETable, data)
+}
+
+// share finishes the digest of a znode with its metadata. Znodes that are
+// missing or below /zookeeper have none.
+func (p *Prep) share(v *view) uint32 {
+	if !v.exists || strings.HasPrefix(v.key, "/zookeeper/") {
+		return 0
+	}
+	s, be := &v.stat, binary.BigEndian
+	b := p.buf[:0]
+	b = be.AppendUint64(b, uint64(s.Czxid))
+	b = be.AppendUint64(b, uint64(s.Mzxid))
+	b = be.AppendUint64(b, uint64(s.Pzxid))
+	b = be.AppendUint64(b, uint64(s.Ctime))
+	b = be.AppendUint64(b, uint64(s.Mtime))
+	b = be.AppendUint32(b, uint32(s.Version))
+	b = be.AppendUint32(b, uint32(s.Cversion))
+	b = be.AppendUint32(b, uint32(s.Aversion))
+	b = be.AppendUint64(b, uint64(s.EphemeralOwner))
+	p.buf = b
+	return crc32.Update(v.crc, crc32.IEEETable, b)
+}
+
+// adopt records in the parent that a child was created: stat and count move as
+// they will when the transaction is applied. Like Tree.Apply, it moves cversion
+// and pzxid only upward, so a counter at its maximum sticks there. Source:
+// DataTree.createNode.
+func (p *Prep) adopt(parent *view, cversion int32) {
+	parent.children++
+	if cversion > parent.stat.Cversion {
+		parent.stat.Cversion, parent.stat.Pzxid = cversion, p.zxid
+	}
+	p.record(parent)
+}
+
+// bury records that node is gone and that its parent has lost it. Source:
+// DataTree.deleteNode.
+func (p *Prep) bury(node, parent *view) {
+	parent.children--
+	parent.stat.Pzxid = max(parent.stat.Pzxid, p.zxid)
+	p.record(parent)
+	node.znode = znode{digest: node.digest}
+	p.record(node)
+}
+
+// nextVersion checks an expected version, -1 for any, and returns the version
+// after the change. It skips -1, which no client could ever expect, as
+// ZooKeeper does from 3.10 on; 3.9 lets it happen (ZOOKEEPER-4743). Source:
+// PrepRequestProcessor.checkAndIncVersion.
+func nextVersion(current, expected int32) (int32, proto.ErrCode) {
+	if expected != -1 && expected != current {
+		return 0, proto.ErrBadVersion
+	}
+	if current == -2 {
+		return 0, proto.OK
+	}
+	return current + 1, proto.OK
+}
+
+// splitParent returns the path of a znode's parent, "" for the children of the
+// root. Paths without a slash and with a NUL have none. Source:
+// PrepRequestProcessor.validatePathForCreate.
+func splitParent(path string) (string, proto.ErrCode) {
+	slash := strings.LastIndexByte(path, '/')
+	if slash < 0 || strings.IndexByte(path, 0) >= 0 {
+		return "", proto.ErrBadArguments
+	}
+	return path[:slash], proto.OK
+}
+
+// special reports whether a path may never be deleted. Source:
+// DataTree.isSpecialPath.
+func special(path string) bool {
+	switch path {
+	case "/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,135 @@
+package prep
+
+import (
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// delete asks the parent for permission before it looks whether the znode is
+// there, and compares versions before it counts children. The path is not
+// validated: a malformed one is just not there.
+func (p *Prep) delete(req *Request, r *proto.DeleteRequest) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
+	if err := sessionErr(req, false); err != proto.OK {
+		return 0, nil, err
+	}
+	above, err := splitParent(r.Path)
+	if err != proto.OK || special(r.Path) {
+		return 0, nil, proto.ErrBadArguments
+	}
+	node, parent := &p.node, &p.parent
+	if !p.find(parent, above) {
+		return 0, nil, proto.ErrNoNode
+	}
+	if !p.allowed(parent.acl, proto.PermDelete, req) {
+		return 0, nil, proto.ErrNoAuth
+	}
+	if !p.find(node, r.Path) {
+		return 0, nil, proto.ErrNoNode
+	}
+	if _, err := nextVersion(node.stat.Version, r.Version); err != proto.OK {
+		return 0, nil, err
+	}
+	if node.children > 0 {
+		return 0, nil, proto.ErrNotEmpty
+	}
+	p.bury(node, parent)
+	return proto.OpDelete, &proto.DeleteTxn{Path: r.Path}, proto.OK
+}
+
+// deleteContainer is the reaper's: it deletes a container, or a znode whose
+// time is up, unless somebody has used it since. No session and no permission
+// is asked for, so clients may not call it; ZooKeeper lets them.
+func (p *Prep) deleteContainer(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
+	r, ok := req.Body.(*proto.PathRequest)
+	if !ok {
+		return 0, nil, proto.ErrMarshalling
+	}
+	above, err := splitParent(r.Path)
+	if err != proto.OK || special(r.Path) || req.Session != 0 {
+		return 0, nil, proto.ErrBadArguments
+	}
+	node, parent := &p.node, &p.parent
+	switch {
+	case !p.find(node, r.Path):
+		return 0, nil, proto.ErrNoNode
+	case node.children > 0:
+		return 0, nil, proto.ErrNotEmpty
+	case isEphemeral(node.stat.EphemeralOwner):
+		return 0, nil, proto.ErrBadVersion
+	case !p.find(parent, above):
+		return 0, nil, proto.ErrNoNode
+	}
+	p.bury(node, parent)
+	return proto.OpDeleteContainer, &proto.DeleteTxn{Path: r.Path}, proto.OK
+}
+
+func (p *Prep) setData(req *Request, r *proto.SetDataRequest) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
+	node := &p.node
+	if err := p.access(req, r.Path, proto.PermWrite); err != proto.OK {
+		return 0, nil, err
+	}
+	version, err := nextVersion(node.stat.Version, r.Version)
+	if err != proto.OK {
+		return 0, nil, err
+	}
+	node.stat.Version, node.stat.Mzxid, node.stat.Mtime = version, p.zxid, p.time
+	p.setBytes(node, r.Data)
+	p.record(node)
+	return proto.OpSetData, &proto.SetDataTxn{Path: r.Path, Data: r.Data, Version: version}, proto.OK
+}
+
+// setACL judges the new ACL before it looks for the znode. Later requests are
+// checked against the new ACL at once, though it is not applied yet.
+func (p *Prep) setACL(req *Request, r *proto.SetACLRequest) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
+	if err := sessionErr(req, false); err != proto.OK {
+		return 0, nil, err
+	}
+	if !tree.ValidatePath(r.Path) {
+		return 0, nil, proto.ErrBadArguments
+	}
+	acl, err := fixACL(r.ACL, req.IDs)
+	if err != proto.OK {
+		return 0, nil, err
+	}
+	node := &p.node
+	if err := p.access(req, r.Path, proto.PermAdmin); err != proto.OK {
+		return 0, nil, err
+	}
+	version, err := nextVersion(node.stat.Aversion, r.Version)
+	if err != proto.OK {
+		return 0, nil, err
+	}
+	node.stat.Aversion, node.acl = version, acl
+	p.record(node)
+	return proto.OpSetACL, &proto.SetACLTxn{Path: r.Path, ACL: acl, Version: version}, proto.OK
+}
+
+// check passes or fails and changes nothing. Its transaction stores the version
+// after the one that was checked, as ZooKeeper's does; nobody reads it.
+func (p *Prep) check(req *Request, r *proto.CheckVersionRequest) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
+	if err := p.access(req, r.Path, proto.PermRead); err != proto.OK {
+		return 0, nil, err
+	}
+	version, err := nextVersion(p.node.stat.Version, r.Version)
+	if err != proto.OK {
+		return 0, nil, err
+	}
+	return proto.OpCheck, &proto.CheckVersionTxn{Path: r.Path, Version: version}, proto.OK
+}
+
+// access makes the checks that setData, setACL and check share, in their order,
+// and leaves the znode in p.node.
+func (p *Prep) access(req *Request, path string, perm proto.Perms) proto.ErrCode {
+	if err := sessionErr(req, false); err != proto.OK {
+		return err
+	}
+	switch {
+	case !tree.ValidatePath(path):
+		return proto.ErrBadArguments
+	case !p.find(&p.node, path):
+		return proto.ErrNoNode
+	case !p.allowed(p.node.acl, perm, req):
+		return proto.ErrNoAuth
+	}
+	return proto.OK
+}
