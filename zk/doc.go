@@ -1,0 +1,36 @@
+// Package zk is a client of ZooKeeper ensembles, Paddock's and Apache's alike.
+//
+//	callers              Conn                     link, one at a time
+//	Get, Create, Do ──►  submit ─► out buffer ──► writeLoop ──► server
+//	Go(op, done)    ──►    │
+//	                       └────► pending ──┐
+//	result, done   ◄───────────────────── readLoop ◄── replies, in order
+//	Watch.C, fn    ◄───── watch table ◄──────┘    ◄── notifications
+//
+//	run: connect ─► attach (auth, watches) ─► serve ─► detach ─► connect ...
+//
+// A [Conn] is a session. It may be used by many goroutines; their requests
+// share one connection and are sent without waiting for each other's replies.
+// [Conn.Go] keeps many requests in flight without a goroutine for each.
+//
+// # When a connection breaks
+//
+// The session lives on. Requests under way fail with [ErrConnectionLoss]: they
+// may have been executed or not, and are never sent again by themselves. New
+// requests wait for the next server until their context ends. Watches and
+// credentials move along, and a change that a watch would have missed is
+// reported. Only when the ensemble has dropped the session, or no server has
+// answered for 4/3 of its timeout, the Conn ends: with [ErrSessionExpired] from
+// all calls and watches. A new session takes a new Conn.
+//
+// # Order
+//
+// Requests are executed in the order in which they were submitted. A watch's
+// event is delivered before any reply that shows what came after it.
+//
+// # Errors
+//
+// A failed request returns an [*Error] with the operation and the path; compare
+// with errors.Is(err, zk.ErrNoNode). [SafeToRetry] tells whether a request
+// certainly had no effect.
+package zk

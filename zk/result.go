@@ -1,0 +1,88 @@
+package zk
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Result is the outcome of an operation. Which fields are filled depends on
+// the operation; nothing in it is shared with the Conn.
+type Result struct {
+	Path     string
+	Data     []byte // nil if the znode's data is null, which differs from empty
+	Stat     Stat
+	Children []string
+	ACL      []ACL
+	Results  []OpResult // of a multi, in the order of its operations
+	Zxid     Zxid       // of the write, or how far the server was at a read
+	Err      error      // nil, or an *Error
+}
+
+// OpResult is the outcome of one operation of a multi.
+type OpResult struct {
+	Path string // of a create
+	Stat Stat   // of a set, and of a create by CreateStatOp
+	Err  error  // nil, or an *Error; ErrRuntimeInconsistency after the one that failed
+}
+
+// decode reads the body of a successful reply into res. Data aliases the
+// input if owned is true.
+func (o *Op) decode(d *jute.Decoder, owned bool, root chroot, res *Result) error {
+	switch o.code {
+	case proto.OpCreate:
+		res.Path = root.strip(d.String())
+	case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		res.Path = root.strip(d.String())
+		res.Stat.Decode(d)
+	case proto.OpGetData:
+		if res.Data = d.Buffer(); !owned {
+			res.Data = bytes.Clone(res.Data)
+		}
+		res.Stat.Decode(d)
+	case proto.OpSetData, proto.OpSetACL, proto.OpExists:
+		res.Stat.Decode(d)
+	case proto.OpGetChildren:
+		res.Children = d.Strings()
+	case proto.OpGetChildren2:
+		res.Children = d.Strings()
+		res.Stat.Decode(d)
+	case proto.OpGetACL:
+		res.ACL = proto.DecodeACLs(d)
+		res.Stat.Decode(d)
+	case proto.OpSync:
+		res.Path = root.strip(d.String())
+	case proto.OpMulti:
+		if err := o.decodeMulti(d, root, res); err != nil {
+			return err
+		}
+	}
+	return d.Err()
+}
+
+// decodeMulti reads a multi's results. A failed multi comes with a header that
+// says success; the failure is in the results. Source: MultiResponse.
+func (o *Op) decodeMulti(d *jute.Decoder, root chroot, res *Result) error {
+	results := proto.DecodeMultiResults(d)
+	if d.Err() != nil {
+		return d.Err()
+	}
+	if len(results) != len(o.ops) {
+		return fmt.Errorf("%d results for a multi of %d operations", len(results), len(o.ops))
+	}
+	res.Results = make([]OpResult, len(results))
+	for i := range results {
+		r, out, sub := &results[i], &res.Results[i], &o.ops[i]
+		out.Path, out.Stat = root.strip(r.Path), r.Stat
+		if r.Err == proto.OK {
+			continue
+		}
+		out.Err = &Error{Op: sub.name(), Path: sub.path, Err: r.Err, Sent: true}
+		if res.Err == nil && r.Err != ErrRuntimeInconsistency {
+			res.Err = out.Err
+		}
+	}
+	return nil
+}
