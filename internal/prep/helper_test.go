@@ -64,8 +64,8 @@ func (w *world) apply(n int) {
 		w.tree.Apply(txn, &w.res)
 		w.tree.Unlock()
 		w.prep.Applied(txn.Zxid)
-		if txn.Type != proto.OpError && txn.Type != proto.OpMulti && w.res.Err != proto.OK {
-			w.t.Fatalf("%s %v %+v: apply says %v", txn.Type, txn.Zxid, txn.Body, w.res.Err)
+		if want := errOf(txn); w.res.Err != want {
+			w.t.Fatalf("%s %v %+v: apply says %v, want %v", txn.Type, txn.Zxid, txn.Body, w.res.Err, want)
 		}
 		if w.res.DigestMismatch || txn.HasDigest && txn.Digest.Tree != w.tree.Digest() {
 			w.t.Fatalf("%s %v %+v: promised digest %#x, tree has %#x", txn.Type, txn.Zxid, txn.Body, txn.Digest.Tree, w.tree.Digest())

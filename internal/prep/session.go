@@ -18,9 +18,9 @@ func (p *Prep) createSession(req *Request) (proto.OpCode, proto.TxnBody, proto.E
 // session is known, and whose it is, does not matter: closing twice is
 // harmless, and expiry closes sessions it does not own.
 //
-// ZooKeeper leaves the parents' child counts alone here, so that a parent
-// cannot be deleted before the close is applied; counting right away is what
-// any later request would see in a slower world.
+// The parents lose their children at once. ZooKeeper forgets to count here, so
+// that the deletion of a parent fails or not depending on whether the close has
+// been applied yet.
 func (p *Prep) closeSession(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
 	paths := p.ephemerals(req.Session)
 	for _, path := range paths {
