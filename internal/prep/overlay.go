@@ -43,7 +43,6 @@ type change struct {
 type undo struct {
 	c     *change
 	was   znode
-	seq   uint64
 	fresh bool // the multi made the record
 }
 
@@ -97,7 +96,7 @@ func (o *overlay) put(key string, c *change, n *znode, zxid proto.Zxid) {
 	}
 	if fresh || c.seq != o.seq {
 		if o.undoing {
-			o.undos = append(o.undos, undo{c: c, was: c.znode, seq: c.seq, fresh: fresh})
+			o.undos = append(o.undos, undo{c: c, was: c.znode, fresh: fresh})
 		}
 		c.seq = o.seq
 		c.refs++
@@ -163,7 +162,6 @@ func (o *overlay) rollback() {
 	for i := len(o.undos) - 1; i >= 0; i-- {
 		u := &o.undos[i]
 		u.c.refs--
-		u.c.seq = u.seq
 		if u.fresh {
 			o.remove(u.c)
 		} else {
