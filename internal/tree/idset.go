@@ -1,5 +1,7 @@
 package tree
 
+import "math/bits"
+
 // WatcherID names a watcher, usually a connection. The largest value is not
 // allowed.
 type WatcherID uint32
@@ -19,8 +21,10 @@ type idTable struct{ slots []uint32 }
 
 const idTableMin = 4
 
+// home returns where the search for v starts: the high bits of a product with
+// 2^32 divided by the golden ratio.
 func (t *idTable) home(v uint32) uint32 {
-	return (v * 2654435769) >> 7 & uint32(len(t.slots)-1)
+	return (v * 2654435769) >> bits.LeadingZeros32(uint32(len(t.slots)-1))
 }
 
 // find returns the slot of v, or the empty slot where it would go.

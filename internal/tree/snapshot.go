@@ -86,13 +86,18 @@ type snapNode struct {
 // path "". An id of an ACL can be newer than what SnapACLs yielded. data and st
 // are valid during the call of yield.
 func (t *Tree) SnapNodes(yield func(path string, data []byte, acl int64, st *proto.StatPersisted) error) error {
+	return t.dump(dumpNodes, yield)
+}
+
+// dump holds the lock for at most limit znodes at a time.
+func (t *Tree) dump(limit int, yield func(path string, data []byte, acl int64, st *proto.StatPersisted) error) error {
 	c := t.openCursor()
 	defer t.closeCursor(c)
 	var batch []snapNode
-	var bytes []byte
+	bytes := []byte{} // not nil, or empty data would look like null
 	for {
 		var err error
-		if batch, bytes, err = t.readCursor(c, batch[:0], bytes[:0]); err != nil {
+		if batch, bytes, err = t.readCursor(c, limit, batch[:0], bytes[:0]); err != nil {
 			return err
 		}
 		if len(batch) == 0 {
@@ -126,13 +131,13 @@ func (t *Tree) closeCursor(c *cursor) {
 }
 
 // readCursor moves c on and appends what it passed to batch and bytes.
-func (t *Tree) readCursor(c *cursor, batch []snapNode, bytes []byte) ([]snapNode, []byte, error) {
+func (t *Tree) readCursor(c *cursor, limit int, batch []snapNode, bytes []byte) ([]snapNode, []byte, error) {
 	t.RLock()
 	defer t.RUnlock()
 	if c.dead {
 		return nil, nil, ErrReplaced
 	}
-	for c.at != nil && len(batch) < dumpNodes && len(bytes) < dumpBytes {
+	for c.at != nil && len(batch) < limit && len(bytes) < dumpBytes {
 		n := c.at
 		s := snapNode{path: n.path, acl: t.acls.id(n.acl), stat: n.stat, from: len(bytes), size: len(n.data)}
 		if n.data == nil {
