@@ -14,7 +14,7 @@ const (
 )
 
 var (
-	// The credentials are secret:secret and the like; only the text matters.
+	// Nobody logs in here: an identity is only text.
 	amy       = proto.ID{Scheme: "digest", ID: "amy:fyVmFCwVbTJYrznoSu1koqYEYF0="}
 	open      = proto.OpenACL
 	nothing   = []proto.ACL{{Perms: 0, ID: proto.ID{Scheme: "world", ID: "anyone"}}}
