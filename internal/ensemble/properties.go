@@ -23,27 +23,34 @@ const maxPropertiesText = 4 << 20
 //
 // Every occurrence is returned: a caller that wants Java's answer takes the last one of each key. Keys and values
 // are not trimmed beyond what those rules do. Half of a surrogate pair becomes U+FFFD.
+//
+// A malformed line does not hide the ones after it: the error joins a *PropertyError for each of the first
+// maxPropertyErrors such lines, and the good lines are returned with it. Java would refuse the whole text.
 func ParseProperties(text string) ([]Property, error) {
 	if len(text) > maxPropertiesText {
 		return nil, fmt.Errorf("text of %d bytes is longer than %d", len(text), maxPropertiesText)
 	}
 	var props []Property
-	lines := lineReader{rest: text, number: 1}
-	for {
+	var errs []error
+	for lines := (lineReader{rest: text, number: 1}); len(errs) < maxPropertyErrors; {
 		line, number, ok := lines.next()
 		if !ok {
-			return props, nil
+			break
 		}
 		p, err := splitProperty(line)
-		if err != nil {
-			return nil, &PropertyError{Property{Line: number}, err}
-		}
 		p.Line = number
+		if err != nil {
+			errs = append(errs, &PropertyError{p, err})
+			continue
+		}
 		props = append(props, p)
 	}
+	return props, errors.Join(errs...)
 }
 
-// PropertyError tells which line of a text is wrong. Property.Key is empty when the line could not be split.
+const maxPropertyErrors = 16
+
+// PropertyError tells which line of a text is wrong. Property.Key is empty when it could not be read.
 type PropertyError struct {
 	Property Property
 	Err      error

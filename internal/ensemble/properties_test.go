@@ -24,7 +24,7 @@ func TestPropertyLines(t *testing.T) {
 
 func TestPropertyErrorNamesLine(t *testing.T) {
 	_, err := ParseProperties("a=1\n\nb=\\u12\n")
-	if err == nil || !strings.HasPrefix(err.Error(), "line 3: malformed") {
+	if err == nil || !strings.HasPrefix(err.Error(), "line 3: b: malformed") {
 		t.Errorf("got %v, want an error in line 3", err)
 	}
 }

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/ensemble"
+)
+
+// Config is everything one server was told, checked and with ZooKeeper's defaults filled in. Sizes are in bytes,
+// limits called Limit next to InitLimit are in ticks.
+type Config struct {
+	File string // the zoo.cfg it was read from, empty for LoadStandaloneArgs
+
+	DataDir    string // snapshots, epoch files, myid
+	DataLogDir string // transaction logs; DataDir unless told otherwise
+
+	// Where clients connect. ClientPort is -1 when there is no such port and 0 for any free one; an empty
+	// ClientPortAddress means every interface. A client address in this server's own server line wins.
+	ClientPort              int
+	ClientPortAddress       string
+	ClientPortListenBacklog int // -1 for the system's default
+
+	TickTime                    time.Duration
+	MinSessionTimeout           time.Duration
+	MaxSessionTimeout           time.Duration
+	InitLimit                   int // ticks
+	SyncLimit                   int // ticks
+	ConnectToLearnerMasterLimit int // ticks; InitLimit unless told otherwise
+	MaxClientCnxns              int // of one source address; 0 for no limit
+	MaxCnxns                    int // of all; 0 for no limit
+
+	// Standalone means that this server is alone: no server lines, or a single one with StandaloneEnabled. It then
+	// has the id 0, as Java's ZooKeeperServer, and Ensemble is ensemble.Single(0).
+	Standalone        bool
+	MyID              int64
+	Ensemble          ensemble.Ensemble
+	PeerType          ensemble.Role // as the server lines say; they win over peerType
+	StandaloneEnabled bool
+	DynamicConfigFile string // where Ensemble came from, if not from File
+
+	QuorumListenOnAllIPs    bool
+	SyncEnabled             bool // an observer logs and snapshots
+	LeaderServes            bool // the leader takes clients
+	CnxTimeout              time.Duration
+	TCPKeepAlive            bool          // on election sockets
+	ClientTCPKeepAlive      bool          // on client sockets
+	ElectionPortBindRetry   int           // 0 to try for ever
+	MinNotificationInterval time.Duration // of an election, and
+	MaxNotificationInterval time.Duration // where its doubling ends
+
+	SnapRetainCount int           // snapshots a purge leaves, at least 3
+	PurgeInterval   time.Duration // 0 for never
+
+	SnapCount                  int   // transactions between snapshots, at least 2
+	SnapSizeLimit              int64 // log bytes between snapshots; 0 for no limit
+	TxnLogSizeLimit            int64 // bytes after which a log file ends; 0 for no limit
+	PreAllocSize               int64 // bytes a log file grows by; 0 for none
+	ForceSync                  bool
+	FsyncWarningThreshold      time.Duration
+	MaxBatchSize               int // transactions in one flush
+	CommitLogCount             int // committed proposals kept for learners, at least 500
+	DigestEnabled              bool
+	CloseSessionTxnEnabled     bool
+	SerializeLastProcessedZxid bool
+	SnapshotTrustEmpty         bool
+	DBAutocreate               bool
+	DatadirAutocreate          bool
+
+	JuteMaxBuffer          int // bytes of a request or reply
+	JuteMaxBufferExtraSize int // bytes a transaction may be longer
+	GlobalOutstandingLimit int
+
+	SuperDigest         Secret // "super:<hash>", or unset
+	SkipACL             bool
+	DigestAuthEnabled   bool     // the scheme digest; its algorithm is SHA1
+	FourLetterWhitelist []string // "*" stands for all; srvr is always in it
+
+	settings settings
+}
+
+// Format prints no more than where a configuration came from, whatever the verb: the settings hold secrets. It has a
+// value receiver so that fmt finds it on copies too.
+func (c Config) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "configuration of server %d from %s", c.MyID, c.File)
+}
+
+// SystemProperty returns the value a Java server would see under name, for example "zookeeper.snapCount" or
+// "jute.maxbuffer", set by a flag or by a line of zoo.cfg, or "". It may be a secret.
+func (c *Config) SystemProperty(name string) string { return c.settings.props[name].value }
+
+// defaults are ZooKeeper's, before any line is read.
+func defaults() *Config {
+	return &Config{
+		ClientPort:              -1,
+		ClientPortListenBacklog: -1,
+		TickTime:                3000 * time.Millisecond,
+		MaxClientCnxns:          60,
+		StandaloneEnabled:       true,
+		SyncEnabled:             true,
+		SnapRetainCount:         minSnapRetainCount,
+	}
+}

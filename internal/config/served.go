@@ -1,0 +1,83 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// checkServed names every setting of a feature Paddock does not serve yet: in one warning for each feature, or as a
+// problem where the table says so.
+func (r *report) checkServed(s settings) {
+	waiting := map[string][]setting{} // by feature
+	for _, used := range s.used() {
+		key, known := find(used.name)
+		if !known || used.inert(key) {
+			continue
+		}
+		switch key.Status {
+		case Refused:
+			r.problem(used, "remove it, or run this server with ZooKeeper until Paddock serves it",
+				"%s: this version of Paddock does not serve %s, and leaving it out would not be safe", used.name, key.Feature)
+		case NotYet:
+			waiting[key.Feature] = append(waiting[key.Feature], used)
+		case Supported, NoOp:
+		}
+	}
+	for _, feature := range sortedKeys(waiting) {
+		settings := waiting[feature]
+		slices.SortFunc(settings, func(a, b setting) int {
+			return cmp.Or(cmp.Compare(uint(a.line-1), uint(b.line-1)), cmp.Compare(a.name, b.name))
+		})
+		names := make([]string, len(settings))
+		for i, used := range settings {
+			names[i] = used.name
+		}
+		r.warn(settings[0], "%s: ignored, this version of Paddock does not serve %s yet", strings.Join(names, ", "), feature)
+	}
+}
+
+// used lists the settings ZooKeeper would act on: keys of zoo.cfg, and properties under the name it reads.
+func (s settings) used() []setting {
+	var all []setting
+	for _, name := range sortedKeys(s.keys) {
+		all = append(all, s.keys[name])
+	}
+	for _, full := range sortedKeys(s.props) {
+		name, prefixed := strings.CutPrefix(full, "zookeeper.")
+		if key, ok := find(name); ok && (prefixed && key.Place == Either || !prefixed && key.Place == FlagRaw) {
+			all = append(all, s.props[full])
+		}
+	}
+	return all
+}
+
+// inert reports whether a setting asks for nothing beyond what Paddock does anyway.
+func (s setting) inert(k Key) bool {
+	switch {
+	case s.value == "":
+		return true
+	case k.onlyTrue:
+		return !strings.EqualFold(s.value, "true")
+	case s.name == "observerMasterPort":
+		n, err := decodeInt(s.value)
+		return err == nil && n <= 0
+	case s.name == "metricsProvider.className":
+		return slices.Contains(quietMetrics, s.value)
+	case k.Name == "authProvider.":
+		return slices.Contains(builtinAuth, s.value)
+	}
+	return false
+}
+
+// quietMetrics are providers that publish nothing of their own.
+var quietMetrics = []string{
+	"org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
+	"org.apache.zookeeper.metrics.impl.NullMetricsProvider",
+}
+
+// builtinAuth are the providers that are registered without being asked for. Java: ProviderRegistry.initialize.
+var builtinAuth = []string{
+	"org.apache.zookeeper.server.auth.DigestAuthenticationProvider",
+	"org.apache.zookeeper.server.auth.IPAuthenticationProvider",
+}
