@@ -260,6 +260,24 @@ func TestWatchesAgainstModel(t *testing.T) {
 	}
 }
 
+// A connection that lives long and re-arms its watches does not grow.
+func TestWatcherStaysSmall(t *testing.T) {
+	tr := New()
+	w := tr.Watches()
+	w.Add(WatchData, "/stays", 1)
+	for i := range 10_000 {
+		path := fmt.Sprint("/", i%50)
+		w.Add(WatchData, path, 1)
+		w.take(proto.EventNodeDataChanged, path)
+	}
+	if n := len(w.watchers[1].paths); n > 50 {
+		t.Errorf("the watcher of one path remembers %d", n)
+	}
+	if len(w.paths) > 10 {
+		t.Errorf("room for %d paths", len(w.paths))
+	}
+}
+
 func TestIDSet(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 2))
