@@ -26,6 +26,8 @@ var parts = []struct {
 	{"client", captureClient},
 	{"words", captureWords},
 	{"programs", capturePrograms},
+	{"files", captureFiles},
+	{"quorum", captureQuorum},
 }
 
 func main() {
