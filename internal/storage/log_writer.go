@@ -1,0 +1,219 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/storage/vfs"
+	"github.com/paddock-io/paddock/proto"
+)
+
+const (
+	// maxBatch bounds what is written between two syncs, and so both the buffer
+	// and how far back from its end a log can be torn, in bytes.
+	maxBatch = 4 << 20
+	// minPadding is how much padding must follow the newest entry, as in Java.
+	minPadding = 4096
+)
+
+// LogWriter appends transactions to the log. One goroutine owns it.
+//
+// A file is made when its first entry is flushed and named by that entry's
+// zxid; the writer never appends to a file of an earlier run.
+type LogWriter struct {
+	s *Store
+
+	buf   []byte     // encoded since the last Flush; of a new file, with the header
+	count int        // entries in buf
+	first proto.Zxid // of buf
+
+	f         vfs.File // nil between two files
+	name      string   // of f, with directory
+	pos       int64    // end of what is flushed
+	allocated int64    // length of f, at least
+	err       *FatalError
+}
+
+// Append encodes entries behind those not yet flushed. It keeps nothing of the
+// arguments. Once a batch is large it is flushed early. The error is a *FatalError.
+//
+// Invariant: a payload begins with a TxnHeader that has the entry's zxid.
+func (w *LogWriter) Append(entries ...Entry) error {
+	for _, e := range entries {
+		if len(e.Payload) < proto.TxnHeaderSize || payloadZxid(e.Payload) != e.Zxid {
+			panic(fmt.Sprintf("storage: entry %s with a payload of %d bytes is not a transaction of that zxid", e.Zxid, len(e.Payload)))
+		}
+		if len(e.Payload) > maxEntry {
+			return w.fail(w.nameFor(e.Zxid), fmt.Errorf("transaction %s has %d bytes, more than %d", e.Zxid, len(e.Payload), maxEntry))
+		}
+		if w.count == 0 {
+			w.first = e.Zxid
+			if w.f == nil {
+				w.buf = appendLogHeader(w.buf[:0])
+			}
+		}
+		w.buf = appendEntry(w.buf, e.Payload)
+		w.count++
+		if len(w.buf) >= maxBatch {
+			if err := w.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return w.sticky()
+}
+
+// Flush makes everything appended durable with one write and one sync, and
+// goes on to a new file if this one has reached its size limit. The error is a
+// *FatalError; every later call returns it again.
+func (w *LogWriter) Flush() error {
+	if w.err != nil || w.count == 0 {
+		return w.sticky()
+	}
+	fresh := w.f == nil
+	if fresh {
+		if err := w.create(); err != nil {
+			return w.fail(w.nameFor(w.first), err)
+		}
+	}
+	batch := len(w.buf)
+	start := w.pos
+	if w.s.opts.NoSync {
+		start = 0 // nothing of this file is sure to have reached the disk
+	}
+	w.buf = appendMark(w.buf, w.pos, start)
+	if err := w.write(w.buf, batch); err != nil {
+		return w.fail(w.name, err)
+	}
+	if fresh {
+		if err := w.s.syncDir(w.s.logDir); err != nil {
+			return w.fail(w.name, err)
+		}
+	}
+	w.s.metrics.LogBytes.Add(uint64(batch))
+	w.s.metrics.LogEntries.Add(uint64(w.count))
+	w.pos += int64(batch)
+	w.count = 0
+	if w.buf = w.buf[:0]; cap(w.buf) > 2*maxBatch {
+		w.buf = nil
+	}
+	if limit := w.s.opts.LogSizeLimit; limit > 0 && w.pos >= limit {
+		return w.Roll()
+	}
+	return nil
+}
+
+// write writes b, a batch with its mark, at the end of the log and syncs.
+func (w *LogWriter) write(b []byte, batch int) error {
+	if step := w.s.opts.PreallocBytes; step > 0 {
+		if need := w.pos + int64(len(b)) + minPadding; need > w.allocated {
+			size := (need + step - 1) / step * step
+			if err := w.f.Preallocate(size); err != nil {
+				return err
+			}
+			w.allocated = size
+		}
+	}
+	if _, err := w.f.WriteAt(b, w.pos); err != nil {
+		return err
+	}
+	if w.s.opts.NoSync {
+		return nil
+	}
+	start := time.Now()
+	err := w.f.Sync()
+	took := time.Since(start)
+	slow := took >= w.s.opts.SlowSync
+	w.s.metrics.observeSync(took, batch, slow)
+	if slow {
+		w.s.logger.Warn("fsync-ing the write ahead log took long and delays every write; give the log a disk of its own",
+			"took", took, "file", w.name, "fileBytes", w.pos+int64(batch))
+	}
+	return err
+}
+
+// create makes the file whose first entry is w.first.
+func (w *LogWriter) create() error {
+	name := logName(w.first)
+	path := filepath.Join(w.s.logDir, name)
+	info, err := w.s.fs.Stat(path)
+	switch {
+	case err == nil && info.Size > logHeaderSize:
+		return errors.New("a log with this first zxid exists; history went back without being truncated")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := setWriting(w.s.fs, w.s.logDir, name); err != nil {
+		return err
+	}
+	f, err := w.s.fs.Create(path)
+	if err != nil {
+		return err
+	}
+	w.f, w.name, w.pos, w.allocated = f, path, 0, 0
+	w.s.metrics.LogFiles.Add(1)
+	return nil
+}
+
+// Roll flushes and closes the current file, so that the next entry begins a
+// new one. Padding and mark are cut off. Without an open file it does nothing.
+func (w *LogWriter) Roll() error {
+	if err := w.Flush(); err != nil || w.f == nil {
+		return err
+	}
+	f := w.f
+	w.f = nil
+	err := f.Truncate(w.pos)
+	if err == nil && !w.s.opts.NoSync {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = clearWriting(w.s.fs, w.s.logDir)
+	}
+	if err != nil {
+		return w.fail(w.name, err)
+	}
+	return nil
+}
+
+// Size returns the length of the open file up to its newest flushed entry in
+// bytes, 0 without one.
+func (w *LogWriter) Size() int64 {
+	if w.f == nil {
+		return 0
+	}
+	return w.pos
+}
+
+// Pending returns how many entries, and how many bytes of them, wait for Flush.
+func (w *LogWriter) Pending() (entries, bytes int) {
+	if w.count == 0 {
+		return 0, 0
+	}
+	return w.count, len(w.buf)
+}
+
+func (w *LogWriter) nameFor(z proto.Zxid) string {
+	if w.f != nil {
+		return w.name
+	}
+	return filepath.Join(w.s.logDir, logName(z))
+}
+
+func (w *LogWriter) fail(file string, err error) error {
+	if w.err == nil {
+		w.err = &FatalError{Part: PartLog, File: file, Err: err}
+	}
+	return w.err
+}
+
+// sticky returns the first failure as an error that is nil if there is none.
+func (w *LogWriter) sticky() error {
+	if w.err != nil {
+		return w.err
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// maxCandidates bounds how many snapshots are tried. Source:
+// FileSnap.deserialize.
+const maxCandidates = 100
+
+// Recovered says what Recover found.
+type Recovered struct {
+	// LastZxid is the newest transaction on disk, committed or not: 0 for an empty
+	// database and -1 for one that must not vote because it may have been lost.
+	LastZxid proto.Zxid
+	// Fresh means that there was nothing. Unless LastZxid is -1 the caller writes
+	// snapshot.0 before anything is logged.
+	Fresh bool
+	// NeedSnapshot means that the state came from logs alone, so that the caller
+	// should write a snapshot now.
+	NeedSnapshot bool
+
+	Snapshot string        // base name of the snapshot loaded, or ""
+	Skipped  []error       // why newer snapshots were passed over, newest first
+	Entries  int           // transactions replayed
+	Cut      *Cut          // remains of an interrupted batch that were cut off, or nil
+	Took     time.Duration // all of it
+}
+
+// Cut says which bytes were cut off the end of a log.
+type Cut struct {
+	File  string
+	At    int64 // the new length, 0 if the file was removed
+	Bytes int64
+}
+
+// Recover loads the newest good snapshot into sink and hands every
+// transaction logged after it to replay, in order; entries belong to replay.
+// An error from replay ends it. What an interrupted batch left at the end of
+// the log is cut off physically.
+//
+// Errors: *CorruptionError, *NoSnapshotError, *FatalError when cutting fails,
+// and what replay returned, wrapped. Source: FileTxnSnapLog.restore.
+func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, err error) {
+	start := time.Now()
+	defer func() { rec.Took = time.Since(start) }()
+	trusted, err := s.takeInitMark()
+	if err != nil {
+		return rec, err
+	}
+	snaps, err := listFiles(s.fs, s.snapDir, snapPrefix)
+	if err != nil {
+		return rec, fmt.Errorf("list snapshots: %w", err)
+	}
+	logs, err := listFiles(s.fs, s.logDir, logPrefix)
+	if err != nil {
+		return rec, fmt.Errorf("list logs: %w", err)
+	}
+	if len(snaps) == 0 {
+		switch {
+		case len(logs) == 0 && trusted:
+			rec.Fresh = true
+			return rec, nil
+		case len(logs) == 0:
+			rec.Fresh, rec.LastZxid = true, -1
+			return rec, nil
+		case !s.opts.TrustEmptySnapshot:
+			return rec, &NoSnapshotError{Dir: s.logDir}
+		}
+		rec.NeedSnapshot = true
+		sink.Reset()
+	} else if rec.LastZxid, err = s.loadSnapshot(snaps, sink, &rec); err != nil {
+		return rec, err
+	}
+	s.metrics.LoadSnapshotTime.Store(int64(time.Since(start)))
+	if err := s.replay(from(logs, rec.LastZxid), replay, &rec); err != nil {
+		return rec, err
+	}
+	return rec, s.checkReached(snaps, &rec)
+}
+
+// takeInitMark reports whether an empty database may vote, and deletes the
+// file that says so. Source: FileTxnSnapLog.restore, ZOOKEEPER-2325.
+func (s *Store) takeInitMark() (trusted bool, err error) {
+	err = s.fs.Remove(s.initMark)
+	switch {
+	case err == nil:
+		return true, s.syncDir(filepath.Dir(s.initMark))
+	case errors.Is(err, fs.ErrNotExist):
+		return !s.opts.NoAutoCreateDB, nil
+	}
+	return false, fmt.Errorf("delete %s: %w", s.initMark, err)
+}
+
+// loadSnapshot loads the newest snapshot that is good and returns its zxid.
+func (s *Store) loadSnapshot(snaps []dirFile, sink Loader, rec *Recovered) (proto.Zxid, error) {
+	tried := 0
+	for i := len(snaps) - 1; i >= 0 && tried < maxCandidates; i-- {
+		path := filepath.Join(s.snapDir, snaps[i].name)
+		err := error(&CorruptionError{File: path, Err: errors.New("the snapshot is incomplete")})
+		if looksComplete(s.fs, path) {
+			tried++
+			sink.Reset()
+			err = readSnapshot(s.fs, path, sink)
+		}
+		if err == nil {
+			rec.Snapshot = snaps[i].name
+			return snaps[i].zxid, nil
+		}
+		rec.Skipped = append(rec.Skipped, err)
+		s.logger.Warn("snapshot is no good, trying an older one", "file", path, "error", err)
+	}
+	return 0, &NoSnapshotError{Dir: s.snapDir, Bad: rec.Skipped}
+}
+
+// replay reads the logs, starting behind rec.LastZxid, and cuts the last one.
+func (s *Store) replay(files []dirFile, replay func(Entry) error, rec *Recovered) error {
+	start := time.Now()
+	seq, base, skipping := sequence{rec.LastZxid}, rec.LastZxid, true
+	end, err := s.scan(files, func(path string, at int64, e Entry) error {
+		if skipping && e.Zxid <= base {
+			return nil
+		}
+		skipping = false
+		if err := seq.next(e.Zxid); err != nil {
+			return &CorruptionError{File: path, Offset: at, Err: err}
+		}
+		if err := replay(e); err != nil {
+			return fmt.Errorf("replay %s at byte %d, transaction %s: %w", path, at, e.Zxid, err)
+		}
+		rec.Entries++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	rec.LastZxid = seq.prev
+	s.metrics.ReplayTime.Store(int64(time.Since(start)))
+	s.metrics.ReplayEntries.Store(uint64(rec.Entries))
+	return s.trim(end, rec)
+}
+
+// trim makes the newest log end with its last entry, durably, before anybody
+// appends: neither padding nor remains may come to lie between two entries.
+func (s *Store) trim(end scanEnd, rec *Recovered) error {
+	path := filepath.Join(s.logDir, end.name)
+	if end.end <= logHeaderSize {
+		end.end = 0
+	}
+	if end.torn {
+		rec.Cut = &Cut{File: path, At: end.end, Bytes: end.size - end.end}
+		s.logger.Warn("cut off the remains of an interrupted write", "file", path, "at", end.end, "bytes", rec.Cut.Bytes)
+	}
+	var err error
+	switch {
+	case end.name == "":
+	case end.end == 0:
+		if err = s.fs.Remove(path); err == nil {
+			err = s.fs.SyncDir(s.logDir)
+		}
+	case end.size > end.end:
+		err = s.cut(path, end.end)
+	}
+	if err == nil {
+		err = clearWriting(s.fs, s.logDir)
+	}
+	if err != nil {
+		return &FatalError{Part: PartLog, File: path, Err: err}
+	}
+	return nil
+}
+
+// cut shortens a log, durably.
+func (s *Store) cut(path string, size int64) error {
+	f, err := s.fs.OpenWrite(path)
+	if err != nil {
+		return err
+	}
+	if err = f.Truncate(size); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// checkReached refuses a state that is older than a snapshot which could not
+// be read: what lies between them may have been promised.
+func (s *Store) checkReached(snaps []dirFile, rec *Recovered) error {
+	if len(rec.Skipped) == 0 || snaps[len(snaps)-1].zxid <= rec.LastZxid {
+		return nil
+	}
+	return fmt.Errorf("%w; and the log behind the older snapshot %s ends at %s, before it",
+		rec.Skipped[0], rec.Snapshot, rec.LastZxid)
+}

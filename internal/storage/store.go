@@ -1,0 +1,221 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/storage/vfs"
+)
+
+// Options say where a Store lives and how it behaves. Only DataDir must be
+// set; the zero value of everything else is ZooKeeper's default.
+type Options struct {
+	FS      vfs.FS // nil is the operating system's
+	DataDir string // as in zoo.cfg: files lie in its subdirectory version-2
+	LogDir  string // dataLogDir; empty means DataDir
+
+	PreallocBytes int64         // logs grow in steps of this; 0 means 64 MiB, negative means not ahead of use
+	LogSizeLimit  int64         // begin a new log after this many bytes; 0 means never for its size
+	SlowSync      time.Duration // warn when a log sync takes this long; 0 means 1 s
+	NoSync        bool          // forceSync=no: no promise holds over a power failure
+
+	TrustEmptySnapshot bool // snapshot.trust.empty: replay logs without a snapshot
+	NoAutoCreateDB     bool // db.autocreate=false: an empty directory may vote only if marked "initialize"
+	NoAutoCreateDir    bool // datadir.autocreate=false: a missing directory is an error
+
+	NoDigest      bool // write snapshots without the digest and what follows it
+	NoSnapshotEnd bool // serializeLastProcessedZxid.enabled=false: write snapshots without the last section
+
+	Metrics *Metrics     // nil counts into nowhere
+	Logger  *slog.Logger // nil discards
+}
+
+// Store is a server's directory pair, locked against other processes. Which
+// method may run beside which others is said at each; without a word, only one
+// at a time and before the log writer is used.
+type Store struct {
+	fs       vfs.FS
+	snapDir  string // with version-2
+	logDir   string
+	initMark string // the file "initialize"
+	opts     Options
+	metrics  *Metrics
+	logger   *slog.Logger
+	locks    []io.Closer
+	log      *LogWriter
+	epochs   Epochs // as on disk, since LoadEpochs
+}
+
+// Open makes or checks the directories, locks them and deletes what atomic
+// writes have left over. Errors are *DirError, *LockedError or of the file system.
+func Open(opts Options) (*Store, error) {
+	if opts.FS == nil {
+		opts.FS = vfs.OS{}
+	}
+	if opts.LogDir == "" {
+		opts.LogDir = opts.DataDir
+	}
+	if opts.PreallocBytes == 0 {
+		opts.PreallocBytes = 64 << 20
+	}
+	if opts.SlowSync == 0 {
+		opts.SlowSync = time.Second
+	}
+	s := &Store{
+		fs: opts.FS, opts: opts, metrics: opts.Metrics, logger: opts.Logger,
+		snapDir:  filepath.Join(opts.DataDir, versionDir),
+		logDir:   filepath.Join(opts.LogDir, versionDir),
+		initMark: filepath.Join(opts.LogDir, initializeName),
+	}
+	if s.metrics == nil {
+		s.metrics = new(Metrics)
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	s.log = &LogWriter{s: s}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) prepare() error {
+	for _, dir := range s.dirs() {
+		if err := s.makeDir(dir); err != nil {
+			return err
+		}
+	}
+	for _, dir := range s.dirs() {
+		lock, err := s.fs.Lock(filepath.Join(dir, lockName))
+		if locked := (*vfs.LockedError)(nil); errors.As(err, &locked) {
+			return &LockedError{Dir: dir, Err: err}
+		} else if err != nil {
+			return &DirError{Dir: dir, Err: err}
+		}
+		s.locks = append(s.locks, lock)
+	}
+	if err := s.checkSwapped(); err != nil {
+		return err
+	}
+	return s.removeStaleTmp()
+}
+
+// dirs returns the directories that hold files, each once.
+func (s *Store) dirs() []string {
+	if s.logDir == s.snapDir {
+		return []string{s.snapDir}
+	}
+	return []string{s.snapDir, s.logDir}
+}
+
+func (s *Store) makeDir(dir string) error {
+	info, err := s.fs.Stat(dir)
+	switch {
+	case err == nil && !info.Dir:
+		return &DirError{Dir: dir, Err: ErrNotDirectory}
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return &DirError{Dir: dir, Err: err}
+	case s.opts.NoAutoCreateDir:
+		return &DirError{Dir: dir, Err: ErrDirMissing}
+	}
+	if err := s.fs.MkdirAll(dir); err != nil {
+		return &DirError{Dir: dir, Err: err}
+	}
+	if err := s.syncDir(filepath.Dir(dir)); err != nil {
+		return &DirError{Dir: dir, Err: err}
+	}
+	return nil
+}
+
+// checkSwapped refuses dataDir and dataLogDir that have been exchanged or
+// separated without moving files. Source: FileTxnSnapLog.checkLogDir, checkSnapDir.
+func (s *Store) checkSwapped() error {
+	if s.logDir == s.snapDir {
+		return nil
+	}
+	for _, c := range []struct {
+		dir, prefix string
+		why         error
+	}{{s.snapDir, logPrefix, ErrLogsInData}, {s.logDir, snapPrefix, ErrSnapsInLog}} {
+		files, err := listFiles(s.fs, c.dir, c.prefix)
+		if err != nil {
+			return &DirError{Dir: c.dir, Err: err}
+		}
+		if len(files) > 0 {
+			return &DirError{Dir: c.dir, Err: c.why}
+		}
+	}
+	return nil
+}
+
+// removeStaleTmp deletes snapshots that were never finished. Those of the epoch
+// files are LoadEpochs' business.
+func (s *Store) removeStaleTmp() error {
+	names, err := s.fs.List(s.snapDir)
+	if err != nil {
+		return &DirError{Dir: s.snapDir, Err: err}
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, snapPrefix) && strings.HasSuffix(name, tmpSuffix) {
+			if err := s.fs.Remove(filepath.Join(s.snapDir, name)); err != nil {
+				return fmt.Errorf("delete unfinished snapshot: %w", err)
+			}
+			s.logger.Info("deleted an unfinished snapshot", "file", name)
+		}
+	}
+	return nil
+}
+
+// Log returns the log writer. Its owner is one goroutine, which starts using
+// it after Recover.
+func (s *Store) Log() *LogWriter { return s.log }
+
+// Close closes the log in good order and releases the directories. The
+// goroutines that used the Store must have ended.
+func (s *Store) Close() error {
+	err := s.log.Roll()
+	for _, lock := range s.locks {
+		err = errors.Join(err, lock.Close())
+	}
+	s.locks = nil
+	return err
+}
+
+// syncDir makes names durable unless forceSync=no.
+func (s *Store) syncDir(dir string) error {
+	if s.opts.NoSync {
+		return nil
+	}
+	return s.fs.SyncDir(dir)
+}
+
+// writeAtomic puts b into the file name so that a crash leaves the old content
+// or the new one. It is durable on return, forceSync or not, as in Java
+// (common.AtomicFileOutputStream).
+func (s *Store) writeAtomic(dir, name string, b []byte) error {
+	path := filepath.Join(dir, name)
+	f, err := s.fs.Create(path + tmpSuffix)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := s.fs.Rename(path+tmpSuffix, path); err != nil {
+		return err
+	}
+	return s.fs.SyncDir(dir)
+}

@@ -1,0 +1,12 @@
+// Package vfs is the small part of a file system that storage needs, so that
+// the same storage code runs on a disk, in memory, and on a disk that fails.
+//
+//	storage ──► FS, File ──┬── OS       the real one: fdatasync, fallocate, flock
+//	                       ├── *Mem     in memory; CrashClone forgets what was not synced
+//	                       └── *Faulty  any of them, failing where a rule says so
+//
+// A file has no cursor: every read and write names its offset. What a caller
+// may count on after a crash is exactly what POSIX promises: bytes that were
+// there at the last Sync of the file, and names that were there at the last
+// SyncDir of the directory. Everything later is there wholly, partly or not.
+package vfs
