@@ -116,8 +116,8 @@ func (s PeerState) String() string {
 	return [...]string{"LOOKING", "FOLLOWING", "LEADING", "OBSERVING"}[s]
 }
 
-// notificationVersion is what servers since 3.5.0 send: the vote is followed by the configuration.
-const notificationVersion = 2
+// NotificationVersion is what servers since 3.5.0 send: the vote is followed by the configuration.
+const NotificationVersion = 2
 
 // ErrNotification marks a notification that is to be skipped; the connection it came on is still good.
 var ErrNotification = errors.New("malformed notification")
@@ -148,7 +148,7 @@ func (n *Notification) AppendFrame(b []byte) []byte {
 	b = jute.AppendLong(b, int64(n.Zxid))
 	b = jute.AppendLong(b, n.Round)
 	b = jute.AppendLong(b, n.PeerEpoch)
-	b = jute.AppendInt(b, notificationVersion)
+	b = jute.AppendInt(b, NotificationVersion)
 	return jute.AppendString(b, n.Config)
 }
 
@@ -167,7 +167,7 @@ func DecodeNotification(body []byte) (Notification, error) {
 		n.PeerEpoch = d.Long()
 	default:
 		n.PeerEpoch, n.Version = d.Long(), d.Int()
-		if n.Version >= notificationVersion {
+		if n.Version >= NotificationVersion {
 			n.Config = decodeConfig(&d)
 		}
 	}

@@ -173,7 +173,7 @@ func FuzzNotification(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n.Version = notificationVersion
+		n.Version = NotificationVersion
 		if back, err := DecodeNotification(n.AppendFrame(nil)[4:]); err != nil || back != n {
 			t.Fatalf("%+v came back as %+v, %v", n, back, err)
 		}
