@@ -1,0 +1,110 @@
+package replica
+
+import (
+	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Event is something that happened.
+type Event interface{ isEvent() }
+
+// Request is a write, a sync, or the opening or closing of a session, from a
+// client of this server. It must not be changed once submitted.
+type Request struct {
+	prep.Request
+	Raw []byte // the client's record, for forwarding; nil if the operation has none
+}
+
+// Revalidate asks whether a session that a client of this server wants to
+// resume is alive. The answer is a Revalidated action with the same Conn.
+type Revalidate struct {
+	ID        proto.SessionID
+	TimeoutMs int32
+	Conn      uint64
+}
+
+// Touched reports sessions of this server that showed a sign of life.
+type Touched struct{ Touches []zab.Touch }
+
+// Tick says that time has passed. Wall is milliseconds since 1970.
+type Tick struct{ Wall int64 }
+
+// Vote is an election notification from a peer.
+type Vote struct {
+	From proto.PeerID
+	Note proto.Notification
+}
+
+// Reachable says whether a peer's election port takes connections.
+type Reachable struct {
+	Peer proto.PeerID
+	OK   bool
+}
+
+// Connected is a new link: one that this server asked for with Dial, or one
+// that a learner opened.
+type Connected struct {
+	Link   zab.LinkID
+	Dialed bool
+}
+
+// DialFailed says that a Dial came to nothing.
+type DialFailed struct {
+	Leader proto.PeerID
+	Reason string
+}
+
+// Disconnected is the end of a link that was not hung up from this side.
+type Disconnected struct {
+	Link   zab.LinkID
+	Reason string
+}
+
+// Message is what came on a link.
+type Message struct {
+	Link zab.LinkID
+	Msg  zab.Message
+}
+
+// Persisted says that every Append up to Zxid is durable.
+type Persisted struct{ Zxid proto.Zxid }
+
+// Applied says that the tree has applied everything up to Zxid.
+type Applied struct{ Zxid proto.Zxid }
+
+// EpochSaved answers SaveEpoch.
+type EpochSaved struct {
+	Kind  zab.EpochKind
+	Epoch int64
+}
+
+// Truncated answers Truncate: log and tree end at Last now.
+type Truncated struct{ Asked, Last proto.Zxid }
+
+// SnapshotSaved answers SaveSnapshot.
+type SnapshotSaved struct{ Zxid proto.Zxid }
+
+// SnapshotSent answers SendSnapshot.
+type SnapshotSent struct{ Link zab.LinkID }
+
+// Reloaded answers Reload: the tree is what the disk holds, up to Last.
+type Reloaded struct{ Last proto.Zxid }
+
+func (*Request) isEvent()      {}
+func (Revalidate) isEvent()    {}
+func (Touched) isEvent()       {}
+func (Tick) isEvent()          {}
+func (Vote) isEvent()          {}
+func (Reachable) isEvent()     {}
+func (Connected) isEvent()     {}
+func (DialFailed) isEvent()    {}
+func (Disconnected) isEvent()  {}
+func (Message) isEvent()       {}
+func (Persisted) isEvent()     {}
+func (Applied) isEvent()       {}
+func (EpochSaved) isEvent()    {}
+func (Truncated) isEvent()     {}
+func (SnapshotSaved) isEvent() {}
+func (SnapshotSent) isEvent()  {}
+func (Reloaded) isEvent()      {}

@@ -1,0 +1,388 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/election"
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Options configure a Replica. Tick, InitTimeout and SyncTimeout must be
+// positive.
+type Options struct {
+	Self        proto.PeerID
+	Ensemble    ensemble.Ensemble // no members when Standalone
+	Standalone  bool
+	Observer    bool
+	Tick        time.Duration // tickTime: width of the session buckets, pings twice in it
+	InitTimeout time.Duration // initLimit ticks
+	SyncTimeout time.Duration // syncLimit ticks
+	Election    election.Options
+	Prep        prep.Options
+}
+
+// state is what the server is doing.
+type state uint8
+
+const (
+	stopped  state = iota
+	draining       // a role has ended; its disk writes are still under way
+	looking
+	leading
+	learning
+)
+
+// Replica is one server. It is for one goroutine.
+type Replica struct {
+	opts Options
+	tree *tree.Tree
+	prep *prep.Prep
+	hist *zab.History
+	vote *election.Election // nil when standalone
+
+	state   state
+	role    Role // RoleNone until clients may come
+	disk    zab.Durable
+	leader  *zab.Leader
+	learner *zab.Learner
+
+	appended  proto.Zxid // newest transaction given to the log
+	persisted proto.Zxid // newest transaction known durable
+	diskOps   int        // epoch, truncate and snapshot writes under way
+	reload    bool       // the tree must be reloaded before the next vote
+	tail      []*proto.Txn
+	reason    string // why we are looking
+
+	early    []earlyLink // learners that came before we knew that we lead
+	sessions *sessions   // while leading
+	touches  map[proto.SessionID]int32
+	syncs    []Synced // sync requests sent to the leader and not answered
+	queries  []Revalidate
+	inflight map[proto.SessionID]int // requests sent to the leader, by session
+	pending  int                     // sum of inflight
+
+	wall      int64         // milliseconds since 1970 ...
+	wallAt    time.Duration // ... at this time
+	earlyTick time.Duration
+}
+
+// earlyLink is a link whose FollowerInfo waits for the election's end.
+type earlyLink struct {
+	link LinkID
+	at   time.Duration
+	msgs []zab.Message
+}
+
+// Bounds for links that wait; a peer sends one message and then listens.
+const (
+	maxEarlyLinks = 64
+	maxEarlyMsgs  = 4
+)
+
+// New returns a replica over a recovered tree. hist holds the recovered
+// transactions, disk tells what is durable.
+func New(opts Options, t *tree.Tree, hist *zab.History, disk zab.Durable) *Replica {
+	r := &Replica{
+		opts: opts, tree: t, prep: prep.New(t, opts.Prep), hist: hist, disk: disk,
+		appended: disk.LastZxid, persisted: disk.LastZxid,
+		touches: map[proto.SessionID]int32{}, inflight: map[proto.SessionID]int{},
+	}
+	if !opts.Standalone {
+		o := opts.Election
+		o.Self = opts.Self
+		r.vote = election.New(opts.Ensemble, o)
+	}
+	return r
+}
+
+// Start begins to look for a leader, or to serve when standalone. It must be
+// called once, before Step.
+func (r *Replica) Start(now time.Duration, wall int64, out []Action) []Action {
+	r.wall, r.wallAt = wall, now
+	from := len(out)
+	if r.opts.Standalone {
+		r.state = leading
+		r.leader = zab.BecomeLeader(r.zabOptions(), r.disk, r.hist)
+		out = r.leader.Start(now, out)
+	} else {
+		r.reason = "started"
+		out = r.look(now, out)
+	}
+	return r.absorb(now, from, out)
+}
+
+func (r *Replica) zabOptions() zab.Options {
+	return zab.Options{
+		Self: r.opts.Self, Ensemble: r.opts.Ensemble, InitTimeout: r.opts.InitTimeout,
+		SyncTimeout: r.opts.SyncTimeout, Tick: r.opts.Tick,
+		Standalone: r.opts.Standalone, Observer: r.opts.Observer,
+	}
+}
+
+// Step takes one event at time now and appends what must be done to out.
+func (r *Replica) Step(now time.Duration, ev Event, out []Action) []Action {
+	from := len(out)
+	return r.absorb(now, from, r.step(now, ev, out))
+}
+
+func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
+	switch ev := ev.(type) {
+	case *Request:
+		return r.request(now, ev, out)
+	case Message:
+		return r.message(now, ev, out)
+	case Persisted:
+		return r.onPersisted(now, ev.Zxid, out)
+	case Applied:
+		r.prep.Applied(ev.Zxid)
+	case Tick:
+		return r.tick(now, ev, out)
+	case Touched:
+		r.touched(now, ev.Touches)
+	case Vote:
+		if r.vote != nil && r.state != draining {
+			return r.onVote(now, ev, out)
+		}
+	case Reachable:
+		if r.vote != nil {
+			return r.reachable(now, ev, out)
+		}
+	case Revalidate:
+		return r.revalidate(now, ev, out)
+	case Connected:
+		return r.connected(now, ev, out)
+	case DialFailed:
+		if r.state == learning && r.learner.Leader() == ev.Leader {
+			return r.learner.DialFailed(now, ev.Reason, out)
+		}
+	case Disconnected:
+		return r.disconnected(ev, out)
+	case SnapshotSent:
+		if r.state == leading {
+			return r.leader.SnapshotSent(now, ev.Link, out)
+		}
+	default:
+		return r.diskAnswer(now, ev, out)
+	}
+	return out
+}
+
+// diskAnswer handles the completion of a slow disk operation.
+func (r *Replica) diskAnswer(now time.Duration, ev Event, out []Action) []Action {
+	switch ev := ev.(type) {
+	case EpochSaved:
+		r.diskOps--
+		if ev.Kind == zab.AcceptedEpoch {
+			r.disk.AcceptedEpoch = ev.Epoch
+		} else {
+			r.disk.CurrentEpoch = ev.Epoch
+		}
+		switch r.state {
+		case leading:
+			return r.leader.EpochSaved(now, ev.Kind, ev.Epoch, out)
+		case learning:
+			return r.learner.EpochSaved(now, ev.Kind, ev.Epoch, out)
+		}
+	case Truncated:
+		r.diskOps--
+		r.appended, r.persisted = ev.Last, ev.Last
+		if r.state == learning {
+			return r.learner.Truncated(now, ev.Asked, ev.Last, out)
+		}
+		r.hist.Truncate(ev.Last)
+	case SnapshotSaved:
+		r.diskOps--
+		r.appended, r.persisted = ev.Zxid, ev.Zxid
+		if r.state == learning {
+			return r.learner.SnapshotSaved(now, ev.Zxid, out)
+		}
+		r.reload = false // the tree is on disk after all
+	case Reloaded:
+		r.diskOps--
+		r.hist.Reset(ev.Last)
+		r.appended, r.persisted = ev.Last, ev.Last
+	}
+	return r.tryLook(now, out)
+}
+
+func (r *Replica) onPersisted(now time.Duration, z proto.Zxid, out []Action) []Action {
+	r.persisted = max(r.persisted, z)
+	switch r.state {
+	case leading:
+		return r.leader.Persisted(now, z, out)
+	case learning:
+		return r.learner.Persisted(now, z, out)
+	}
+	return r.tryLook(now, out)
+}
+
+// absorb looks at the actions from index from on and keeps this machine's own
+// books in step with them; ending a role appends further actions.
+func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
+	for i := from; i < len(out); i++ {
+		switch a := out[i].(type) {
+		case Append:
+			r.appended = a.Txn.Zxid
+		case Apply:
+			r.applying(a.Txn)
+		case SaveEpoch, Truncate, SaveSnapshot, Reload:
+			r.diskOps++
+		case Serve:
+			r.serve(now, a)
+		case zab.Resign:
+			out = slices.Delete(out, i, i+1)
+			i--
+			out = r.endRole(now, a.Reason, out)
+		}
+	}
+	return out
+}
+
+// serve starts the books of a role that takes clients.
+func (r *Replica) serve(now time.Duration, a Serve) {
+	r.role = a.Role
+	r.prep.Reset()
+	if r.vote != nil {
+		r.vote.Established(a.Epoch)
+	}
+	if a.Role == zab.RoleLeader || a.Role == zab.RoleStandalone {
+		r.sessions = newSessions(r.opts.Tick, now)
+		r.tree.EachSession(func(id proto.SessionID, ms int32) {
+			r.sessions.add(now, id, time.Duration(ms)*time.Millisecond)
+		})
+	}
+}
+
+// applying keeps sessions and counts in step with a transaction that the tree
+// is about to get.
+func (r *Replica) applying(t *proto.Txn) {
+	if n := r.inflight[t.Session]; n > 0 {
+		r.answered(t.Session, n)
+	}
+	if r.sessions != nil && t.Type == proto.OpCloseSession {
+		r.sessions.remove(t.Session)
+	}
+}
+
+func (r *Replica) answered(id proto.SessionID, n int) {
+	r.pending--
+	if n == 1 {
+		delete(r.inflight, id)
+	} else {
+		r.inflight[id] = n - 1
+	}
+}
+
+// endRole leaves leading or learning: clients and links are closed at once,
+// and the next election waits until the disk holds what was given to it.
+func (r *Replica) endRole(now time.Duration, reason string, out []Action) []Action {
+	if r.state != leading && r.state != learning {
+		return out
+	}
+	if r.role != zab.RoleNone {
+		out = append(out, StopServing{reason})
+	}
+	switch r.state {
+	case leading:
+		r.tail = slices.Clone(r.leader.EndTerm())
+		for _, l := range r.leader.Links() {
+			out = append(out, Hangup{Link: l, Reason: reason})
+		}
+	case learning:
+		r.tail = slices.Clone(r.learner.EndTerm())
+		r.reload = r.learner.MustReload()
+	}
+	r.leader, r.learner, r.sessions = nil, nil, nil
+	r.role, r.state, r.reason = zab.RoleNone, draining, reason
+	r.syncs, r.queries, r.pending = nil, nil, 0
+	clear(r.inflight)
+	clear(r.touches)
+	r.prep.Reset()
+	return r.tryLook(now, out)
+}
+
+// tryLook starts an election once the ended role's writes are durable and the
+// tree holds exactly what the log holds.
+func (r *Replica) tryLook(now time.Duration, out []Action) []Action {
+	if r.state != draining || r.diskOps > 0 || r.persisted < r.appended {
+		return out
+	}
+	if r.reload {
+		r.reload, r.tail = false, nil
+		return append(out, Reload{})
+	}
+	for _, t := range r.tail {
+		r.hist.Add(t)
+		out = append(out, Apply{Txn: t})
+	}
+	r.tail = nil
+	return r.look(now, out)
+}
+
+func (r *Replica) look(now time.Duration, out []Action) []Action {
+	r.state = looking
+	r.disk.LastZxid = r.hist.Last()
+	out = append(out, Note{Fact: zab.FactLooking, Text: r.reason, Zxid: r.disk.LastZxid, Epoch: r.disk.CurrentEpoch})
+	return r.ballot(now, func(a []election.Action) []election.Action {
+		return r.vote.Start(now, r.disk.LastZxid, r.disk.CurrentEpoch, a)
+	}, out)
+}
+
+// ballot runs one step of the election and acts on its outcome.
+func (r *Replica) ballot(now time.Duration, step func([]election.Action) []election.Action, out []Action) []Action {
+	for _, a := range step(nil) {
+		switch a := a.(type) {
+		case election.Send:
+			out = append(out, SendVote{a.To, a.Note})
+		case election.Decided:
+			out = r.decided(now, a, out)
+		default:
+			panic(fmt.Sprintf("replica: unknown election action %T", a))
+		}
+	}
+	return out
+}
+
+func (r *Replica) decided(now time.Duration, d election.Decided, out []Action) []Action {
+	leader := d.Vote.Leader
+	out = append(out, Note{Fact: zab.FactElected, Peer: leader, Zxid: d.Vote.Zxid, Epoch: d.Vote.PeerEpoch})
+	if leader == r.opts.Self {
+		r.state = leading
+		r.leader = zab.BecomeLeader(r.zabOptions(), r.disk, r.hist)
+		out = r.leader.Start(now, out)
+		return r.admitEarly(now, out)
+	}
+	for _, e := range r.early {
+		out = append(out, Hangup{Link: e.link, Reason: fmt.Sprintf("not the leader; server %d is", leader)})
+	}
+	r.early = nil
+	r.state = learning
+	r.learner = zab.BecomeLearner(r.zabOptions(), r.disk, r.hist, leader)
+	return r.learner.Start(now, out)
+}
+
+func (r *Replica) onVote(now time.Duration, ev Vote, out []Action) []Action {
+	out = r.ballot(now, func(a []election.Action) []election.Action {
+		return r.vote.Receive(now, ev.From, ev.Note, a)
+	}, out)
+	if r.vote.Deserted() {
+		return r.endRole(now, "the voters have changed their minds", out)
+	}
+	return out
+}
+
+func (r *Replica) reachable(now time.Duration, ev Reachable, out []Action) []Action {
+	return r.ballot(now, func(a []election.Action) []election.Action {
+		if ev.OK {
+			r.vote.PeerReachable(ev.Peer)
+			return a
+		}
+		return r.vote.PeerUnreachable(now, ev.Peer, a)
+	}, out)
+}

@@ -1,0 +1,153 @@
+package replica
+
+import (
+	"time"
+
+	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// request handles a request of a client of this server.
+func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action {
+	switch {
+	case r.role == zab.RoleNone:
+		return out // its connection is closed already
+	case r.state == leading:
+		if q.Op == proto.OpSync {
+			return append(out, Synced{q.Session, q.Cxid})
+		}
+		return r.propose(now, 0, q, out)
+	}
+	r.inflight[q.Session]++
+	r.pending++
+	if q.Op == proto.OpSync {
+		r.syncs = append(r.syncs, Synced{q.Session, q.Cxid})
+	}
+	return append(out, Send{Link: r.learner.Link(), Msg: &zab.Forward{
+		Session: q.Session, Cxid: q.Cxid, Op: q.Op, Raw: q.Raw, IDs: q.IDs,
+	}})
+}
+
+// Pending returns how many requests wait for a decision: while it is high, no
+// more should be taken from clients.
+func (r *Replica) Pending() int {
+	if r.leader != nil {
+		return r.leader.Outstanding()
+	}
+	return r.pending
+}
+
+// propose turns a request into a transaction and orders it. from is the
+// learner's link, 0 for this server's own clients.
+func (r *Replica) propose(now time.Duration, from LinkID, q *Request, out []Action) []Action {
+	z, out, ok := r.leader.NextZxid(out)
+	if !ok {
+		return out
+	}
+	p := q.Request // a copy: the original may still be read by its connection
+	switch p.Op {
+	case proto.OpCreateSession:
+		r.openSession(now, from, &p)
+	case proto.OpCloseSession:
+		if s := r.sessions.byID[p.Session]; s != nil {
+			s.closing = true
+		}
+	default:
+		p.SessionErr = r.checkSession(now, from, p.Session)
+	}
+	return r.leader.Propose(now, r.prep.Prepare(&p, z, r.wallAtNow(now)), out)
+}
+
+func (r *Replica) openSession(now time.Duration, from LinkID, p *prep.Request) {
+	body, ok := p.Body.(*proto.CreateSessionRequest)
+	if !ok {
+		return // malformed; prep refuses it
+	}
+	s := r.sessions.add(now, p.Session, time.Duration(body.Timeout)*time.Millisecond)
+	s.owner, s.owned = from, true
+}
+
+// checkSession is the test that every write must pass: the session is known,
+// not closing, and comes from where it lives. Source:
+// SessionTrackerImpl.checkSession.
+func (r *Replica) checkSession(now time.Duration, from LinkID, id proto.SessionID) proto.ErrCode {
+	s := r.sessions.byID[id]
+	switch {
+	case s == nil || s.closing:
+		return proto.ErrSessionExpired
+	case !s.owned:
+		s.owner, s.owned = from, true
+	case s.owner != from:
+		return proto.ErrSessionMoved
+	}
+	r.sessions.touch(now, id, 0)
+	return proto.OK
+}
+
+// claim gives a live session to the server it now is connected to.
+func (r *Replica) claim(now time.Duration, id proto.SessionID, timeoutMs int32, from LinkID) bool {
+	if !r.sessions.touch(now, id, time.Duration(timeoutMs)*time.Millisecond) {
+		return false
+	}
+	s := r.sessions.byID[id]
+	s.owner, s.owned = from, true
+	return true
+}
+
+func (r *Replica) revalidate(now time.Duration, q Revalidate, out []Action) []Action {
+	switch {
+	case r.role == zab.RoleNone:
+		return out
+	case r.state == leading:
+		return append(out, Revalidated{q.ID, q.Conn, r.claim(now, q.ID, q.TimeoutMs, 0)})
+	}
+	r.queries = append(r.queries, q)
+	return append(out, Send{Link: r.learner.Link(), Msg: zab.Revalidate{ID: q.ID, TimeoutMs: q.TimeoutMs}})
+}
+
+// touched prolongs sessions, here or with the next answer to a ping.
+func (r *Replica) touched(now time.Duration, touches []Touch) {
+	for _, t := range touches {
+		switch {
+		case r.sessions != nil:
+			r.sessions.touch(now, t.ID, time.Duration(t.TimeoutMs)*time.Millisecond)
+		case r.state == learning:
+			r.touches[t.ID] = t.TimeoutMs
+		}
+	}
+}
+
+// tick does what is due by now.
+func (r *Replica) tick(now time.Duration, ev Tick, out []Action) []Action {
+	r.wall, r.wallAt = ev.Wall, now
+	out = r.dropEarly(now, out)
+	switch r.state {
+	case leading:
+		out = r.leader.Tick(now, out)
+		return r.expire(now, out)
+	case learning:
+		return r.learner.Tick(now, out)
+	case looking:
+		return r.tickVote(now, out)
+	}
+	return out
+}
+
+// expire closes the sessions whose time is over.
+func (r *Replica) expire(now time.Duration, out []Action) []Action {
+	if r.sessions == nil {
+		return out
+	}
+	for _, id := range r.sessions.expire(now) {
+		q := &Request{}
+		q.Session, q.Op = id, proto.OpCloseSession
+		out = append(out, Note{Fact: zab.FactSessionExpired, Text: id.String()})
+		out = r.propose(now, 0, q, out)
+	}
+	return out
+}
+
+func (r *Replica) wallAtNow(now time.Duration) int64 {
+	return r.wall + (now - r.wallAt).Milliseconds()
+}

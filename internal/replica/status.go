@@ -1,0 +1,80 @@
+package replica
+
+import (
+	"time"
+
+	"github.com/paddock-io/paddock/internal/election"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Deadline returns when Step wants a Tick at the latest, zab.Never if nothing
+// waits for time.
+func (r *Replica) Deadline() time.Duration {
+	at := zab.Never
+	switch r.state {
+	case leading:
+		at = r.leader.Deadline()
+		if r.sessions != nil {
+			if t, ok := r.sessions.deadline(); ok {
+				at = min(at, t)
+			}
+		}
+	case learning:
+		at = r.learner.Deadline()
+	case looking:
+		at = r.vote.Deadline()
+	}
+	if len(r.early) > 0 {
+		at = min(at, r.early[0].at+r.opts.Tick)
+	}
+	return at
+}
+
+func (r *Replica) tickVote(now time.Duration, out []Action) []Action {
+	return r.ballot(now, func(a []election.Action) []election.Action { return r.vote.Tick(now, a) }, out)
+}
+
+// Status is what a server says of itself.
+type Status struct {
+	Role        Role // RoleNone while looking or synchronising
+	Looking     bool // no role was decided
+	Leading     bool // leads, or tries to
+	Leader      proto.PeerID
+	Epoch       int64
+	Phase       zab.Phase
+	LastLogged  proto.Zxid
+	Outstanding int // proposals that wait for a quorum, or requests that wait for the leader
+	Synced      int // synchronised followers that vote
+	NonVoting   int // synchronised followers that do not
+	Observers   int // synchronised observers
+	Learners    int // links from learners
+	Sessions    int // global sessions, on a leader
+}
+
+// Status describes the present state.
+func (r *Replica) Status() Status {
+	s := Status{Role: r.role, Looking: r.state == looking || r.state == draining,
+		Outstanding: r.Pending(), LastLogged: r.appended, Epoch: r.disk.CurrentEpoch}
+	switch r.state {
+	case leading:
+		s.Leading, s.Leader, s.Epoch, s.Phase = true, r.opts.Self, r.leader.Epoch(), r.leader.Phase()
+		s.Synced, s.NonVoting, s.Observers = r.leader.Followers()
+		s.Learners = len(r.leader.Links())
+		if r.sessions != nil {
+			s.Sessions = len(r.sessions.byID)
+		}
+	case learning:
+		s.Leader, s.Epoch, s.Phase = r.learner.Leader(), r.learner.Epoch(), r.learner.Phase()
+	}
+	return s
+}
+
+// Expiries lists the sessions this leader keeps, by the time of their end; nil
+// on other servers.
+func (r *Replica) Expiries(now time.Duration) []Expiry {
+	if r.sessions == nil {
+		return nil
+	}
+	return r.sessions.list(now)
+}

@@ -1,0 +1,133 @@
+package zab
+
+import (
+	"sort"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// History is the recent end of a server's transactions, from which a leader
+// brings learners up to date without a snapshot. The zero value holds nothing.
+//
+// Invariant: every transaction of the server's log in (base, last] is in txns,
+// in zxid order, without a hole.
+type History struct {
+	base  proto.Zxid
+	txns  []*proto.Txn
+	bytes int
+}
+
+// Limits of a History: Java keeps 500 transactions whatever their size
+// (commitLogCount); we keep more as long as they are small.
+const (
+	historyTxns  = 20_000
+	historyBytes = 32 << 20
+	historyMin   = 500
+)
+
+// Reset forgets everything and starts after base.
+func (h *History) Reset(base proto.Zxid) { *h = History{base: base} }
+
+// Last returns the zxid of the newest transaction, or the base.
+func (h *History) Last() proto.Zxid {
+	if n := len(h.txns); n > 0 {
+		return h.txns[n-1].Zxid
+	}
+	return h.base
+}
+
+// Base returns the zxid after which the history starts.
+func (h *History) Base() proto.Zxid { return h.base }
+
+// Add appends a transaction. One that is not newer than the last is dropped:
+// replay over a fuzzy snapshot may bring it again.
+func (h *History) Add(t *proto.Txn) {
+	if t.Zxid <= h.Last() {
+		return
+	}
+	h.txns = append(h.txns, t)
+	h.bytes += len(t.Raw)
+	if len(h.txns) > historyTxns || h.bytes > historyBytes && len(h.txns) > historyMin {
+		h.evict()
+	}
+}
+
+// evict drops the oldest eighth, so that the copying is paid seldom.
+func (h *History) evict() {
+	n := max(len(h.txns)/8, 1)
+	for i := range n {
+		h.bytes -= len(h.txns[i].Raw)
+	}
+	h.base = h.txns[n-1].Zxid
+	keep := copy(h.txns, h.txns[n:])
+	clear(h.txns[keep:])
+	h.txns = h.txns[:keep]
+}
+
+// Truncate forgets everything after z. A z before the base empties the history.
+func (h *History) Truncate(z proto.Zxid) {
+	if z < h.base {
+		h.Reset(z)
+		return
+	}
+	i := h.after(z)
+	for _, t := range h.txns[i:] {
+		h.bytes -= len(t.Raw)
+	}
+	clear(h.txns[i:])
+	h.txns = h.txns[:i]
+}
+
+// after returns the index of the first transaction newer than z.
+func (h *History) after(z proto.Zxid) int {
+	return sort.Search(len(h.txns), func(i int) bool { return h.txns[i].Zxid > z })
+}
+
+// SyncKind is how a learner is brought up to date.
+type SyncKind uint8
+
+// Ways to bring a learner up to date.
+const (
+	SyncDiff SyncKind = iota
+	SyncTrunc
+	SyncSnap
+)
+
+// Plan is the answer to a learner's last zxid: what to tell it first and which
+// transactions to send then.
+type Plan struct {
+	Kind SyncKind
+	To   proto.Zxid // for SyncTrunc: keep up to here
+	Txns []*proto.Txn
+}
+
+// Plan decides how a learner whose last transaction is p gets to Last. Source:
+// LearnerHandler.syncFollower, without the on-disk log.
+func (h *History) Plan(p proto.Zxid) Plan {
+	last := h.Last()
+	newEpoch := p.Counter() == 0 // p is the start of an epoch, not a transaction
+	switch {
+	case p == last:
+		return Plan{Kind: SyncDiff}
+	case p > last && newEpoch:
+		return Plan{Kind: SyncSnap}
+	case p > last:
+		return Plan{Kind: SyncTrunc, To: last}
+	case p < h.base:
+		return Plan{Kind: SyncSnap}
+	}
+	i := h.after(p)
+	prev := h.base
+	if i > 0 {
+		prev = h.txns[i-1].Zxid
+	}
+	rest := h.txns[i:len(h.txns):len(h.txns)]
+	switch {
+	case prev == p || newEpoch:
+		return Plan{Kind: SyncDiff, Txns: rest}
+	case rest[0].Zxid.Epoch() != p.Epoch():
+		// Java learners cannot truncate across an epoch.
+		return Plan{Kind: SyncSnap}
+	}
+	return Plan{Kind: SyncTrunc, To: prev, Txns: rest}
+}

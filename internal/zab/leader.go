@@ -1,0 +1,340 @@
+package zab
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Phase is how far a leader or learner has come.
+type Phase uint8
+
+// Phases, named as ZooKeeper's monitoring names them.
+const (
+	Discovery Phase = iota
+	Synchronization
+	Broadcast
+)
+
+func (p Phase) String() string { return [...]string{"discovery", "synchronization", "broadcast"}[p] }
+
+// Options are what a Leader and a Learner need to know. Durations must be
+// positive.
+type Options struct {
+	Self        proto.PeerID
+	Ensemble    ensemble.Ensemble
+	InitTimeout time.Duration // for every phase before broadcast: initLimit ticks
+	SyncTimeout time.Duration // for silence during broadcast: syncLimit ticks
+	Tick        time.Duration // pings go twice a tick, the quorum is checked once
+	Standalone  bool          // alone, and without epochs
+	Observer    bool          // a learner that does not vote
+}
+
+// Never is the deadline of a machine that waits for nothing.
+const Never time.Duration = 1<<63 - 1
+
+// Durable is what a server's disk holds when it takes a role.
+type Durable struct {
+	AcceptedEpoch int64
+	CurrentEpoch  int64
+	LastZxid      proto.Zxid // newest transaction of log and snapshot
+}
+
+// Leader is the leading side. It is for one term: after a Resign action it
+// must be dropped.
+type Leader struct {
+	opts     Options
+	hist     *History // shared with the replica; holds committed transactions only while leading
+	disk     Durable
+	phase    Phase
+	epoch    int64 // 0 until discovery has fixed it
+	epochSet bool  // acceptedEpoch is on disk
+	saving   bool  // currentEpoch is being written
+	resigned bool
+
+	deadline  time.Duration // of the present phase
+	nextPing  time.Duration
+	nextCheck time.Duration
+
+	learners      []*learner // by link
+	outstanding   []*proto.Txn
+	lastProposed  proto.Zxid
+	lastCommitted proto.Zxid
+	selfAcked     proto.Zxid
+	syncs         []pendingSync // by after
+	candidates    []proto.Zxid  // scratch of advance
+}
+
+// pendingSync is a learner's sync request that waits for the proposals that
+// were outstanding when it came.
+type pendingSync struct {
+	link  LinkID
+	after proto.Zxid
+}
+
+type learnerState uint8
+
+const (
+	linkOpen       learnerState = iota // nothing received yet
+	infoReceived                       // FollowerInfo is here
+	epochTold                          // LeaderInfo is sent
+	epochAcked                         // AckEpoch is here
+	snapshotting                       // SendSnapshot is under way; commits are held back
+	newLeaderTold                      // NewLeader is queued, live traffic follows
+	newLeaderAcked                     // its history is durable
+	serving                            // UpToDate is queued
+)
+
+// learner is one link as the leader sees it.
+type learner struct {
+	link         LinkID
+	info         FollowerInfo
+	state        learnerState
+	lastZxid     proto.Zxid // from AckEpoch
+	promised     bool       // it had not promised this epoch to an earlier link
+	acked        proto.Zxid // everything up to here is on its disk
+	sent         proto.Zxid // newest proposal sent
+	held         []*proto.Txn
+	heardAt      time.Duration
+	unackedSince time.Duration // when acked last moved while sent was ahead of it
+}
+
+// BecomeLeader returns a leader that has done nothing yet; call Start.
+func BecomeLeader(opts Options, disk Durable, hist *History) *Leader {
+	return &Leader{opts: opts, disk: disk, hist: hist}
+}
+
+// Phase returns how far the leader has come.
+func (l *Leader) Phase() Phase { return l.phase }
+
+// Epoch returns the epoch of this term, 0 before it is known.
+func (l *Leader) Epoch() int64 { return l.epoch }
+
+// LastProposed returns the newest zxid given out.
+func (l *Leader) LastProposed() proto.Zxid { return l.lastProposed }
+
+// LastCommitted returns the newest zxid known to be decided.
+func (l *Leader) LastCommitted() proto.Zxid { return l.lastCommitted }
+
+// Outstanding returns how many proposals wait for a quorum.
+func (l *Leader) Outstanding() int { return len(l.outstanding) }
+
+// Start begins the term.
+func (l *Leader) Start(now time.Duration, out []Action) []Action {
+	l.selfAcked, l.lastCommitted = l.disk.LastZxid, l.disk.LastZxid
+	if l.opts.Standalone {
+		l.epoch, l.lastProposed = l.disk.LastZxid.Epoch(), l.disk.LastZxid
+		l.phase = Broadcast
+		return append(out, Serve{RoleStandalone, l.epoch})
+	}
+	l.deadline = now + l.opts.InitTimeout
+	return l.tryFixEpoch(out)
+}
+
+// Deadline returns when Tick is wanted at the latest.
+func (l *Leader) Deadline() time.Duration {
+	if l.opts.Standalone {
+		return Never
+	}
+	if l.phase != Broadcast {
+		return l.deadline
+	}
+	return min(l.nextPing, l.nextCheck)
+}
+
+// Connected tells of a new link.
+func (l *Leader) Connected(now time.Duration, link LinkID) {
+	l.learners = append(l.learners, &learner{link: link, heardAt: now})
+}
+
+// Disconnected tells that a link is gone.
+func (l *Leader) Disconnected(link LinkID, reason string, out []Action) []Action {
+	i := slices.IndexFunc(l.learners, func(f *learner) bool { return f.link == link })
+	if i < 0 {
+		return out
+	}
+	f := l.learners[i]
+	l.learners = slices.Delete(l.learners, i, i+1)
+	l.syncs = slices.DeleteFunc(l.syncs, func(s pendingSync) bool { return s.link == link })
+	return append(out, Note{Fact: FactLearnerLost, Peer: f.info.ID, Text: reason})
+}
+
+func (l *Leader) hangup(f *learner, reason string, out []Action) []Action {
+	out = append(out, Hangup{f.link, reason})
+	return l.Disconnected(f.link, reason, out)
+}
+
+func (l *Leader) find(link LinkID) *learner {
+	for _, f := range l.learners {
+		if f.link == link {
+			return f
+		}
+	}
+	return nil
+}
+
+// Learner returns the id of the server at the other end of a link that has
+// been brought up to date.
+func (l *Leader) Learner(link LinkID) (proto.PeerID, bool) {
+	f := l.find(link)
+	if f == nil || f.state < newLeaderAcked {
+		return 0, false
+	}
+	return f.info.ID, true
+}
+
+// Message handles what came on a link. Messages that only the replica
+// understands (requests, touches) count as a sign of life.
+func (l *Leader) Message(now time.Duration, link LinkID, m Message, out []Action) []Action {
+	f := l.find(link)
+	if f == nil || l.resigned {
+		return out
+	}
+	f.heardAt = now
+	switch m := m.(type) {
+	case FollowerInfo:
+		return l.followerInfo(f, m, out)
+	case AckEpoch:
+		return l.ackEpoch(now, f, m, out)
+	case Ack:
+		return l.ack(now, f, m.Zxid, out)
+	case Ping, Revalidate, *Forward:
+		return out
+	}
+	return l.hangup(f, fmt.Sprintf("unexpected %T from a learner", m), out)
+}
+
+func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action {
+	if f.state != linkOpen {
+		return l.hangup(f, "second FOLLOWERINFO on one link", out)
+	}
+	if m.ID == l.opts.Self {
+		return l.hangup(f, "learner has the leader's own id", out)
+	}
+	if m.ConfigVersion > l.opts.Ensemble.Version {
+		return l.hangup(f, "learner has a newer configuration", out)
+	}
+	if l.phase == Broadcast && m.AcceptedEpoch > l.epoch && l.opts.Ensemble.IsVoter(int64(m.ID)) {
+		// It has promised a newer epoch and could never follow this one. A new
+		// election is short; leaving it out lasts until the next failure.
+		return l.resign(fmt.Sprintf("server %d has accepted the newer epoch %d", m.ID, m.AcceptedEpoch), out)
+	}
+	for _, old := range slices.Clone(l.learners) {
+		if old != f && old.state != linkOpen && old.info.ID == m.ID {
+			out = l.hangup(old, "the server has connected anew", out)
+		}
+	}
+	f.info, f.state = m, infoReceived
+	if l.epochSet {
+		return l.tellEpoch(f, out)
+	}
+	return l.tryFixEpoch(out)
+}
+
+// tryFixEpoch fixes the epoch once a quorum has said which epochs it has
+// promised: one more than any of them, observers' included.
+func (l *Leader) tryFixEpoch(out []Action) []Action {
+	if l.epoch != 0 {
+		return out
+	}
+	if !l.quorum(func(f *learner) bool { return f.state >= infoReceived }) {
+		return out
+	}
+	highest := l.disk.AcceptedEpoch
+	for _, f := range l.learners {
+		if f.state >= infoReceived {
+			highest = max(highest, f.info.AcceptedEpoch)
+		}
+	}
+	l.epoch = highest + 1
+	return append(out, SaveEpoch{AcceptedEpoch, l.epoch}, Note{Fact: FactEpochProposed, Epoch: l.epoch})
+}
+
+// quorum reports whether this server and the voters for which ok holds are a
+// quorum.
+func (l *Leader) quorum(ok func(*learner) bool) bool {
+	return l.opts.Ensemble.Quorum(func(id int64) bool {
+		if proto.PeerID(id) == l.opts.Self {
+			return true
+		}
+		for _, f := range l.learners {
+			if f.info.ID == proto.PeerID(id) && !f.info.Observer && ok(f) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// EpochSaved tells that an epoch file is on disk.
+func (l *Leader) EpochSaved(now time.Duration, kind EpochKind, epoch int64, out []Action) []Action {
+	if l.resigned || epoch != l.epoch {
+		return out
+	}
+	if kind == AcceptedEpoch {
+		l.disk.AcceptedEpoch, l.epochSet = epoch, true
+		for _, f := range l.learners {
+			if f.state == infoReceived {
+				out = l.tellEpoch(f, out)
+			}
+		}
+		return l.tryFinishDiscovery(out)
+	}
+	l.disk.CurrentEpoch = epoch
+	l.phase, l.deadline = Synchronization, now+l.opts.InitTimeout
+	l.lastProposed = proto.MakeZxid(l.epoch, 0)
+	for _, f := range slices.Clone(l.learners) {
+		if f.state == epochAcked {
+			out = l.synchronize(now, f, out)
+		}
+	}
+	return l.tryEstablish(now, out)
+}
+
+func (l *Leader) tellEpoch(f *learner, out []Action) []Action {
+	f.state = epochTold
+	return append(out, Send{f.link, LeaderInfo{l.epoch}})
+}
+
+func (l *Leader) ackEpoch(now time.Duration, f *learner, m AckEpoch, out []Action) []Action {
+	if f.state != epochTold {
+		return l.hangup(f, "ACKEPOCH out of order", out)
+	}
+	if m.CurrentEpoch != NoEpoch && l.phase == Discovery && l.isAhead(m) {
+		return l.hangup(f, "follower is ahead of the leader", out)
+	}
+	f.state, f.lastZxid, f.promised = epochAcked, m.LastZxid, m.CurrentEpoch != NoEpoch
+	out = append(out, Note{Fact: FactLearnerJoined, Peer: f.info.ID, Epoch: m.CurrentEpoch, Zxid: m.LastZxid})
+	if l.phase != Discovery {
+		return l.synchronize(now, f, out)
+	}
+	return l.tryFinishDiscovery(out)
+}
+
+// isAhead reports whether a learner has seen more than this leader.
+func (l *Leader) isAhead(m AckEpoch) bool {
+	return m.CurrentEpoch > l.disk.CurrentEpoch ||
+		m.CurrentEpoch == l.disk.CurrentEpoch && m.LastZxid > l.disk.LastZxid
+}
+
+func (l *Leader) tryFinishDiscovery(out []Action) []Action {
+	if l.phase != Discovery || !l.epochSet || l.saving {
+		return out
+	}
+	if !l.quorum(func(f *learner) bool { return f.state >= epochAcked && f.promised }) {
+		return out
+	}
+	l.saving = true
+	return append(out, SaveEpoch{CurrentEpoch, l.epoch})
+}
+
+func (l *Leader) resign(reason string, out []Action) []Action {
+	if l.resigned {
+		return out
+	}
+	l.resigned = true
+	return append(out, Resign{reason})
+}

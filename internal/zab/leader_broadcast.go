@@ -1,0 +1,224 @@
+package zab
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// NextZxid returns the zxid that the next proposal must carry. ok is false
+// when the counter is used up; the leader has then resigned, so that a new
+// epoch starts (ZOOKEEPER-1277).
+func (l *Leader) NextZxid(out []Action) (z proto.Zxid, _ []Action, ok bool) {
+	if l.resigned || l.phase != Broadcast {
+		return 0, out, false
+	}
+	if l.lastProposed.Counter() == 0xfffffffe && !l.opts.Standalone {
+		return 0, l.resign("the zxid counter of this epoch is used up", out), false
+	}
+	return l.lastProposed + 1, out, true
+}
+
+// Propose orders a transaction that carries the zxid from NextZxid.
+func (l *Leader) Propose(now time.Duration, t *proto.Txn, out []Action) []Action {
+	if t.Zxid != l.lastProposed+1 {
+		panic(fmt.Sprintf("zab: proposal %s behind %s", t.Zxid, l.lastProposed))
+	}
+	l.lastProposed = t.Zxid
+	l.outstanding = append(l.outstanding, t)
+	out = append(out, Append{t})
+	for _, f := range l.learners {
+		if f.state >= newLeaderTold && !f.info.Observer {
+			out = l.sendProposal(now, f, t, out)
+		}
+	}
+	return out
+}
+
+// Persisted tells that this server's own log is durable up to z. Only this
+// counts as its acknowledgement.
+func (l *Leader) Persisted(now time.Duration, z proto.Zxid, out []Action) []Action {
+	if z > l.selfAcked {
+		l.selfAcked = z
+	}
+	return l.advance(now, out)
+}
+
+// ackedBy returns how far a voter's disk is known to be.
+func (l *Leader) ackedBy(id proto.PeerID) proto.Zxid {
+	if id == l.opts.Self {
+		return l.selfAcked
+	}
+	for _, f := range l.learners {
+		// An ACK counts only once the history before it is durable too.
+		if f.info.ID == id && f.state >= newLeaderAcked && !f.info.Observer {
+			return f.acked
+		}
+	}
+	return 0
+}
+
+// advance commits every outstanding proposal that a quorum holds. Logs are
+// written in order, so an ACK speaks for everything before it.
+func (l *Leader) advance(now time.Duration, out []Action) []Action {
+	if l.phase != Broadcast || l.resigned || len(l.outstanding) == 0 {
+		return out
+	}
+	head := l.outstanding[0].Zxid
+	l.candidates = l.candidates[:0]
+	for _, id := range l.opts.Ensemble.Voters() {
+		if z := l.ackedBy(proto.PeerID(id)); z >= head {
+			l.candidates = append(l.candidates, z)
+		}
+	}
+	if l.opts.Standalone && l.selfAcked >= head {
+		l.candidates = append(l.candidates, l.selfAcked)
+	}
+	slices.SortFunc(l.candidates, func(a, b proto.Zxid) int { return int(min(max(int64(b-a), -1), 1)) })
+	for _, z := range l.candidates {
+		if l.held(z) {
+			return l.commit(z, out)
+		}
+	}
+	return out
+}
+
+func (l *Leader) held(z proto.Zxid) bool {
+	if l.opts.Standalone {
+		return l.selfAcked >= z
+	}
+	return l.opts.Ensemble.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z })
+}
+
+// commit decides all outstanding proposals up to z.
+func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
+	n := 0
+	for n < len(l.outstanding) && l.outstanding[n].Zxid <= z {
+		t := l.outstanding[n]
+		l.lastCommitted = t.Zxid
+		l.hist.Add(t)
+		out = l.announce(t, out)
+		out = append(out, Apply{t})
+		n++
+	}
+	clear(l.outstanding[:n])
+	if l.outstanding = l.outstanding[n:]; len(l.outstanding) == 0 {
+		l.outstanding = nil // let the array go; the next burst gets a fresh one
+	}
+	return l.answerSyncs(out)
+}
+
+// announce tells the learners that a proposal is decided.
+func (l *Leader) announce(t *proto.Txn, out []Action) []Action {
+	for _, f := range l.learners {
+		switch {
+		case f.state == snapshotting:
+			f.held = append(f.held, t)
+		case f.state < newLeaderTold:
+		case f.info.Observer && f.state == serving:
+			out = append(out, Send{f.link, Inform{t}})
+		case f.info.Observer:
+			out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})
+		default:
+			out = append(out, Send{f.link, Commit{t.Zxid}})
+		}
+	}
+	return out
+}
+
+// Sync handles a learner's sync request: it is answered behind the commits of
+// everything proposed so far.
+func (l *Leader) Sync(link LinkID, out []Action) []Action {
+	if len(l.outstanding) == 0 {
+		return append(out, Send{link, Sync{}})
+	}
+	l.syncs = append(l.syncs, pendingSync{link, l.lastProposed})
+	return out
+}
+
+func (l *Leader) answerSyncs(out []Action) []Action {
+	n := 0
+	for n < len(l.syncs) && l.syncs[n].after <= l.lastCommitted {
+		out = append(out, Send{l.syncs[n].link, Sync{}})
+		n++
+	}
+	l.syncs = slices.Delete(l.syncs, 0, n)
+	return out
+}
+
+// Tick does what is due by now: pings, silent learners, the quorum.
+func (l *Leader) Tick(now time.Duration, out []Action) []Action {
+	if l.resigned || l.opts.Standalone {
+		return out
+	}
+	for _, f := range slices.Clone(l.learners) {
+		out = l.dropIfSilent(now, f, out)
+	}
+	if l.phase != Broadcast {
+		if now >= l.deadline {
+			return l.resign(fmt.Sprintf("no quorum followed within %v (%s)", l.opts.InitTimeout, l.phase), out)
+		}
+		return out
+	}
+	if now >= l.nextPing {
+		l.nextPing = now + l.opts.Tick/2
+		for _, f := range l.learners {
+			if f.state >= newLeaderTold {
+				out = append(out, Send{f.link, Ping{Zxid: l.lastProposed}})
+			}
+		}
+	}
+	if now >= l.nextCheck {
+		l.nextCheck = now + l.opts.Tick
+		if !l.quorum(func(f *learner) bool { return f.state >= newLeaderAcked }) {
+			return l.resign("a quorum of followers is gone", out)
+		}
+	}
+	return out
+}
+
+func (l *Leader) dropIfSilent(now time.Duration, f *learner, out []Action) []Action {
+	switch {
+	case f.state == snapshotting: // bounded by the shell's write deadline
+		return out
+	case f.state < newLeaderAcked && now-f.heardAt > l.opts.InitTimeout:
+		return l.hangup(f, "silent while joining", out)
+	case f.state >= newLeaderAcked && now-f.heardAt > l.opts.SyncTimeout:
+		return l.hangup(f, "silent for longer than syncLimit", out)
+	case f.state >= newLeaderAcked && f.sent > f.acked && now-f.unackedSince > l.opts.SyncTimeout:
+		return l.hangup(f, "acknowledges nothing for longer than syncLimit", out)
+	}
+	return out
+}
+
+// EndTerm returns the proposals that were logged but not decided, oldest
+// first: the next leader decides about them.
+func (l *Leader) EndTerm() []*proto.Txn { return l.outstanding }
+
+// Links returns the links in the order in which they came.
+func (l *Leader) Links() []LinkID {
+	v := make([]LinkID, len(l.learners))
+	for i, f := range l.learners {
+		v[i] = f.link
+	}
+	return v
+}
+
+// Followers counts the learners that are served: synced voters, others that
+// follow without a vote, and observers.
+func (l *Leader) Followers() (voters, nonVoters, observers int) {
+	for _, f := range l.learners {
+		switch {
+		case f.state < newLeaderAcked:
+		case f.info.Observer:
+			observers++
+		case l.opts.Ensemble.IsVoter(int64(f.info.ID)):
+			voters++
+		default:
+			nonVoters++
+		}
+	}
+	return voters, nonVoters, observers
+}

@@ -1,0 +1,116 @@
+package zab
+
+import (
+	"time"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// synchronize starts to bring a learner up to date.
+func (l *Leader) synchronize(now time.Duration, f *learner, out []Action) []Action {
+	plan := l.hist.Plan(f.lastZxid)
+	switch plan.Kind {
+	case SyncSnap:
+		// The dump walks the live tree, so NewLeader must wait until every
+		// transaction that may be in it has been sent (ZOOKEEPER-3104).
+		f.state = snapshotting
+		z := l.hist.Last()
+		return append(out, SendSnapshot{f.link, z}, Note{Fact: FactSyncSnap, Peer: f.info.ID, Zxid: z})
+	case SyncTrunc:
+		out = append(out, Send{f.link, Trunc{plan.To}}, Note{Fact: FactSyncTrunc, Peer: f.info.ID, Zxid: plan.To})
+	case SyncDiff:
+		out = append(out, Send{f.link, Diff{l.hist.Last()}}, Note{Fact: FactSyncDiff, Peer: f.info.ID, Zxid: f.lastZxid})
+	}
+	for _, t := range plan.Txns {
+		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})
+	}
+	return l.tellNewLeader(now, f, out)
+}
+
+// SnapshotSent tells that the dump for a learner is on its way.
+func (l *Leader) SnapshotSent(now time.Duration, link LinkID, out []Action) []Action {
+	f := l.find(link)
+	if f == nil || f.state != snapshotting || l.resigned {
+		return out
+	}
+	for _, t := range f.held {
+		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})
+	}
+	f.held, f.heardAt = nil, now
+	return l.tellNewLeader(now, f, out)
+}
+
+// tellNewLeader ends the learner's initial history and puts it on the live
+// stream. Proposals that are still outstanding go behind NewLeader, so that no
+// old follower sees a Commit for a proposal it has dropped (ZOOKEEPER-4394).
+func (l *Leader) tellNewLeader(now time.Duration, f *learner, out []Action) []Action {
+	f.state = newLeaderTold
+	out = append(out, Send{f.link, NewLeader{l.epoch, l.opts.Ensemble.Text()}})
+	if !f.info.Observer {
+		for _, t := range l.outstanding {
+			out = l.sendProposal(now, f, t, out)
+		}
+	}
+	return out
+}
+
+func (l *Leader) sendProposal(now time.Duration, f *learner, t *proto.Txn, out []Action) []Action {
+	if f.acked >= f.sent {
+		f.unackedSince = now
+	}
+	f.sent = t.Zxid
+	return append(out, Send{f.link, Proposal{t}})
+}
+
+// ack handles an ACK. The one for NewLeader is told by its zxid, never by its
+// place: followers of some versions acknowledge proposals first
+// (ZOOKEEPER-4685).
+func (l *Leader) ack(now time.Duration, f *learner, z proto.Zxid, out []Action) []Action {
+	if f.state < newLeaderTold {
+		return l.hangup(f, "ACK before NEWLEADER", out)
+	}
+	if z.Counter() == 0 {
+		if f.state == newLeaderTold && z == proto.MakeZxid(l.epoch, 0) {
+			return l.learnerSynced(now, f, out)
+		}
+		return out // the second one, behind UpToDate
+	}
+	if z > l.lastProposed || f.info.Observer {
+		return l.hangup(f, "ACK of a proposal that was never sent", out)
+	}
+	if z > f.acked {
+		f.acked, f.unackedSince = z, now
+	}
+	return l.advance(now, out)
+}
+
+func (l *Leader) learnerSynced(now time.Duration, f *learner, out []Action) []Action {
+	f.state = newLeaderAcked
+	out = append(out, Note{Fact: FactLearnerSynced, Peer: f.info.ID})
+	if l.phase == Synchronization {
+		return l.tryEstablish(now, out)
+	}
+	f.state = serving
+	out = append(out, Send{f.link, UpToDate{}})
+	return l.advance(now, out) // its early ACKs count from now on
+}
+
+// tryEstablish ends synchronisation once a quorum holds the initial history:
+// with that, the leader's whole log is decided.
+func (l *Leader) tryEstablish(now time.Duration, out []Action) []Action {
+	if l.phase != Synchronization || !l.quorum(func(f *learner) bool { return f.state >= newLeaderAcked }) {
+		return out
+	}
+	l.phase = Broadcast
+	l.nextPing, l.nextCheck = now, now+l.opts.Tick
+	start := proto.MakeZxid(l.epoch, 0)
+	l.lastCommitted = start
+	out = append(out, Note{Fact: FactEstablished, Epoch: l.epoch}, SetLast{start}, Serve{RoleLeader, l.epoch})
+	for _, f := range l.learners {
+		if f.state == newLeaderAcked {
+			f.state = serving
+			out = append(out, Send{f.link, UpToDate{}})
+		}
+	}
+	return out
+}

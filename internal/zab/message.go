@@ -1,0 +1,122 @@
+package zab
+
+import "github.com/paddock-io/paddock/proto"
+
+// LinkID names one connection between a learner and a leader. The shell
+// numbers them from 1 and never uses a number twice; 0 is no link.
+type LinkID uint64
+
+// Message is what travels on a link. The concrete types follow; the shell
+// turns them into QuorumPackets and back.
+type Message interface{ isMessage() }
+
+// FollowerInfo opens a link from the learner's side (FOLLOWERINFO, OBSERVERINFO).
+type FollowerInfo struct {
+	ID            proto.PeerID
+	AcceptedEpoch int64
+	ConfigVersion int64
+	Observer      bool
+}
+
+// LeaderInfo tells the new epoch (LEADERINFO).
+type LeaderInfo struct{ Epoch int64 }
+
+// NoEpoch in an AckEpoch means that this epoch was promised already, so the
+// answer does not count to the quorum.
+const NoEpoch int64 = -1
+
+// AckEpoch promises the epoch and tells the learner's history (ACKEPOCH).
+type AckEpoch struct {
+	CurrentEpoch int64 // or NoEpoch
+	LastZxid     proto.Zxid
+}
+
+// Diff starts a synchronisation by missing transactions alone (DIFF).
+type Diff struct{ Zxid proto.Zxid }
+
+// Trunc tells the learner to drop what it has after Zxid (TRUNC).
+type Trunc struct{ Zxid proto.Zxid }
+
+// Snap brings a whole tree as of Zxid, fuzzily (SNAP and the stream behind it).
+type Snap struct {
+	Zxid  proto.Zxid
+	State any // what the shell made of the stream; handed back in Install
+}
+
+// Proposal carries a transaction to be logged and acknowledged (PROPOSAL).
+type Proposal struct{ Txn *proto.Txn }
+
+// Commit says that the oldest pending proposal is decided (COMMIT).
+type Commit struct{ Zxid proto.Zxid }
+
+// Inform carries a decided transaction to an observer (INFORM).
+type Inform struct{ Txn *proto.Txn }
+
+// NewLeader ends the initial history (NEWLEADER).
+type NewLeader struct {
+	Epoch  int64
+	Config string // the leader's membership text; may be empty
+}
+
+// UpToDate lets the learner serve (UPTODATE).
+type UpToDate struct{}
+
+// Ack says that everything up to Zxid is on the learner's disk (ACK). With a
+// counter of 0 it answers NewLeader.
+type Ack struct{ Zxid proto.Zxid }
+
+// Touch is a sign of life of a session.
+type Touch struct {
+	ID        proto.SessionID
+	TimeoutMs int32
+}
+
+// Ping is a heartbeat; the learner's answer carries touches (PING).
+type Ping struct {
+	Zxid    proto.Zxid
+	Touches []Touch
+}
+
+// Revalidate asks whether a session lives (REVALIDATE from the learner).
+type Revalidate struct {
+	ID        proto.SessionID
+	TimeoutMs int32
+}
+
+// Revalidated answers Revalidate (REVALIDATE from the leader).
+type Revalidated struct {
+	ID    proto.SessionID
+	Valid bool
+}
+
+// Forward brings a client's request from a learner (REQUEST).
+type Forward struct {
+	Session   proto.SessionID
+	Cxid      int32
+	Op        proto.OpCode
+	Raw       []byte // the request record; nil if there is none
+	IDs       []proto.ID
+	Body      proto.Request // decoded by the receiving shell; nil when Malformed or without record
+	Malformed bool
+}
+
+// Sync answers the oldest sync request of the learner (SYNC).
+type Sync struct{}
+
+func (FollowerInfo) isMessage() {}
+func (LeaderInfo) isMessage()   {}
+func (AckEpoch) isMessage()     {}
+func (Diff) isMessage()         {}
+func (Trunc) isMessage()        {}
+func (Snap) isMessage()         {}
+func (Proposal) isMessage()     {}
+func (Commit) isMessage()       {}
+func (Inform) isMessage()       {}
+func (NewLeader) isMessage()    {}
+func (UpToDate) isMessage()     {}
+func (Ack) isMessage()          {}
+func (Ping) isMessage()         {}
+func (Revalidate) isMessage()   {}
+func (Revalidated) isMessage()  {}
+func (*Forward) isMessage()     {}
+func (Sync) isMessage()         {}
