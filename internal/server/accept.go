@@ -1,0 +1,248 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/auth"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Listen starts accepting clients on a TCP address and returns the address with
+// the port that was chosen.
+func (s *Server) Listen(addr string) (net.Addr, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(s.ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for clients: %w", err)
+	}
+	if sc, ok := l.(syscall.Conn); ok {
+		if err := setBacklog(sc, s.opts.Backlog); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("set backlog of %s: %w", l.Addr(), err)
+		}
+	}
+	return l.Addr(), s.Accept(l)
+}
+
+// Accept starts accepting clients from l, which the server closes in the end.
+func (s *Server) Accept(l net.Listener) error {
+	if !s.start(func() { s.acceptLoop(l) }) {
+		l.Close()
+		return net.ErrClosed
+	}
+	s.mu.Lock()
+	s.listeners = append(s.listeners, l)
+	closing := s.closing
+	s.mu.Unlock()
+	if closing {
+		l.Close()
+	}
+	return nil
+}
+
+// acceptLoop ends when the listener is closed. Other errors, such as too many
+// open files, pass: it tries again after a while.
+func (s *Server) acceptLoop(l net.Listener) {
+	const first, longest = 5 * time.Millisecond, time.Second
+	delay := first
+	for {
+		nc, err := l.Accept()
+		switch {
+		case err == nil:
+			delay = first
+			s.admit(nc)
+			continue
+		case errors.Is(err, net.ErrClosed):
+			return
+		}
+		s.log.Warn("cannot accept clients", "address", l.Addr().String(), "err", err, "retry", delay)
+		ctx, cancel := context.WithTimeout(s.ctx, delay)
+		<-ctx.Done()
+		cancel()
+		if s.ctx.Err() != nil {
+			return
+		}
+		delay = min(2*delay, longest)
+	}
+}
+
+// admit starts serving a connection, or closes it if there are too many.
+func (s *Server) admit(nc net.Conn) {
+	remote := remoteOf(nc)
+	s.mu.Lock()
+	why := ""
+	switch {
+	case s.closing:
+		why = "server stopped"
+	case s.opts.MaxClientConns > 0 && s.perIP[remote.Addr()] >= s.opts.MaxClientConns:
+		why = "too many connections from this address"
+	case s.opts.MaxConns > 0 && s.open >= s.opts.MaxConns:
+		why = "too many connections"
+	}
+	if why != "" {
+		s.mu.Unlock()
+		s.counters.rejected.Add(1)
+		s.log.Info("connection rejected", "remote", remote, "reason", why)
+		if tc, ok := nc.(*net.TCPConn); ok {
+			tc.SetLinger(0) // a reset, as Java's accept thread sends
+		}
+		nc.Close()
+		return
+	}
+	c := newConn(s, nc, remote)
+	s.register(c)
+	s.readers.Go(c.readLoop)
+	s.mu.Unlock()
+	s.counters.accepted.Add(1)
+}
+
+// remoteOf returns the client's address, the zero value if it is not TCP.
+func remoteOf(nc net.Conn) netip.AddrPort {
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		ap := a.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// register gives c a slot. Holds s.mu.
+func (s *Server) register(c *conn) {
+	c.id = s.nextConn.Add(1)
+	c.ids = []proto.ID{auth.IP(c.remote.Addr())}
+	if n := len(s.freeSlots); n > 0 {
+		c.slot, s.freeSlots = s.freeSlots[n-1], s.freeSlots[:n-1]
+	} else {
+		c.slot = tree.WatcherID(len(s.conns))
+		s.conns = append(s.conns, nil)
+	}
+	s.conns[c.slot] = c
+	s.open++
+	s.perIP[c.remote.Addr()]++
+}
+
+// forget undoes register and detaches c from its session.
+func (s *Server) forget(c *conn) {
+	s.detach(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns[c.slot] = nil
+	s.freeSlots = append(s.freeSlots, c.slot)
+	s.open--
+	addr := c.remote.Addr()
+	if s.perIP[addr]--; s.perIP[addr] == 0 {
+		delete(s.perIP, addr)
+	}
+}
+
+// detach takes an ended connection's watches away and leaves the writes it has
+// in flight to the session, so that their transactions are not taken for the
+// answers to a later connection's writes. It may be called again.
+func (s *Server) detach(c *conn) {
+	// Apply must not run at the same time: it works on the lane without
+	// conn.mu, and might see the writes in neither place, or in both.
+	s.tree.RLock()
+	defer s.tree.RUnlock()
+	c.mu.Lock()
+	xids, n := c.lane.writes(), c.lane.n
+	c.lane = lane{}
+	id, period := c.session, c.period
+	c.mu.Unlock()
+	s.counters.outstanding.Add(int64(-n))
+	s.tree.Watches().RemoveWatcher(c.slot)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sess, ok := s.sessions[id]
+	if !ok {
+		return
+	}
+	if sess.conn == c {
+		sess.conn = nil
+	}
+	if period == s.period.Load() {
+		sess.orphans = append(sess.orphans, xids...)
+	}
+	s.putSession(id, sess)
+}
+
+// putSession stores a session unless there is nothing to say about it. Holds
+// s.mu.
+func (s *Server) putSession(id proto.SessionID, sess session) {
+	if sess.conn == nil && len(sess.orphans) == 0 {
+		delete(s.sessions, id)
+	} else {
+		s.sessions[id] = sess
+	}
+}
+
+// reapLoop closes connections that have been silent for too long.
+func (s *Server) reapLoop() {
+	t := time.NewTicker(reapInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			s.reap(s.now())
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// reap closes connections without a session after sessionlessTimeout, and
+// others when they have been silent for as long as their session may be. In
+// both cases the client is gone or wedged; its session, if it has not moved to
+// another server, ends in the quorum's time. Source: NIOServerCnxnFactory's
+// connection expirer.
+func (s *Server) reap(now int64) {
+	var list []*conn
+	s.mu.RLock()
+	for _, c := range s.conns {
+		if c == nil {
+			continue
+		}
+		silent := time.Duration(now - c.seen.Load())
+		c.mu.Lock()
+		switch timeout := time.Duration(c.timeoutMs) * time.Millisecond; {
+		case timeout == 0 && silent > sessionlessTimeout:
+			s.counters.sessionless.Add(1)
+			c.abort(errSessionless)
+			list = append(list, c)
+		case timeout > 0 && silent > timeout:
+			s.counters.idle.Add(1)
+			c.abort(errSilent)
+			list = append(list, c)
+		}
+		c.mu.Unlock()
+	}
+	s.mu.RUnlock()
+	for _, c := range list {
+		c.closeSocket()
+	}
+}
+
+// logEnd says why a connection ended: at debug level if that is usual.
+func (s *Server) logEnd(c *conn) {
+	c.mu.Lock()
+	reason, id := c.reason, c.session
+	c.mu.Unlock()
+	level := slog.LevelInfo
+	for _, usual := range []error{io.EOF, errDone, errWord, errStopped, errEnded, errReplaced, errNotServing, errMoved, syscall.ECONNRESET} {
+		if errors.Is(reason, usual) {
+			level = slog.LevelDebug
+		}
+	}
+	if !s.log.Enabled(context.Background(), level) {
+		return
+	}
+	s.log.Log(context.Background(), level, "connection closed", "remote", c.remote, "session", id.String(), "reason", reason)
+}

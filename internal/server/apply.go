@@ -1,0 +1,285 @@
+package server
+
+import (
+	"slices"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// configPath is the znode that reconfig changes.
+const configPath = "/zookeeper/config"
+
+// Apply applies committed transactions, in zxid order: to the tree, and from
+// there watch events, replies to the clients of this server and the reads that
+// waited behind them into the outboxes.
+func (s *Server) Apply(txns []*proto.Txn) {
+	s.now1 = s.now()
+	s.applying = true
+	s.tree.Lock()
+	for _, txn := range txns {
+		s.tree.Apply(txn, &s.result)
+		if s.result.DigestMismatch {
+			s.log.Error("tree digest differs from the leader's", "zxid", txn.Zxid.String())
+		}
+		s.answer(txn)
+	}
+	s.tree.Unlock()
+	s.applying = false
+	s.endBatch()
+}
+
+// Synced answers the oldest sync of a session, and the reads behind it.
+func (s *Server) Synced(id proto.SessionID, cxid int32) {
+	s.now1 = s.now()
+	s.mu.RLock()
+	c := s.sessions[id].conn
+	s.mu.RUnlock()
+	if c == nil {
+		return
+	}
+	// The lane is worked on as in Apply, see detach.
+	s.tree.Lock()
+	c.mu.Lock()
+	c.lane.synced(cxid)
+	c.mu.Unlock()
+	s.advance(c)
+	s.tree.Unlock()
+	s.endBatch()
+}
+
+// Revalidated answers the connection that wants to resume a session.
+func (s *Server) Revalidated(id proto.SessionID, conn uint64, valid bool) {
+	s.mu.RLock()
+	c := s.sessions[id].conn
+	s.mu.RUnlock()
+	if c == nil || c.id != conn {
+		return
+	}
+	c.mu.Lock()
+	if c.phase == phaseWaiting && !c.opening {
+		c.answerConnect(valid, &s.batch)
+		s.schedule(c)
+	}
+	c.mu.Unlock()
+	s.endBatch()
+}
+
+// endBatch hands over what the quorum's goroutine has produced. Holds no leaf
+// lock.
+func (s *Server) endBatch() {
+	s.batch.bytes = 0
+	s.counters.add(&s.batch)
+	s.flushDirty()
+}
+
+// answer replies to the client whose request became txn, if it is connected
+// here, and ends connections whose session has ended.
+func (s *Server) answer(txn *proto.Txn) {
+	s.mu.RLock()
+	sess, ok := s.sessions[txn.Session]
+	s.mu.RUnlock()
+	if !ok {
+		return
+	}
+	orphan := len(sess.orphans) > 0 && s.adopt(txn)
+	answered := false
+	if c := sess.conn; c != nil && !orphan {
+		answered = s.answerConn(c, txn)
+	}
+	if txn.Type == proto.OpCloseSession {
+		s.mu.Lock()
+		delete(s.sessions, txn.Session)
+		s.mu.Unlock()
+		if sess.conn != nil && !answered {
+			s.end(sess.conn, errEnded)
+		}
+	}
+}
+
+// adopt reports whether txn was the request of an earlier connection of its
+// session. Such requests are applied in order; those before the one that
+// matches have been lost on the way.
+func (s *Server) adopt(txn *proto.Txn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sess := s.sessions[txn.Session]
+	i := slices.Index(sess.orphans, txn.Cxid)
+	if i < 0 {
+		return false
+	}
+	sess.orphans = sess.orphans[i+1:]
+	s.putSession(txn.Session, sess)
+	return true
+}
+
+// end closes a connection from the quorum's goroutine.
+func (s *Server) end(c *conn, reason error) {
+	c.mu.Lock()
+	c.abort(reason)
+	s.schedule(c)
+	c.mu.Unlock()
+}
+
+// answerConn reports whether c was waiting for txn.
+func (s *Server) answerConn(c *conn, txn *proto.Txn) bool {
+	c.mu.Lock()
+	if c.phase == phaseWaiting {
+		defer c.mu.Unlock()
+		return s.answerOpening(c, txn)
+	}
+	e := c.lane.head
+	if c.phase != phaseOpen || e == nil || e.state != stateWrite || e.xid != txn.Cxid || !answers(txn, e.op) {
+		c.mu.Unlock()
+		return false
+	}
+	if moved(txn) {
+		c.abort(errMoved)
+		s.schedule(c)
+		c.mu.Unlock()
+		return true
+	}
+	s.replyWrite(c, e, txn)
+	s.answered(c, e)
+	if e.op == proto.OpCloseSession && c.phase == phaseOpen {
+		c.phase = phaseEnding
+	}
+	c.lane.pop()
+	more := c.lane.head != nil && c.lane.head.state != stateWrite
+	c.wake()
+	s.schedule(c)
+	c.mu.Unlock()
+	if more {
+		s.advance(c)
+	}
+	return true
+}
+
+// answers reports whether txn can be what a request for op has become: the
+// opening of a session, and its closing by the server, have a cxid of 0, as a
+// client's request may have.
+func answers(txn *proto.Txn, op proto.OpCode) bool {
+	switch txn.Type {
+	case proto.OpError:
+		return true
+	case proto.OpCreateSession:
+		return false
+	}
+	return (txn.Type == proto.OpCloseSession) == (op == proto.OpCloseSession)
+}
+
+// answerOpening handles the transaction that opens c's session. Holds c.mu, in
+// phaseWaiting.
+func (s *Server) answerOpening(c *conn, txn *proto.Txn) bool {
+	if !c.opening {
+		return false
+	}
+	switch txn.Type {
+	case proto.OpCreateSession:
+		c.answerConnect(true, &s.batch)
+	case proto.OpError:
+		c.abort(errNoSession)
+	default:
+		return false
+	}
+	s.schedule(c)
+	return true
+}
+
+// moved reports whether a request was refused because its session now belongs
+// to a connection elsewhere; the client is not told, but cut off. Source:
+// FinalRequestProcessor.processRequest.
+func moved(txn *proto.Txn) bool {
+	switch body := txn.Body.(type) {
+	case *proto.ErrorTxn:
+		return body.Err == proto.ErrSessionMoved
+	case *proto.MultiTxn:
+		for _, sub := range body.Subs {
+			if e, ok := sub.Body.(*proto.ErrorTxn); ok && e.Err == proto.ErrSessionMoved {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// answered counts the reply to e. Holds c.mu.
+func (s *Server) answered(c *conn, e *entry) {
+	d := time.Duration(s.now1 - e.at)
+	c.stats.observe(d, 1)
+	c.stats.LastResponse = time.Duration(s.now1)
+	s.counters.observe(&s.batch, d, 1)
+	s.batch.answered++
+}
+
+// advance answers what can be answered at the head of c's lane. It runs on the
+// quorum's goroutine, under the tree's Lock.
+func (s *Server) advance(c *conn) {
+	for {
+		c.mu.Lock()
+		e := c.lane.head
+		if e == nil || e.state == stateWrite || e.state == stateSync || c.phase != phaseOpen {
+			c.wake()
+			s.schedule(c)
+			c.mu.Unlock()
+			return
+		}
+		if e.state == stateSettled {
+			c.answerSettled(&e.call, e.header, e.last, &s.batch)
+		} else {
+			c.mu.Unlock()
+			s.execute(c, &e.call, &s.batch)
+			c.mu.Lock()
+		}
+		s.answered(c, e)
+		c.lane.pop()
+		c.mu.Unlock()
+	}
+}
+
+// replyWrite queues the reply to a write from what applying it gave. Holds
+// c.mu and the tree's Lock.
+func (s *Server) replyWrite(c *conn, e *entry, txn *proto.Txn) {
+	res := &s.result
+	err := res.Err
+	if txn.Type == proto.OpMulti {
+		err = proto.OK // failure is in the results
+	}
+	b := c.start(replySize(res))
+	b = c.header(b, &e.call, s.tree.LastZxid(), err)
+	if err == proto.OK {
+		b = s.appendResult(b, e.op, res)
+	}
+	c.finish(b, &s.batch)
+}
+
+// replySize is a guess that is seldom too small.
+func replySize(res *tree.Result) int {
+	n := 20 + proto.StatSize + len(res.Path) + proto.MultiHeaderSize
+	for i := range res.Multi {
+		n += proto.MultiHeaderSize + 4 + len(res.Multi[i].Path) + proto.StatSize
+	}
+	return n
+}
+
+// appendResult appends the body of the reply to a write.
+func (s *Server) appendResult(b []byte, op proto.OpCode, res *tree.Result) []byte {
+	switch op {
+	case proto.OpCreate:
+		return jute.AppendString(b, res.Path)
+	case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		return res.Stat.Append(jute.AppendString(b, res.Path))
+	case proto.OpSetData, proto.OpSetACL:
+		return res.Stat.Append(b)
+	case proto.OpMulti:
+		return proto.AppendMultiResults(b, res.Multi)
+	case proto.OpReconfig:
+		if n, ok := s.tree.Get(configPath); ok {
+			st := n.Stat()
+			return st.Append(jute.AppendBuffer(b, n.Data()))
+		}
+	}
+	return b
+}

@@ -1,0 +1,233 @@
+package server
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// phase is the life of a connection; it only goes forward.
+type phase uint8
+
+const (
+	phaseNew     phase = iota // no frame yet, or a four-letter word
+	phaseWaiting              // the quorum has to open or to find the session
+	phaseOpen
+	phaseEnding // the last reply is in the outbox; close when it is written
+	phaseClosed
+)
+
+// conn is one client connection.
+type conn struct {
+	// Fixed.
+	srv    *Server
+	id     uint64         // unique in this process
+	slot   tree.WatcherID // index in Server.conns; reused after the connection's end
+	remote netip.AddrPort
+	opened time.Time
+
+	sock sock // see there
+
+	// Owned by readLoop.
+	period     *period // the time of serving in which the session was opened
+	legacy     bool    // the connect request had no read-only byte, and the response gets none
+	deaf       bool    // nothing more is to be done for this client but to answer what it asked
+	treeLocked bool    // readLoop holds the tree's RLock
+	burst      tally
+	direct     int64 // requests of this burst that were answered at once
+
+	touched atomic.Bool  // is in Server.touched
+	seen    atomic.Int64 // when the last bytes came, nanoseconds since the server's start
+
+	mu        sync.Mutex // below Server.mu; see doc.go
+	phase     phase
+	word      bool            // a four-letter word is being answered, which takes no quorum
+	opening   bool            // in phaseWaiting: the session is new
+	waitedAt  int64           // when phaseWaiting began, nanoseconds since the server's start
+	session   proto.SessionID // from phaseWaiting on
+	timeoutMs int32           // negotiated on this connection
+	ids       []proto.ID      // immutable slice, replaced by readLoop when an identity is added
+	reason    error           // why the connection ended; the first one counts
+	lane      lane
+	wait      chan struct{} // closed to wake a readLoop in block; nil if there is none
+
+	out       *buffer // the outbox: encoded frames, oldest first; nil if empty
+	outHint   int     // size of the last outbox taken
+	mark      int     // where the frame being encoded starts
+	inflight  int     // bytes taken from the outbox and not yet written
+	writing   bool    // somebody has taken from the outbox and will look again
+	scheduled bool    // a flusher will look at the outbox
+
+	received, sent int64
+	stats          ConnStats
+}
+
+func newConn(s *Server, nc net.Conn, remote netip.AddrPort) *conn {
+	c := &conn{
+		srv: s, remote: remote, opened: time.Now(), stats: newConnStats,
+	}
+	c.sock.init(nc)
+	c.seen.Store(s.now())
+	return c
+}
+
+// abort ends the connection at once, unless it has ended already: nothing is
+// read or written any more. It does not close the socket, because that may not
+// be done under a lock; closeSocket does. Holds c.mu.
+func (c *conn) abort(reason error) {
+	if c.reason == nil {
+		c.reason = reason
+	}
+	c.phase = phaseClosed
+	if c.out != nil {
+		putBuffer(c.out)
+		c.out = nil
+	}
+	c.wake()
+}
+
+// close ends the connection at once.
+func (c *conn) close(reason error) {
+	c.mu.Lock()
+	c.abort(reason)
+	c.mu.Unlock()
+	c.closeSocket()
+}
+
+// closeSocket ends the system's part of the connection, as politely as it can:
+// the end of the stream goes out even if the client has sent more than was read.
+func (c *conn) closeSocket() {
+	if cw, ok := c.sock.nc.(interface{ CloseWrite() error }); ok {
+		cw.CloseWrite()
+	}
+	c.sock.nc.Close()
+}
+
+// wake lets a readLoop in block look again. Holds c.mu.
+func (c *conn) wake() {
+	if c.wait != nil {
+		close(c.wait)
+		c.wait = nil
+	}
+}
+
+// block waits in readLoop until ready, which is called with c.mu held, returns
+// true. It returns false if the connection ends first.
+func (c *conn) block(ready func(c *conn) bool) bool {
+	c.mu.Lock()
+	for c.phase < phaseEnding && !ready(c) {
+		wait := make(chan struct{})
+		c.wait = wait
+		c.mu.Unlock()
+		<-wait
+		c.mu.Lock()
+	}
+	ok := c.phase < phaseEnding
+	c.mu.Unlock()
+	return ok
+}
+
+// begin starts a frame of about size bytes in the outbox and returns the outbox
+// to append to. The frame is queued by commit, and c.mu is held in between. It
+// returns false, without the lock, if nothing may be sent any more.
+func (c *conn) begin(size int) ([]byte, bool) {
+	c.mu.Lock()
+	if c.phase >= phaseEnding {
+		c.mu.Unlock()
+		return nil, false
+	}
+	return c.start(size), true
+}
+
+// start is begin for those who hold c.mu and know that frames may be sent.
+func (c *conn) start(size int) []byte {
+	if c.out == nil {
+		c.out = getBuffer(max(size+4, c.outHint))
+	} else {
+		c.out = growBuffer(c.out, size+4)
+	}
+	c.mark = len(c.out.b)
+	return jute.AppendInt(c.out.b, 0)
+}
+
+// finish queues the frame that start began. If what was queued before is over
+// the budget, the client does not read, and the connection ends; a single frame
+// may be of any size. Holds c.mu.
+func (c *conn) finish(b []byte, t *tally) {
+	binary.BigEndian.PutUint32(b[c.mark:], uint32(len(b)-c.mark-4))
+	c.out.b = b
+	c.sent++
+	t.sent++
+	t.bytes += len(b) - c.mark
+	if c.mark+c.inflight > c.srv.opts.OutboxBytes {
+		c.srv.counters.overflows.Add(1)
+		c.abort(errOutbox)
+	}
+}
+
+// commit ends what begin began.
+func (c *conn) commit(b []byte, t *tally) {
+	c.finish(b, t)
+	c.mu.Unlock()
+}
+
+// reply starts the frame of the answer to q; finishReply or commitReply queue
+// it. size is that of the body.
+func (c *conn) reply(q *call, zxid proto.Zxid, size int) ([]byte, bool) {
+	b, ok := c.begin(16 + size)
+	if !ok {
+		return nil, false
+	}
+	return c.header(b, q, zxid, proto.OK), true
+}
+
+// header appends a reply header. Holds c.mu.
+func (c *conn) header(b []byte, q *call, zxid proto.Zxid, err proto.ErrCode) []byte {
+	c.stats.LastOp, c.stats.LastZxid = q.op, zxid
+	if q.xid >= 0 {
+		c.stats.LastCxid = q.xid
+	}
+	return proto.ReplyHeader{Xid: q.replyXid(), Zxid: zxid, Err: err}.Append(b)
+}
+
+// replyError answers q with a header only.
+func (c *conn) replyError(q *call, zxid proto.Zxid, err proto.ErrCode, t *tally) {
+	b, ok := c.begin(16)
+	if !ok {
+		return
+	}
+	c.commit(c.header(b, q, zxid, err), t)
+}
+
+// replyXid is the xid that the answer carries. Source:
+// FinalRequestProcessor.processRequest, which answers pings with -2 whatever
+// the request said.
+func (q *call) replyXid() int32 {
+	if q.op == proto.OpPing {
+		return proto.XidPing
+	}
+	return q.xid
+}
+
+// backlog returns how many bytes wait to be written.
+func (c *conn) backlog() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pending()
+}
+
+// pending is backlog for those who hold c.mu.
+func (c *conn) pending() int {
+	n := c.inflight
+	if c.out != nil {
+		n += len(c.out.b)
+	}
+	return n
+}

@@ -1,0 +1,363 @@
+package server
+
+import (
+	"strings"
+	"sync"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// execute answers a read from the tree, whose lock the caller holds for reading
+// or writing. The checks and their order are those of
+// FinalRequestProcessor.processRequest.
+func (s *Server) execute(c *conn, q *call, t *tally) {
+	switch q.op {
+	case proto.OpPing:
+		c.replyError(q, s.tree.LastZxid(), proto.OK, t)
+	case proto.OpExists:
+		s.exists(c, q, t)
+	case proto.OpGetData:
+		s.getData(c, q, t)
+	case proto.OpGetChildren, proto.OpGetChildren2:
+		s.getChildren(c, q, t)
+	case proto.OpGetACL:
+		s.getACL(c, q, t)
+	case proto.OpGetAllChildren:
+		s.getAllChildrenNumber(c, q, t)
+	case proto.OpGetEphemerals:
+		s.getEphemerals(c, q, t)
+	case proto.OpWhoAmI:
+		s.whoAmI(c, q, t)
+	case proto.OpMultiRead:
+		s.multiRead(c, q, t)
+	case proto.OpSync:
+		s.sync(c, q, t)
+	case proto.OpSetWatches, proto.OpSetWatches2:
+		s.setWatches(c, q, t)
+	case proto.OpCheckWatches, proto.OpRemoveWatches:
+		s.checkWatches(c, q, t)
+	}
+}
+
+// fail answers q with an error.
+func (s *Server) fail(c *conn, q *call, err proto.ErrCode, t *tally) {
+	c.replyError(q, s.tree.LastZxid(), err, t)
+}
+
+// pathOf reads a path that is used only while the record lives. ok is false if
+// it is null or malformed.
+func pathOf(d *jute.Decoder) (path string, ok bool) {
+	b := d.Buffer()
+	if b == nil {
+		return "", false
+	}
+	if !utf8.Valid(b) {
+		return strings.ToValidUTF8(string(b), "\uFFFD"), true
+	}
+	return unsafe.String(unsafe.SliceData(b), len(b)), true
+}
+
+// pathWatch reads the record of exists, getData and getChildren.
+func pathWatch(record []byte) (path string, watch, ok bool) {
+	d := jute.NewDecoder(record)
+	path, ok = pathOf(&d)
+	watch = d.Bool()
+	return path, watch, ok && d.Err() == nil
+}
+
+func (s *Server) mayRead(n tree.Node, ids []proto.ID) bool {
+	return s.opts.SkipACL || tree.Allowed(n.ACL(), proto.PermRead, ids)
+}
+
+// find returns a znode that the requester may read, or the error to answer.
+func (s *Server) find(path string, ids []proto.ID) (tree.Node, proto.ErrCode) {
+	n, ok := s.tree.Get(path)
+	switch {
+	case !ok:
+		return n, proto.ErrNoNode
+	case !s.mayRead(n, ids):
+		return n, proto.ErrNoAuth
+	}
+	return n, proto.OK
+}
+
+// watch leaves a watch. path may be part of the record.
+func (s *Server) watch(c *conn, kind tree.WatchKind, path string) {
+	s.tree.Watches().Add(kind, strings.Clone(path), c.slot)
+}
+
+func (s *Server) exists(c *conn, q *call, t *tally) {
+	path, watch, ok := pathWatch(q.record)
+	switch {
+	case !ok:
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	case strings.IndexByte(path, 0) >= 0:
+		s.fail(c, q, proto.ErrBadArguments, t)
+		return
+	}
+	n, err := s.find(path, q.ids)
+	if err == proto.ErrNoAuth {
+		s.fail(c, q, err, t)
+		return
+	}
+	if watch { // also on a znode that is not there yet
+		s.watch(c, tree.WatchData, path)
+	}
+	if err != proto.OK {
+		s.fail(c, q, err, t)
+		return
+	}
+	if b, ok := c.reply(q, s.tree.LastZxid(), proto.StatSize); ok {
+		st := n.Stat()
+		c.commit(st.Append(b), t)
+	}
+}
+
+func (s *Server) getData(c *conn, q *call, t *tally) {
+	path, watch, ok := pathWatch(q.record)
+	if !ok {
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	}
+	n, err := s.find(path, q.ids)
+	if err != proto.OK {
+		s.fail(c, q, err, t)
+		return
+	}
+	if watch {
+		s.watch(c, tree.WatchData, path)
+	}
+	data := n.Data()
+	if b, ok := c.reply(q, s.tree.LastZxid(), 4+len(data)+proto.StatSize); ok {
+		st := n.Stat()
+		c.commit(st.Append(jute.AppendBuffer(b, data)), t)
+	}
+}
+
+// namesPool holds scratch for lists of children.
+var namesPool = sync.Pool{New: func() any { return new([]string) }}
+
+func (s *Server) getChildren(c *conn, q *call, t *tally) {
+	path, watch, ok := pathWatch(q.record)
+	if !ok {
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	}
+	n, err := s.find(path, q.ids)
+	if err != proto.OK {
+		s.fail(c, q, err, t)
+		return
+	}
+	if watch {
+		s.watch(c, tree.WatchChildren, path)
+	}
+	scratch := namesPool.Get().(*[]string)
+	names, _ := s.tree.Children(path, (*scratch)[:0])
+	if b, ok := c.reply(q, s.tree.LastZxid(), stringsSize(names)+proto.StatSize); ok {
+		b = appendNames(b, names)
+		if q.op == proto.OpGetChildren2 {
+			st := n.Stat()
+			b = st.Append(b)
+		}
+		c.commit(b, t)
+	}
+	clear(names) // the pool must not keep names alive
+	*scratch = names
+	namesPool.Put(scratch)
+}
+
+func stringsSize(list []string) int {
+	n := 4 + 4*len(list)
+	for _, s := range list {
+		n += len(s)
+	}
+	return n
+}
+
+// appendNames appends a vector that is never null.
+func appendNames(b []byte, names []string) []byte {
+	b = jute.AppendInt(b, int32(len(names)))
+	for _, name := range names {
+		b = jute.AppendString(b, name)
+	}
+	return b
+}
+
+// getACL shows the ACL to those who may read or administer the znode; without
+// ADMIN the hashes of digest ids are hidden.
+func (s *Server) getACL(c *conn, q *call, t *tally) {
+	d := jute.NewDecoder(q.record)
+	path, ok := pathOf(&d)
+	if !ok {
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	}
+	n, ok := s.tree.Get(path)
+	if !ok {
+		s.fail(c, q, proto.ErrNoNode, t)
+		return
+	}
+	acl := n.ACL()
+	if !s.opts.SkipACL && !tree.Allowed(acl, proto.PermRead|proto.PermAdmin, q.ids) {
+		s.fail(c, q, proto.ErrNoAuth, t)
+		return
+	}
+	if !s.opts.SkipACL && !tree.Allowed(acl, proto.PermAdmin, q.ids) {
+		acl = redact(acl)
+	}
+	if b, ok := c.reply(q, s.tree.LastZxid(), 64*len(acl)+proto.StatSize); ok {
+		st := n.Stat()
+		c.commit(st.Append(proto.AppendACLs(b, acl)), t)
+	}
+}
+
+func redact(acl []proto.ACL) []proto.ACL {
+	list := append(make([]proto.ACL, 0, len(acl)), acl...)
+	for i := range list {
+		if id := &list[i].ID; id.Scheme == "digest" {
+			if user, _, ok := strings.Cut(id.ID, ":"); ok {
+				id.ID = user + ":x"
+			}
+		}
+	}
+	return list
+}
+
+func (s *Server) getAllChildrenNumber(c *conn, q *call, t *tally) {
+	d := jute.NewDecoder(q.record)
+	path, ok := pathOf(&d)
+	if !ok {
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	}
+	if _, err := s.find(path, q.ids); err != proto.OK {
+		s.fail(c, q, err, t)
+		return
+	}
+	n, _ := s.tree.Descendants(path)
+	if b, ok := c.reply(q, s.tree.LastZxid(), 4); ok {
+		c.commit(jute.AppendInt(b, int32(n)), t)
+	}
+}
+
+// getEphemerals lists the session's own ephemerals below a prefix, which is
+// compared as text; nothing, blanks and "/" stand for all.
+func (s *Server) getEphemerals(c *conn, q *call, t *tally) {
+	d := jute.NewDecoder(q.record)
+	prefix, _ := pathOf(&d)
+	if d.Err() != nil {
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	}
+	if strings.TrimSpace(prefix) == "" || prefix == "/" {
+		prefix = ""
+	}
+	var paths []string
+	for _, p := range s.tree.Ephemerals(c.session) {
+		if strings.HasPrefix(p, prefix) {
+			paths = append(paths, p)
+		}
+	}
+	if b, ok := c.reply(q, s.tree.LastZxid(), stringsSize(paths)); ok {
+		c.commit(appendNames(b, paths), t)
+	}
+}
+
+// whoAmI lists the identities of the connection without their secrets.
+func (s *Server) whoAmI(c *conn, q *call, t *tally) {
+	b, ok := c.reply(q, s.tree.LastZxid(), 4+48*len(q.ids))
+	if !ok {
+		return
+	}
+	b = jute.AppendInt(b, int32(len(q.ids)))
+	for _, id := range q.ids {
+		user := id.ID
+		switch id.Scheme {
+		case "digest":
+			user, _, _ = strings.Cut(user, ":")
+		case "super": // not a scheme that a provider stands for
+			user = ""
+		}
+		b = jute.AppendString(jute.AppendString(b, id.Scheme), user)
+	}
+	c.commit(b, t)
+}
+
+// sync echoes the path, null if it was.
+func (s *Server) sync(c *conn, q *call, t *tally) {
+	d := jute.NewDecoder(q.record)
+	path, ok := pathOf(&d)
+	if d.Err() != nil {
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	}
+	if b, open := c.reply(q, s.tree.LastZxid(), 4+len(path)); open {
+		if ok {
+			b = jute.AppendString(b, path)
+		} else {
+			b = jute.AppendBuffer(b, nil)
+		}
+		c.commit(b, t)
+	}
+}
+
+// multiRead answers several getData and getChildren from one state of the tree.
+// Their watch flags mean nothing. Source: MultiOperationRecord,
+// FinalRequestProcessor.handleGetDataRequest.
+func (s *Server) multiRead(c *conn, q *call, t *tally) {
+	type op struct {
+		code proto.OpCode
+		path string
+	}
+	var ops []op
+	d := jute.NewDecoder(q.record)
+	for {
+		var h proto.MultiHeader
+		h.Decode(&d)
+		if d.Err() != nil || h.Done {
+			break
+		}
+		path, ok := pathOf(&d)
+		d.Bool()
+		if !ok || d.Err() != nil || h.Type != proto.OpGetData && h.Type != proto.OpGetChildren {
+			s.fail(c, q, proto.ErrMarshalling, t)
+			return
+		}
+		ops = append(ops, op{h.Type, path})
+	}
+	if d.Err() != nil {
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	}
+	b, ok := c.reply(q, s.tree.LastZxid(), 128*len(ops)+proto.MultiHeaderSize)
+	if !ok {
+		return
+	}
+	for _, op := range ops {
+		n, err := s.find(op.path, q.ids)
+		switch {
+		case err != proto.OK:
+			b = proto.MultiHeader{Type: proto.OpError, Err: err}.Append(b)
+			b = jute.AppendInt(b, int32(err))
+		case op.code == proto.OpGetData:
+			b = proto.MultiHeader{Type: op.code}.Append(b)
+			st := n.Stat()
+			b = st.Append(jute.AppendBuffer(b, n.Data()))
+		default:
+			b = proto.MultiHeader{Type: op.code}.Append(b)
+			names, _ := s.tree.Children(op.path, nil)
+			b = appendNames(b, names)
+		}
+		if len(b)-c.mark > s.opts.OutboxBytes { // nobody has asked for that much in earnest
+			c.mu.Unlock()
+			s.fail(c, q, proto.ErrMarshalling, t)
+			return
+		}
+	}
+	c.commit(proto.MultiEnd.Append(b), t)
+}

@@ -1,0 +1,350 @@
+package server
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+const (
+	// burstBytes is how much a burst of requests may put into the outbox
+	// before it is written, and burstReads how many reads may run under one
+	// RLock, so that neither memory nor writers suffer.
+	burstBytes = 64 << 10
+	burstReads = 64
+	// readPause is the backlog of unwritten replies above which a connection is
+	// not read: its client is slower than its own requests.
+	readPause = 1 << 20
+	// maxIDs bounds the identities that a client can give its connection.
+	maxIDs = 1024
+)
+
+// readLoop handles what the client sends until the connection ends.
+func (c *conn) readLoop() {
+	err := c.run()
+	c.unlockTree()
+	c.close(err)
+	c.sock.release()
+	c.srv.counters.add(&c.burst)
+	c.srv.forget(c)
+	c.srv.logEnd(c)
+}
+
+func (c *conn) run() error {
+	for {
+		if err := c.sock.fill(); err != nil {
+			return err
+		}
+		if c.deaf { // and no sign of life either: reap shall find it
+			c.sock.release()
+			continue
+		}
+		now := c.srv.now()
+		c.seen.Store(now)
+		err := c.consume(now)
+		c.endBurst(now)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// consume handles the frames that have arrived whole.
+func (c *conn) consume(now int64) error {
+	for !c.deaf {
+		if c.period == nil {
+			if err := c.greet(); err != nil {
+				return err
+			}
+		}
+		frame, ok, err := c.sock.next(c.srv.opts.MaxFrame)
+		if err != nil {
+			c.srv.counters.badFrames.Add(1)
+			return err
+		}
+		if !ok {
+			return nil
+		}
+		c.burst.received++
+		if c.period == nil {
+			err = c.handshake(frame, now)
+		} else {
+			err = c.request(frame, now)
+		}
+		if err != nil {
+			return err
+		}
+		if c.burst.received%burstReads == 0 {
+			c.unlockTree()
+		}
+		if c.burst.bytes > burstBytes {
+			c.endBurst(now)
+			c.block(func(c *conn) bool { return c.pending() < readPause })
+		}
+	}
+	return nil
+}
+
+// greet looks at the first four bytes of a connection as soon as they are
+// there. Source: NIOServerCnxn.readLength.
+func (c *conn) greet() error {
+	b := c.sock.rest()
+	if len(b) < 4 {
+		return nil
+	}
+	if word, ok := wordIn(b); ok {
+		return c.answerWord(word)
+	}
+	if n := int32(binary.BigEndian.Uint32(b)); n < 0 || int(n) > c.srv.opts.MaxFrame {
+		return nil // next will say so
+	}
+	if c.srv.period.Load() == nil {
+		return errNotServing
+	}
+	return nil
+}
+
+// endBurst counts what the burst did and writes what it produced.
+func (c *conn) endBurst(now int64) {
+	c.unlockTree()
+	if c.burst.received > 0 && c.period != nil && !c.deaf {
+		c.touch()
+	}
+	c.mu.Lock()
+	c.received += c.burst.received
+	if c.direct > 0 {
+		end := c.srv.now()
+		d := time.Duration(end - now)
+		c.stats.observe(d, c.direct)
+		c.stats.LastResponse = time.Duration(end)
+		c.srv.counters.observe(&c.burst, d, c.direct)
+		c.direct = 0
+	}
+	c.mu.Unlock()
+	c.burst.bytes = 0
+	c.srv.counters.add(&c.burst)
+	c.flush()
+}
+
+// lockTree takes the tree's RLock for one or more reads in a row.
+func (c *conn) lockTree() {
+	if !c.treeLocked {
+		c.srv.tree.RLock()
+		c.treeLocked = true
+	}
+}
+
+func (c *conn) unlockTree() {
+	if c.treeLocked {
+		c.srv.tree.RUnlock()
+		c.treeLocked = false
+	}
+}
+
+// request handles one frame of an open session. An error ends the connection.
+func (c *conn) request(frame []byte, now int64) error {
+	if len(frame) < 8 {
+		c.srv.counters.badFrames.Add(1)
+		return errShort
+	}
+	q := call{
+		xid: int32(binary.BigEndian.Uint32(frame)), op: proto.OpCode(int32(binary.BigEndian.Uint32(frame[4:]))),
+		at: now, ids: c.ids, record: frame[8:],
+	}
+	switch q.op {
+	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
+		proto.OpGetACL, proto.OpSetWatches, proto.OpMultiRead, proto.OpGetEphemerals,
+		proto.OpGetAllChildren, proto.OpWhoAmI, proto.OpCheckWatches, proto.OpRemoveWatches:
+		c.read(&q)
+	case proto.OpSetWatches2:
+		if wantsPersistent(q.record) {
+			c.unimplemented(&q)
+		} else {
+			c.read(&q)
+		}
+	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL, proto.OpDelete,
+		proto.OpSetData, proto.OpSetACL, proto.OpMulti, proto.OpReconfig:
+		return c.submit(&q, stateWrite)
+	case proto.OpSync:
+		return c.submit(&q, stateSync)
+	case proto.OpCloseSession:
+		c.deaf = true
+		return c.submit(&q, stateWrite)
+	case proto.OpAuth:
+		return c.authenticate(&q)
+	case proto.OpSasl:
+		c.settle(&q, 0, proto.OK, false)
+	default:
+		c.unimplemented(&q)
+	}
+	return nil
+}
+
+// unimplemented refuses an operation that is not known, not served, or not for
+// clients: the last are deleteContainer, which Java takes from anybody, and
+// createSession. Source: UnimplementedRequestProcessor.
+func (c *conn) unimplemented(q *call) {
+	c.srv.counters.unimplemented.Add(1)
+	c.srv.log.Debug("unimplemented request", "remote", c.remote, "session", c.session.String(), "op", q.op.String())
+	c.settle(q, -1, proto.ErrUnimplemented, true)
+}
+
+// wantsPersistent reports whether a setWatches2 brings persistent watches.
+func wantsPersistent(record []byte) bool {
+	r := proto.SetWatchesRequest{V2: true}
+	d := jute.NewDecoder(record)
+	r.Decode(&d)
+	return d.Err() == nil && len(r.Persist)+len(r.Recursive) > 0
+}
+
+// read answers a read, at once or after what the lane holds.
+func (c *conn) read(q *call) {
+	c.lockTree()
+	if c.park(q) {
+		return
+	}
+	c.srv.execute(c, q, &c.burst)
+	c.direct++
+}
+
+// park puts a read into the lane if there is something before it. The caller
+// holds the tree's lock, so that Apply cannot empty the lane meanwhile. It
+// returns true if nothing is left to do.
+func (c *conn) park(q *call) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.phase != phaseOpen:
+		return true
+	case c.lane.n == 0:
+		return false
+	}
+	e := newEntry(q, stateReady)
+	e.record = bytes.Clone(q.record)
+	c.enqueue(e)
+	return true
+}
+
+func newEntry(q *call, state entryState) *entry {
+	e := entryPool.Get().(*entry)
+	e.call, e.state = *q, state
+	return e
+}
+
+// enqueue adds to the lane. Holds c.mu.
+func (c *conn) enqueue(e *entry) {
+	c.lane.push(e)
+	c.srv.counters.outstanding.Add(1)
+}
+
+// submit puts a write or a sync into the lane and before the quorum, in this
+// order: its answer might come at once.
+func (c *conn) submit(q *call, state entryState) error {
+	c.unlockTree()
+	r := &replica.Request{Request: prep.Request{Session: c.session, Cxid: q.xid, Op: q.op, IDs: q.ids}}
+	if len(q.record) > 0 {
+		r.Raw = bytes.Clone(q.record)
+	}
+	var err error
+	if r.Body, err = proto.DecodeRequest(q.op, r.Raw); err != nil {
+		r.Body, r.Malformed = nil, true
+	}
+	e := newEntry(q, state)
+	if e.record = nil; state == stateSync {
+		e.record = r.Raw
+	}
+	c.mu.Lock()
+	if c.phase != phaseOpen {
+		c.mu.Unlock()
+		return errDone
+	}
+	c.enqueue(e)
+	full := c.lane.full()
+	c.mu.Unlock()
+	if err := c.srv.opts.Proposer.Submit(c.period.ctx, r); err != nil {
+		return err
+	}
+	if full {
+		c.flush()
+		c.block(func(c *conn) bool { return !c.lane.full() })
+	}
+	return nil
+}
+
+// authenticate handles an auth packet at once, and answers it in its turn: what
+// the client sent before runs without the new identities, what it sends after
+// runs with them. Source: ZooKeeperServer.processPacket.
+func (c *conn) authenticate(q *call) error {
+	var p proto.AuthPacket
+	d := jute.NewDecoder(q.record)
+	p.Decode(&d)
+	if err := d.Err(); err != nil {
+		return err
+	}
+	ids, err := c.srv.opts.Auth.Authenticate(c.remote.Addr(), p.Scheme, p.Auth)
+	if err == nil && len(c.ids)+len(ids) > maxIDs {
+		err = errIDs
+	}
+	if err != nil {
+		c.srv.counters.authFailed.Add(1)
+		c.srv.log.Info("authentication failed", "remote", c.remote, "session", c.session.String(), "err", err)
+		c.settle(q, 0, proto.ErrAuthFailed, true)
+		return nil
+	}
+	c.mu.Lock()
+	c.ids = addIDs(c.ids, ids)
+	c.mu.Unlock()
+	c.settle(q, 0, proto.OK, false)
+	return nil
+}
+
+// addIDs returns a new list with the identities that are not yet in old.
+func addIDs(old, more []proto.ID) []proto.ID {
+	list := append(make([]proto.ID, 0, len(old)+len(more)), old...)
+next:
+	for _, id := range more {
+		for _, have := range list {
+			if have == id {
+				continue next
+			}
+		}
+		list = append(list, id)
+	}
+	return list
+}
+
+// settle answers a request whose answer is known, when its turn has come. If it
+// is the last, the connection ends with it and nothing more is read.
+func (c *conn) settle(q *call, zxid proto.Zxid, err proto.ErrCode, last bool) {
+	c.deaf = c.deaf || last
+	header := proto.ReplyHeader{Zxid: zxid, Err: err}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.phase != phaseOpen:
+	case c.lane.n == 0:
+		c.answerSettled(q, header, last, &c.burst)
+		c.direct++
+	default:
+		e := newEntry(q, stateSettled)
+		e.record, e.header, e.last = nil, header, last
+		c.enqueue(e)
+	}
+}
+
+// answerSettled queues such an answer. Holds c.mu.
+func (c *conn) answerSettled(q *call, h proto.ReplyHeader, last bool, t *tally) {
+	b := c.header(c.start(20), q, h.Zxid, h.Err)
+	if q.op == proto.OpSasl { // without mechanisms there is no token, and no failure
+		b = jute.AppendBuffer(b, nil)
+	}
+	c.finish(b, t)
+	if last && c.phase == phaseOpen {
+		c.phase = phaseEnding
+	}
+}

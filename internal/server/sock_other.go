@@ -1,0 +1,17 @@
+//go:build !unix
+
+package server
+
+import "syscall"
+
+type rawWriter struct{}
+
+func (s *sock) initRaw() {}
+
+func (s *sock) fillRaw() error { panic("server: no raw reads on this system") }
+
+// tryWrite takes nothing: all writes are left to the goroutine that may wait.
+func (s *sock) tryWrite([]byte) (int, error) { return 0, nil }
+
+// setBacklog leaves the system's backlog.
+func setBacklog(syscall.Conn, int) error { return nil }

@@ -1,0 +1,110 @@
+//go:build unix
+
+package server
+
+import (
+	"io"
+	"syscall"
+)
+
+// rawWriter is one write that does not wait.
+type rawWriter struct {
+	p   []byte
+	n   int
+	err error
+}
+
+func (s *sock) initRaw() {
+	sc, ok := s.nc.(syscall.Conn)
+	if !ok {
+		return
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return
+	}
+	s.rc, s.ready, s.write1 = rc, s.readReady, s.writer.try
+}
+
+func (s *sock) fillRaw() error {
+	if err := s.rc.Read(s.ready); err != nil {
+		return err
+	}
+	switch {
+	case s.err != nil:
+		return s.err
+	case s.n == 0:
+		return io.EOF
+	}
+	return nil
+}
+
+// readReady reads once, into a buffer that it holds only if there was
+// something to read. It returns false to be called again when there is.
+func (s *sock) readReady(fd uintptr) bool {
+	if s.in == nil {
+		s.in = getBuffer(readBufferSize)
+	}
+	for {
+		s.n, s.err = syscall.Read(int(fd), s.in.b[len(s.in.b):cap(s.in.b)])
+		if s.err != syscall.EINTR {
+			break
+		}
+	}
+	if s.n > 0 {
+		s.in.b = s.in.b[:len(s.in.b)+s.n]
+		return true
+	}
+	if len(s.in.b) == 0 {
+		putBuffer(s.in)
+		s.in = nil
+	}
+	return s.err != syscall.EAGAIN
+}
+
+// tryWrite writes what the socket takes at once and returns how much that was.
+func (s *sock) tryWrite(p []byte) (int, error) {
+	if s.rc == nil {
+		return 0, nil
+	}
+	w := &s.writer
+	*w = rawWriter{p: p}
+	err := s.rc.Write(s.write1)
+	if err == nil {
+		err = w.err
+	}
+	n := w.n
+	*w = rawWriter{}
+	return n, err
+}
+
+// try is called by RawConn.Write, which waits only if it returns false.
+func (w *rawWriter) try(fd uintptr) bool {
+	for w.n < len(w.p) {
+		n, err := syscall.Write(int(fd), w.p[w.n:])
+		switch {
+		case n > 0:
+			w.n += n
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return true
+		default:
+			w.err = err
+			return true
+		}
+	}
+	return true
+}
+
+// setBacklog changes how many connections a listener lets wait for Accept.
+func setBacklog(l syscall.Conn, n int) error {
+	rc, err := l.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var listenErr error
+	if err := rc.Control(func(fd uintptr) { listenErr = syscall.Listen(int(fd), n) }); err != nil {
+		return err
+	}
+	return listenErr
+}

@@ -1,0 +1,59 @@
+package server
+
+import (
+	"bufio"
+	"slices"
+	"time"
+)
+
+// words are the commands that may come instead of a connect request, as the
+// first four bytes. Source: FourLetterCommands.
+var words = []string{
+	"conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr",
+	"ruok", "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
+}
+
+// A telnet client that is interrupted sends this; Java answers it by name.
+const (
+	telnetClose     = "\xff\xf4\xff\xfd"
+	telnetCloseName = "telnet close"
+)
+
+// wordTimeout is how long a client may take to read an answer.
+const wordTimeout = 10 * time.Second
+
+// wordIn returns the four-letter word that b starts with.
+func wordIn(b []byte) (string, bool) {
+	if i, ok := slices.BinarySearch(words, string(b[:4])); ok {
+		return words[i], true
+	}
+	return telnetCloseName, string(b[:4]) == telnetClose
+}
+
+func (s *Server) wordAllowed(word string) bool {
+	return word == "srvr" || slices.Contains(s.opts.Whitelist, word) || slices.Contains(s.opts.Whitelist, "*")
+}
+
+// answerWord prints the answer to a word. Source: NIOServerCnxn.checkFourLetterWord.
+func (c *conn) answerWord(word string) error {
+	c.mu.Lock()
+	c.word = true
+	c.received++
+	c.mu.Unlock()
+	c.burst.received++
+	c.srv.counters.add(&c.burst)
+	if err := c.sock.nc.SetWriteDeadline(time.Now().Add(wordTimeout)); err != nil {
+		return err
+	}
+	w := bufio.NewWriter(c.sock.nc)
+	switch {
+	case !c.srv.wordAllowed(word):
+		w.WriteString(word + " is not executed because it is not in the whitelist.\n")
+	case c.srv.opts.Words != nil:
+		c.srv.opts.Words(word, w)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return errWord
+}
