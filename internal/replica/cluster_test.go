@@ -58,6 +58,7 @@ type world struct {
 	elections   int
 	snaps       int
 	faults      bool
+	window      int // transactions kept for learners; few of them force snapshots
 }
 
 type conn struct {
@@ -120,6 +121,7 @@ func newWorld(seed int64) *world {
 	w := &world{rng: rand.New(rand.NewSource(seed)), cut: map[[2]int]bool{}, conns: map[LinkID]*conn{},
 		acked: map[string]bool{}, established: map[int64]int{}}
 	n := 3 + 2*w.rng.Intn(2)
+	w.window = []int{10, 100, 1000, 0}[w.rng.Intn(4)]
 	text := ""
 	for i := 1; i <= n; i++ {
 		text += fmt.Sprintf("server.%d=h%d:2888:3888:participant;0.0.0.0:2181\n", i, i)
@@ -281,7 +283,7 @@ func must(err error) {
 
 // recover builds what the disk holds.
 func (n *node) recover() (*tree.Tree, *zab.History) {
-	t, hist := clone(n.snap), &zab.History{}
+	t, hist := clone(n.snap), &zab.History{MaxTxns: n.w.window}
 	hist.Reset(t.LastZxid())
 	for _, txn := range n.log {
 		t.Apply(txn, &n.res)

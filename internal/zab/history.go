@@ -12,6 +12,8 @@ import (
 // Invariant: every transaction of the server's log in (base, last] is in txns,
 // in zxid order, without a hole.
 type History struct {
+	MaxTxns int // keep no more than this many, unless they are few; 0 means 20,000
+
 	base  proto.Zxid
 	txns  []*proto.Txn
 	bytes int
@@ -26,7 +28,7 @@ const (
 )
 
 // Reset forgets everything and starts after base.
-func (h *History) Reset(base proto.Zxid) { *h = History{base: base} }
+func (h *History) Reset(base proto.Zxid) { *h = History{MaxTxns: h.MaxTxns, base: base} }
 
 // Last returns the zxid of the newest transaction, or the base.
 func (h *History) Last() proto.Zxid {
@@ -47,7 +49,11 @@ func (h *History) Add(t *proto.Txn) {
 	}
 	h.txns = append(h.txns, t)
 	h.bytes += len(t.Raw)
-	if len(h.txns) > historyTxns || h.bytes > historyBytes && len(h.txns) > historyMin {
+	limit := h.MaxTxns
+	if limit == 0 {
+		limit = historyTxns
+	}
+	if len(h.txns) > limit || h.bytes > historyBytes && len(h.txns) > historyMin {
 		h.evict()
 	}
 }
