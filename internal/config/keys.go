@@ -26,7 +26,7 @@ const (
 	// NotYet names belong to a feature Paddock does not serve yet: one warning for each feature.
 	NotYet
 	// Refused names belong to such a feature too, but leaving them out would quietly weaken security or change what
-	// the ensemble agrees on: an error.
+	// the ensemble agrees on: an error, unless UnservedProperty says otherwise.
 	Refused
 )
 

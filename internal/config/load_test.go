@@ -301,13 +301,14 @@ func TestWarnings(t *testing.T) {
 			"$/zoo.cfg:5: request_throttle_max_requests: ignored, this version of Paddock does not serve request throttling yet"}},
 		{"twice", base + "tickTime=5\ntickTime=6", nil, []string{"$/zoo.cfg:6: tickTime was already set in line 5; the last one counts"}},
 		{"flags only", base + "jute.maxbuffer=5", map[string]string{"zookeeper.tickTime": "5", "zookeeper.jute.maxbuffer": "6",
-			"snapCount": "7", "zookeeper.snapCuont": "8", "zookeeper.connectionMaxTokens": "9"}, []string{
+			"snapCount": "7", "zookeeper.znode.container.maxPerMinute": "1", "zookeeper.snapCuont": "8", "zookeeper.connectionMaxTokens": "9"}, []string{
 			"$/zoo.cfg:5: jute.maxbuffer has no effect in zoo.cfg; pass -Djute.maxbuffer=... in SERVER_JVMFLAGS",
 			"-DsnapCount has no effect; ZooKeeper reads -Dzookeeper.snapCount",
 			"-Dzookeeper.connectionMaxTokens is taken for -Dzookeeper.connection_throttle_tokens; ZooKeeper ignores this spelling",
 			"-Dzookeeper.jute.maxbuffer has no effect; ZooKeeper reads -Djute.maxbuffer",
-			"zookeeper.snapCuont is not a name ZooKeeper knows; did you mean snapCount?",
+			"-Dzookeeper.snapCuont is not a name ZooKeeper knows; did you mean snapCount?",
 			"-Dzookeeper.tickTime has no effect; write tickTime=... in zoo.cfg",
+			"-Dzookeeper.znode.container.maxPerMinute has no effect; ZooKeeper reads -Dznode.container.maxPerMinute",
 			"connection_throttle_tokens: ignored, this version of Paddock does not serve connection throttling yet"}},
 		{"not yet, one for each feature", base + "admin.serverPort=8080\nmetricsProvider.httpPort=7000\n" +
 			"metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\naudit.enable=true\nssl.keyStore.password=geheim\n", nil, []string{
@@ -315,10 +316,15 @@ func TestWarnings(t *testing.T) {
 			"$/zoo.cfg:6: metricsProvider.httpPort, metricsProvider.className: ignored, this version of Paddock does not serve the metrics endpoint yet",
 			"$/zoo.cfg:8: audit.enable: ignored, this version of Paddock does not serve the audit log yet",
 			"$/zoo.cfg:9: ssl.keyStore.password: ignored, this version of Paddock does not serve TLS yet"}},
-		{"switched off", base + "admin.enableServer=false\nsslQuorum=false\nreconfigEnabled=false\naudit.enable=no\nobserverMasterPort=0\n" +
+		{"switched off", base + "snapshot.compression.method=\nadmin.enableServer=false\nsslQuorum=false\nreconfigEnabled=false\naudit.enable=no\nobserverMasterPort=0\n" +
 			"metricsProvider.className=org.apache.zookeeper.metrics.impl.DefaultMetricsProvider\nnio.numSelectorThreads=4\njvm.pause.monitor=true\n" +
 			"authProvider.1=org.apache.zookeeper.server.auth.IPAuthenticationProvider\nserverCnxnFactory=x\nquorum.auth.enableSasl=false\n",
 			map[string]string{"zookeeper.log.dir": "/l", "java.awt.headless": "true", "readonlymode.enabled": "false"}, nil},
+		{"refused, but insisted on", base + "reconfigEnabled=true\nsecureClientPort=2281\nssl.keyStore.location=/k\n",
+			map[string]string{"paddock.unserved": "warn", "java.security.auth.login.config": "/jaas"}, []string{
+				"$/zoo.cfg:5: reconfigEnabled: ignored, this version of Paddock does not serve dynamic reconfiguration yet",
+				"$/zoo.cfg:6: secureClientPort, ssl.keyStore.location: ignored, this version of Paddock does not serve TLS yet",
+				"java.security.auth.login.config: ignored, this version of Paddock does not serve SASL yet"}},
 		{"numbers", base + "snapCount=1\ncommitLogCount=many\ndigest.enabled=yes\nforceSync=false\nelectionPortBindRetry=-1\nautopurge.snapRetainCount=1", nil, []string{
 			"$/zoo.cfg:5: snapCount should be 2 or more; 2 is used",
 			`$/zoo.cfg:6: commitLogCount: "many" is not a number; 500 is used`,
@@ -370,6 +376,17 @@ func TestEnsembleWarnings(t *testing.T) {
 	}
 }
 
+func TestTrimmedAsJava(t *testing.T) {
+	w := newWorld(t)
+	cfg, _, problems := w.load("dataDir = $/data \t\nclientPort=2181\t\nsnapCount=7 \n\\u0009tickTime\\ = 500\\u000b\n", map[string]string{"jute.maxbuffer": "100"})
+	if problems != nil || cfg.DataDir != w.dir+"/data" || cfg.ClientPort != 2181 || cfg.SnapCount != 7 || cfg.TickTime != 500*time.Millisecond {
+		t.Errorf("%v, %q", cfg, problems)
+	}
+	if cfg.JuteMaxBuffer != 100 || cfg.JuteMaxBufferExtraSize != 1024 {
+		t.Errorf("maxbuffer %d and %d", cfg.JuteMaxBuffer, cfg.JuteMaxBufferExtraSize)
+	}
+}
+
 // TestPrecedence is System.setProperty: a line of zoo.cfg overwrites the flag of the same name.
 func TestPrecedence(t *testing.T) {
 	w := newWorld(t)
@@ -416,6 +433,53 @@ func TestDynamicConfigFile(t *testing.T) {
 	_, _, problems = w.load(base+"dynamicConfigFile=$/none\n", nil)
 	if len(problems) != 1 || problems[0] != "$/none: $/none file is missing" {
 		t.Errorf("missing dynamic file: %q", problems)
+	}
+}
+
+// TestDynamicVersion takes the version from what follows the last dot, if that is a hex number.
+func TestDynamicVersion(t *testing.T) {
+	w := newWorld(t)
+	w.write("data/myid", "1")
+	t.Chdir(w.dir)
+	for name, want := range map[string]int64{"fade": 0, "zoo.cfg.dynamic": 0, "zoo.cfg.dynamic.fade": 0xfade, "d.0": 0, "d.-5": 0, "d.": 0} {
+		w.write(name, trio)
+		cfg, _, problems := w.load(base+"dynamicConfigFile="+name+"\n", nil)
+		if problems != nil || cfg.Ensemble.Version != want {
+			t.Errorf("%s: version %x, want %x, problems %q", name, cfg.Ensemble.Version, want, problems)
+		}
+	}
+}
+
+// TestOwnClientAddress: clientPort and the own server line may both give the address, as long as they can agree.
+func TestOwnClientAddress(t *testing.T) {
+	for _, tc := range []struct {
+		static, line, want string // want "" for a contradiction
+	}{
+		{"clientPort=2181", "", ":2181"},
+		{"clientPort=2181\nclientPortAddress=zk1", "", "zk1:2181"},
+		{"", ";2181", ":2181"},
+		{"", ";zk1:2181", "zk1:2181"},
+		{"clientPort=2181", ";2181", ":2181"},
+		{"clientPort=2181", ";10.0.0.1:2181", "10.0.0.1:2181"},
+		{"clientPort=2181\nclientPortAddress=10.0.0.1", ";10.0.0.1:2181", "10.0.0.1:2181"},
+		{"clientPort=2181\nclientPortAddress=zk1", ";10.0.0.1:2181", "10.0.0.1:2181"},
+		{"clientPort=2181\nclientPortAddress=10.0.0.1", ";zk1:2181", "zk1:2181"},
+		{"clientPort=2181\nclientPortAddress=10.0.0.1", ";10.0.0.2:2181", ""},
+		{"clientPort=2181\nclientPortAddress=10.0.0.1", ";2181", ""},
+		{"clientPort=2181", ";2182", ""},
+	} {
+		w := newWorld(t)
+		w.write("data/myid", "1")
+		cfg, _, problems := w.load("dataDir=$/data\ninitLimit=1\nsyncLimit=1\n"+tc.static+"\nserver.1=a:1:2"+tc.line+"\nserver.2=b:1:2\n", nil)
+		if tc.want == "" {
+			if len(problems) != 1 || !strings.Contains(problems[0], "is different from client address found in dynamic file") {
+				t.Errorf("%q against %q: %q", tc.static, tc.line, problems)
+			}
+			continue
+		}
+		if got := fmt.Sprintf("%s:%d", cfg.ClientPortAddress, cfg.ClientPort); problems != nil || got != tc.want {
+			t.Errorf("%q with %q: %s, want %s, problems %q", tc.static, tc.line, got, tc.want, problems)
+		}
 	}
 }
 

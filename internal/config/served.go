@@ -6,22 +6,26 @@ import (
 	"strings"
 )
 
+// UnservedProperty names Paddock's one property of its own. With -Dpaddock.unserved=warn what the table refuses is left
+// out with a warning instead: a test harness may ask for reconfiguration, SASL or a TLS port without ever using them.
+const UnservedProperty = "paddock.unserved"
+
 // checkServed names every setting of a feature Paddock does not serve yet: in one warning for each feature, or as a
 // problem where the table says so.
 func (r *report) checkServed(s settings) {
+	lenient := s.props[UnservedProperty].value == "warn"
 	waiting := map[string][]setting{} // by feature
 	for _, used := range s.used() {
 		key, known := find(used.name)
 		if !known || used.inert(key) {
 			continue
 		}
-		switch key.Status {
-		case Refused:
-			r.problem(used, "remove it, or run this server with ZooKeeper until Paddock serves it",
+		switch {
+		case key.Status == Refused && !lenient:
+			r.problem(used, "remove it, run this server with ZooKeeper until Paddock serves it, or insist with -D"+UnservedProperty+"=warn",
 				"%s: this version of Paddock does not serve %s, and leaving it out would not be safe", used.name, key.Feature)
-		case NotYet:
+		case key.Status == Refused, key.Status == NotYet:
 			waiting[key.Feature] = append(waiting[key.Feature], used)
-		case Supported, NoOp:
 		}
 	}
 	for _, feature := range sortedKeys(waiting) {

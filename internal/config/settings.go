@@ -188,7 +188,7 @@ func (r *report) flag(s settings, full, value string) {
 	case prefixed && known && key.Place == FlagRaw:
 		r.warn(read, "-D%s has no effect; ZooKeeper reads -D%s", full, name)
 	case prefixed && !known:
-		r.unknown(read, full)
+		r.unknown(read, "-D"+full)
 	}
 	s.props[full] = read
 }

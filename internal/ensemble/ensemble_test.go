@@ -72,6 +72,7 @@ func TestQuorum(t *testing.T) {
 		{"whole group down", nine, "123456", "123 4567"},
 		{"weights", nine + "weight.1=5\n", "145 178", "2345 2378"},
 		{"zero group", nine + "weight.7=0\nweight.8=0\nweight.9=0\n", "1245", "12 12789"},
+		{"group of weight zero is not counted", servers(2) + "group.1=1\ngroup.2=2\nweight.2=0", "1 12", "2"},
 		{"all zero", servers(1) + "group.1=1\nweight.1=0", "", "1"},
 		{"weighted observer counts against", servers(2) + "server.3=10.0.0.3:1:2:observer\ngroup.1=1:2:3\nweight.3=2", "", "12 123"},
 	} {
@@ -197,6 +198,14 @@ func TestConflicts(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+}
+
+// TestStaticClientConflict: the address this server gave itself is nobody else's business.
+func TestStaticClientConflict(t *testing.T) {
+	e := mustParse(t, "server.1=a:1:2\nserver.2=b:1:2;a:9").WithStaticClient(1, Addr{"a", 9})
+	if got := e.Conflicts(); got != nil {
+		t.Errorf("Conflicts() = %v", got)
 	}
 }
 
