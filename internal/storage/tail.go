@@ -112,7 +112,7 @@ func (r *logReader) loadTail(end int64) (*tail, error) {
 	t.b = make([]byte, len(b)+vfs.SectorSize)
 	copy(t.b, b)
 	last := int64(-1)
-	for off := markOffset(r.pos); off < end; off += vfs.SectorSize {
+	for off := (r.pos + vfs.SectorSize - 1) &^ (vfs.SectorSize - 1); off < end; off += vfs.SectorSize {
 		if m, ok := parseMark(t.b[off-t.base:], off); ok {
 			t.marks[off] = true
 			if m.end > t.newest.end {
