@@ -51,7 +51,7 @@ func capturePrograms(c *capture) error {
 
 // relayTo starts a relay in front of the server's client port.
 func relayTo(s *peers.Server) (*relay, error) {
-	return newRelay("127.0.0.1:0", s.Addr(), func(bool) splitter { return splitFrames })
+	return newRelay("127.0.0.1:0", s.Addr(), 0, splitClient)
 }
 
 // program is a client to record.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
@@ -29,6 +30,9 @@ const (
 	observer = 4
 )
 
+// leaderPatience is how long a follower may be ahead of the leader it elected.
+const leaderPatience = 3 * time.Second
+
 // newMesh lays out the servers below home and starts the relays.
 func newMesh(in *peers.Installation, home string) (*mesh, error) {
 	const perServer = 3
@@ -44,10 +48,10 @@ func newMesh(in *peers.Installation, home string) (*mesh, error) {
 			seen := peers.Member{ID: other, QuorumPort: port(other, 0), ElectionPort: port(other, 1), Observer: other == observer}
 			if other != id {
 				l := link{id, other}
-				if m.quorum[l], err = relayToPort(seen.QuorumPort, splitQuorum); err != nil {
+				if m.quorum[l], err = relayToPort(seen.QuorumPort, leaderPatience, splitQuorum); err != nil {
 					return nil, err
 				}
-				if m.election[l], err = relayToPort(seen.ElectionPort, splitElection); err != nil {
+				if m.election[l], err = relayToPort(seen.ElectionPort, 0, splitElection); err != nil {
 					return nil, err
 				}
 				seen.QuorumPort, seen.ElectionPort = portOf(m.quorum[l]), portOf(m.election[l])
@@ -65,12 +69,12 @@ func newMesh(in *peers.Installation, home string) (*mesh, error) {
 }
 
 // relayToPort starts a relay on a free port.
-func relayToPort(port int, split func(bool) splitter) (*relay, error) {
+func relayToPort(port int, patience time.Duration, split func(bool) splitter) (*relay, error) {
 	ports, err := peers.FreePorts(1)
 	if err != nil {
 		return nil, err
 	}
-	return newRelay(fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", port), split)
+	return newRelay(fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", port), patience, split)
 }
 
 func portOf(r *relay) int {

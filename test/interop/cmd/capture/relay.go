@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // splitter reads one message from r, all its bytes, and says in a word what it is.
@@ -17,6 +19,7 @@ type splitter func(r io.Reader) (message []byte, comment string, err error)
 type relay struct {
 	listener net.Listener
 	target   string
+	patience time.Duration // how long to try to reach the target
 	split    func(fromDialer bool) splitter
 
 	mu          sync.Mutex
@@ -25,12 +28,12 @@ type relay struct {
 }
 
 // newRelay starts a relay from listen (host:port) to target.
-func newRelay(listen, target string, split func(fromDialer bool) splitter) (*relay, error) {
+func newRelay(listen, target string, patience time.Duration, split func(fromDialer bool) splitter) (*relay, error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("relay to %s: %w", target, err)
 	}
-	r := &relay{listener: l, target: target, split: split, open: map[net.Conn]bool{}}
+	r := &relay{listener: l, target: target, patience: patience, split: split, open: map[net.Conn]bool{}}
 	go r.serve()
 	return r, nil
 }
@@ -41,7 +44,7 @@ func (r *relay) serve() {
 		if err != nil {
 			return
 		}
-		to, err := net.Dial("tcp", r.target)
+		to, err := r.dialTarget()
 		if err != nil {
 			from.Close() // the server is down; a dialer learns it this way a little later than usual
 			continue
@@ -53,6 +56,17 @@ func (r *relay) serve() {
 		r.mu.Unlock()
 		go r.pass(t, toListener, to, from, r.split(true))
 		go r.pass(t, toDialer, from, to, r.split(false))
+	}
+}
+
+// dialTarget connects to the target. A Java learner that is refused tries again, one whose connection
+// breaks goes back to the election; so a relay with patience waits for a leader that does not listen yet.
+func (r *relay) dialTarget() (net.Conn, error) {
+	for deadline := time.Now().Add(r.patience); ; time.Sleep(20 * time.Millisecond) {
+		to, err := net.Dial("tcp", r.target)
+		if err == nil || time.Now().After(deadline) {
+			return to, err
+		}
 	}
 }
 
@@ -113,6 +127,23 @@ func splitFrames(r io.Reader) ([]byte, string, error) {
 	m := &message{r: r}
 	m.skip(int64(m.int()))
 	return m.taken, "", m.err
+}
+
+// splitClient is splitFrames with the number of each request's operation as a comment.
+func splitClient(fromDialer bool) splitter {
+	connected := !fromDialer
+	return func(r io.Reader) ([]byte, string, error) {
+		frame, _, err := splitFrames(r)
+		const length, xid, op = 4, 4, 4
+		switch {
+		case !connected:
+			connected = true
+			return frame, "connect", err
+		case fromDialer && len(frame) >= length+xid+op:
+			return frame, fmt.Sprintf("operation %d", int32(binary.BigEndian.Uint32(frame[length+xid:]))), err
+		}
+		return frame, "", err
+	}
 }
 
 // message reads the parts of one message and keeps every byte. The first error sticks.
