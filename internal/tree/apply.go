@@ -38,8 +38,8 @@ func (t *Tree) Apply(txn *proto.Txn, res *Result) {
 		var r change
 		t.applyOne(h, h.Type, body, &r)
 		res.Err, res.Path = r.err, r.path
-		if r.node != nil {
-			res.Stat = Node{t, r.node}.Stat()
+		if r.node != 0 {
+			res.Stat = t.stat(r.node)
 		}
 	}
 	// Only now: what a dump writes must not be older than the zxid it names.
@@ -51,8 +51,10 @@ func (t *Tree) Apply(txn *proto.Txn, res *Result) {
 type change struct {
 	err  proto.ErrCode
 	path string
-	node *znode // created or changed; nil for the rest
+	node nodeID // created or changed; 0 for the rest
 }
+
+func (t *Tree) stat(id nodeID) proto.Stat { return Node{t, t.at(id)}.Stat() }
 
 // applyOne applies what may stand alone or in a multi.
 func (t *Tree) applyOne(h *proto.TxnHeader, typ proto.OpCode, body proto.TxnBody, r *change) {
@@ -115,11 +117,11 @@ func (t *Tree) multiResult(typ proto.OpCode, failed bool, r *change) proto.Multi
 		m.Path = r.path
 	case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
 		m.Type, m.Path = proto.OpCreate2, r.path
-		m.Stat = Node{t, r.node}.Stat()
+		m.Stat = t.stat(r.node)
 	case proto.OpDeleteContainer:
 		m.Type = proto.OpDelete
 	case proto.OpSetData:
-		m.Stat = Node{t, r.node}.Stat()
+		m.Stat = t.stat(r.node)
 	}
 	return m
 }
@@ -137,48 +139,43 @@ type creation struct {
 func (t *Tree) create(h *proto.TxnHeader, c creation, r *change) {
 	r.path = c.path
 	parentPath, ok := splitPath(c.path)
-	parent := t.index[parentPath]
-	if !ok || parent == nil {
+	parent := t.find(parentPath)
+	if !ok || parent == 0 {
 		r.err = proto.ErrNoNode
 		return
 	}
 	// The ACL is interned even if the znode is there already (ZOOKEEPER-3306).
 	acl := t.acls.intern(c.acl)
-	if n := t.index[c.path]; n != nil {
-		t.createAgain(n, acl, h.Zxid, c.parentCversion)
+	t.childCreated(parent, parentPath, h.Zxid, c.parentCversion)
+	if id := t.find(c.path); id != 0 {
+		// A fuzzy dump was ahead; it can have missed the ACL (ZOOKEEPER-4846)
+		// and, if it wrote the parent before the znode was deleted and created
+		// again, the parent's counters. Java repairs these for type create only,
+		// which leaves the other kinds with a parent unlike the leader's.
+		n := t.at(id)
+		t.acls.release(n.acl)
+		n.acl = acl
 		r.err = proto.ErrNodeExists
 		return
 	}
-	t.childCreated(parent, h.Zxid, c.parentCversion)
-	n := t.add(parent, c.path, keep(nil, c.data), acl, proto.StatPersisted{
+	r.node = t.add(parent, c.path, c.data, acl, &proto.StatPersisted{
 		Czxid: h.Zxid, Mzxid: h.Zxid, Pzxid: h.Zxid, Ctime: h.Time, Mtime: h.Time, EphemeralOwner: c.owner,
 	})
-	r.node = n
 	t.fire(proto.EventNodeCreated, c.path, h.Zxid, t.acls.list(acl))
-	t.fire(proto.EventNodeChildrenChanged, parent.clientPath(), h.Zxid, t.acls.list(parent.acl))
-}
-
-// createAgain repairs what a fuzzy dump can have missed when it has the znode
-// n already: its ACL (ZOOKEEPER-4846), and its parent's counters if the dump
-// wrote the parent before n was deleted and created again. Java repairs the
-// counters for type create only; that leaves the other kinds of create with a
-// parent that differs from the one on the leader. Source: DataTree.createNode,
-// DataTree.setCversionPzxid.
-func (t *Tree) createAgain(n *znode, acl aclSlot, z proto.Zxid, parentCversion int32) {
-	t.acls.release(n.acl)
-	n.acl = acl
-	t.childCreated(n.parent, z, parentCversion)
+	t.fireParent(parent, parentPath, h.Zxid)
 }
 
 // childCreated updates the parent of a new znode. The counters never go back:
 // the parent in a fuzzy dump may have later children counted (ZOOKEEPER-3249).
-func (t *Tree) childCreated(p *znode, z proto.Zxid, cversion int32) {
+// Source: DataTree.createNode, DataTree.setCversionPzxid.
+func (t *Tree) childCreated(parent nodeID, path string, z proto.Zxid, cversion int32) {
+	p := t.at(parent)
 	if cversion == -1 {
-		cversion = p.stat.Cversion + 1
+		cversion = p.cversion + 1
 	}
-	if cversion > p.stat.Cversion {
-		p.stat.Cversion, p.stat.Pzxid = cversion, z
-		t.redigest(p)
+	if cversion > p.cversion {
+		p.cversion, p.pzxid = cversion, z
+		t.redigest(p, path)
 	}
 }
 
@@ -186,69 +183,77 @@ func (t *Tree) childCreated(p *znode, z proto.Zxid, cversion int32) {
 // already (ZOOKEEPER-3125), but never back. Source: DataTree.deleteNode.
 func (t *Tree) remove(path string, z proto.Zxid) proto.ErrCode {
 	parentPath, ok := splitPath(path)
-	parent := t.index[parentPath]
-	if !ok || parent == nil {
+	parent := t.find(parentPath)
+	if !ok || parent == 0 {
 		return proto.ErrNoNode
 	}
-	if z > parent.stat.Pzxid {
-		parent.stat.Pzxid = z
-		t.redigest(parent)
+	if p := t.at(parent); z > p.pzxid {
+		p.pzxid = z
+		t.redigest(p, parentPath)
 	}
-	n := t.index[path]
-	if n == nil {
+	id := t.find(path)
+	if id == 0 {
 		return proto.ErrNoNode
 	}
-	acl := t.acls.list(n.acl)
-	t.dropSubtree(n)
+	acl := t.acls.list(t.at(id).acl)
+	t.dropSubtree(id, path)
 	t.fire(proto.EventNodeDeleted, path, z, acl)
-	t.fire(proto.EventNodeChildrenChanged, parent.clientPath(), z, t.acls.list(parent.acl))
+	t.fireParent(parent, parentPath, z)
 	return proto.OK
 }
 
-// dropSubtree drops n and whatever lies below it. There are children only when
-// a transaction is replayed that the dump is ahead of: they were created after
-// n was deleted and created again, so their creation is replayed as well.
-// (Java leaves them in its map, out of their new parent's list of children.)
-func (t *Tree) dropSubtree(n *znode) {
-	for n.first != nil {
-		leaf := n.first
-		for leaf.first != nil {
-			leaf = leaf.first
+// fireParent tells who watches a parent that a child came or went.
+func (t *Tree) fireParent(id nodeID, path string, z proto.Zxid) {
+	t.fire(proto.EventNodeChildrenChanged, clientPath(path), z, t.acls.list(t.at(id).acl))
+}
+
+// dropSubtree drops a znode and whatever lies below it. There are children only
+// when a transaction is replayed that the dump is ahead of: they were created
+// after the znode was deleted and created again, so their creation is replayed
+// as well. (Java leaves them in its map, out of their new parent's list of
+// children.) Nobody is told of them.
+func (t *Tree) dropSubtree(id nodeID, path string) {
+	for t.at(id).first != 0 {
+		leaf := t.at(id).first
+		for t.at(leaf).first != 0 {
+			leaf = t.at(leaf).first
 		}
-		t.drop(leaf)
+		t.drop(leaf, t.path(leaf))
 	}
-	t.drop(n)
+	t.drop(id, path)
 }
 
 func (t *Tree) setData(z proto.Zxid, ms int64, body *proto.SetDataTxn, r *change) {
 	r.path = body.Path
-	n := t.lookup(body.Path)
-	if n == nil {
+	id := t.find(body.Path)
+	if id == 0 {
 		r.err = proto.ErrNoNode
 		return
 	}
-	t.dataSize += int64(len(body.Data) - len(n.data))
-	n.data = keep(n.data, body.Data)
-	n.stat.Mtime, n.stat.Mzxid, n.stat.Version = ms, z, body.Version
-	t.redigest(n)
-	r.node = n
-	t.fire(proto.EventNodeDataChanged, n.clientPath(), z, t.acls.list(n.acl))
+	n := t.at(id)
+	t.dataSize += int64(len(body.Data)) - int64(max(n.dataLen, 0))
+	t.store.setData(n, body.Data)
+	n.mtime, n.mzxid, n.version = ms, z, body.Version
+	t.redigest(n, body.Path)
+	r.node = id
+	t.fire(proto.EventNodeDataChanged, clientPath(body.Path), z, t.acls.list(n.acl))
 }
 
 // setACL sends no event. Source: DataTree.setACL.
 func (t *Tree) setACL(body *proto.SetACLTxn, r *change) {
 	r.path = body.Path
-	n := t.lookup(body.Path)
-	if n == nil {
+	id := t.find(body.Path)
+	if id == 0 {
 		r.err = proto.ErrNoNode
 		return
 	}
+	n := t.at(id)
 	acl := t.acls.intern(body.ACL) // before the release, so that an equal one keeps its id
 	t.acls.release(n.acl)
 	n.acl = acl
-	n.stat.Aversion = body.Version
-	t.redigest(n)
-	r.node = n
+	n.aversion = body.Version
+	t.redigest(n, body.Path)
+	r.node = id
 }
 
 // closeSession deletes the listed znodes, whoever owns them by now, so that
@@ -273,83 +278,80 @@ func (t *Tree) closeSession(h *proto.TxnHeader, paths []string) {
 // is the configuration's, nowMs the local clock in milliseconds. Source:
 // ZKDatabase.initConfigInZKDatabase.
 func (t *Tree) SetConfig(text []byte, version proto.Zxid, nowMs int64) {
-	if t.index[configPath] == nil && t.index[systemPath] != nil {
-		t.addConfig() // loaded from a snapshot of a version before 3.5
+	if system := t.find(systemPath); system != 0 && t.find(configPath) == 0 {
+		t.addConfig(system) // loaded from a snapshot of a version before 3.5
 	}
 	var r change
 	t.setData(version, nowMs, &proto.SetDataTxn{Path: configPath, Data: text, Version: -1}, &r)
 }
 
-// add links a new znode that must not exist below parent, nil for the root. It
-// keeps data and takes over a use of acl.
-func (t *Tree) add(parent *znode, path string, data []byte, acl aclSlot, stat proto.StatPersisted) *znode {
-	n := &znode{path: path, data: data, acl: acl, stat: stat}
-	n.crc = t.digester.Node(path, data, &n.stat)
+// add makes a znode that must not exist, below parent, 0 for the root. It copies
+// data and takes over a use of acl.
+func (t *Tree) add(parent nodeID, path string, data []byte, acl aclSlot, stat *proto.StatPersisted) nodeID {
+	id, n := t.insert(parent, path, data)
+	n.acl = acl
+	n.setPersisted(stat)
+	n.crc = t.digester.Node(path, data, stat)
 	t.digest += uint64(n.crc)
-	t.index[path] = n
-	t.dataSize += int64(len(n.clientPath()) + len(data))
-	if parent != nil {
-		parent.link(n)
-	}
-	switch owner := stat.EphemeralOwner; KindOf(owner) {
+	t.dataSize += int64(len(clientPath(path)) + len(data))
+	switch KindOf(n.owner) {
 	case Ephemeral:
-		set := t.ephemerals[owner]
+		set := t.ephemerals[n.owner]
 		if set == nil {
-			set = make(map[string]struct{})
-			t.ephemerals[owner] = set
+			set = make(nodeSet)
+			t.ephemerals[n.owner] = set
 		}
-		set[path] = struct{}{}
+		set[id] = struct{}{}
 		t.ephemeralCount++
 	case Container:
-		t.containers[path] = struct{}{}
+		t.containers[id] = struct{}{}
 	case TTL:
-		t.ttls[path] = struct{}{}
+		t.ttls[id] = struct{}{}
 	}
-	return n
+	return id
 }
 
-// drop unlinks a znode that has no children.
-func (t *Tree) drop(n *znode) {
+// drop takes away a znode that has no children and is not the root.
+func (t *Tree) drop(id nodeID, path string) {
 	for _, c := range t.cursors {
-		c.leave(n)
+		if c.at == id {
+			c.at = t.after(id, 0)
+		}
 	}
+	n := t.at(id)
 	t.digest -= uint64(n.crc)
-	delete(t.index, n.path)
-	t.dataSize -= int64(len(n.path) + len(n.data))
-	n.unlink()
+	t.dataSize -= int64(len(path)) + int64(max(n.dataLen, 0))
 	t.acls.release(n.acl)
-	switch owner := n.stat.EphemeralOwner; KindOf(owner) {
+	switch KindOf(n.owner) {
 	case Ephemeral:
-		set := t.ephemerals[owner]
-		delete(set, n.path)
+		set := t.ephemerals[n.owner]
+		delete(set, id)
 		t.ephemeralCount--
 		if len(set) == 0 {
-			delete(t.ephemerals, owner)
+			delete(t.ephemerals, n.owner)
 		}
 	case Container:
-		delete(t.containers, n.path)
+		delete(t.containers, id)
 	case TTL:
-		delete(t.ttls, n.path)
+		delete(t.ttls, id)
 	}
+	t.store.delete(id, path)
 }
 
-// redigest brings the digest up to date after n changed.
-func (t *Tree) redigest(n *znode) {
+// redigest brings the digest up to date after n, at path, changed.
+func (t *Tree) redigest(n *znode, path string) {
 	t.digest -= uint64(n.crc)
-	n.crc = t.digester.Node(n.path, n.data, &n.stat)
+	stat := n.persisted()
+	n.crc = t.digester.Node(path, t.data(n), &stat)
 	t.digest += uint64(n.crc)
 }
 
-// keep copies data, which may be a small part of a large buffer, into old if it
-// fits there without wasting much. Null stays null.
-func keep(old, data []byte) []byte {
-	if data == nil {
-		return nil
+// clientPath returns a path as clients write it.
+func clientPath(path string) string {
+	if path == "" {
+		return "/"
 	}
-	if old == nil || cap(old) < len(data) || cap(old) > 2*len(data)+64 {
-		old = make([]byte, 0, len(data))
-	}
-	return append(old[:0], data...)
+	return path
 }
 
 // expectedDigest is what the tree's digest must be after a certain transaction.

@@ -82,9 +82,9 @@ func readACL(perms proto.Perms, scheme, id string) []proto.ACL {
 // describe prints everything that replicas must agree on.
 func describe(tr *Tree) string {
 	var b bytes.Buffer
-	paths := make([]string, 0, len(tr.index))
-	for path := range tr.index {
-		paths = append(paths, path)
+	var paths []string
+	for id := tr.find(""); id != 0; id = tr.after(id, 0) {
+		paths = append(paths, tr.path(id))
 	}
 	slices.Sort(paths)
 	for _, path := range paths {
@@ -124,29 +124,40 @@ func check(t testing.TB, tr *Tree) {
 	var digest uint64
 	uses := make(map[aclSlot]int)
 	seen := 0
-	for n := tr.index[""]; n != nil; n = n.after(nil) {
+	for id := tr.find(""); id != 0; id = tr.after(id, 0) {
 		seen++
-		if tr.index[n.path] != n {
-			t.Fatalf("%q is linked but not in the index", n.path)
+		n, path := tr.at(id), tr.path(id)
+		if got := tr.find(path); got != id {
+			t.Fatalf("%q is linked as %d, the index has %d", path, id, got)
 		}
-		if want := new(Digester).Node(n.path, n.data, &n.stat); n.crc != want {
-			t.Fatalf("%q has a stale digest", n.path)
+		stat := n.persisted()
+		if want := new(Digester).Node(path, tr.data(n), &stat); n.crc != want {
+			t.Fatalf("%q has a stale digest", path)
 		}
 		digest += uint64(n.crc)
 		uses[n.acl]++
-		children := int32(0)
-		for c := n.first; c != nil; c = c.next {
-			if c.parent != n || c.next != nil && c.next.prev != c {
-				t.Fatalf("%q: links of %q are broken", n.path, c.path)
+		children, prev := int32(0), nodeID(0)
+		for c := n.first; c != 0; c = tr.at(c).next {
+			if tr.at(c).parent != id || tr.at(c).prev != prev {
+				t.Fatalf("%q: links of %q are broken", path, tr.path(c))
 			}
+			prev = c
 			children++
 		}
 		if children != n.children {
-			t.Fatalf("%q counts %d children, has %d", n.path, n.children, children)
+			t.Fatalf("%q counts %d children, has %d", path, n.children, children)
 		}
 	}
-	if seen != len(tr.index) || digest != tr.digest {
-		t.Fatalf("%d znodes linked, %d in the index; digest %d, want %d", seen, len(tr.index), tr.digest, digest)
+	indexed, free := 1, 0 // the root is not in the index
+	for i := range tr.index.shards {
+		indexed += tr.index.shards[i].used
+	}
+	for id := tr.store.free; id != 0; id = tr.at(id).next {
+		free++
+	}
+	if seen != tr.count || seen != indexed || seen+free != int(tr.fresh)-1 || digest != tr.digest {
+		t.Fatalf("%d znodes linked, %d counted, %d in the index, %d free of %d; digest %d, want %d",
+			seen, tr.count, indexed, free, tr.fresh-1, tr.digest, digest)
 	}
 	for s, e := range tr.acls.entries[1:] {
 		if e.refs != uses[aclSlot(s+1)] {

@@ -13,7 +13,7 @@ import (
 var lockedACL = []proto.ACL{{Perms: 0, ID: proto.ID{Scheme: "world", ID: "anyone"}}}
 
 // Loader builds a tree from what a dump yielded, in the same order. It copies
-// the data and keeps the rest.
+// paths and data and keeps the ACLs.
 type Loader struct {
 	t    *Tree
 	byID map[int64]aclSlot
@@ -53,13 +53,13 @@ func (l *Loader) ACL(id int64, acl []proto.ACL) error {
 // ACLs; such a znode is closed to everybody until a transaction sets its ACL.
 // Source: DataTree.deserialize.
 func (l *Loader) Node(path string, data []byte, acl int64, st *proto.StatPersisted) error {
-	if l.t.index[path] != nil {
+	if l.t.find(path) != 0 {
 		return fmt.Errorf("tree: load znode %q: it is there already", path)
 	}
-	var parent *znode
+	var parent nodeID
 	if path != "" {
 		parentPath, ok := splitPath(path)
-		if parent = l.t.index[parentPath]; !ok || parent == nil {
+		if parent = l.t.find(parentPath); !ok || parent == 0 {
 			return fmt.Errorf("tree: load znode %q: no parent", path)
 		}
 	}
@@ -72,7 +72,7 @@ func (l *Loader) Node(path string, data []byte, acl int64, st *proto.StatPersist
 	default:
 		return fmt.Errorf("tree: load znode %q: unknown ACL %d", path, acl)
 	}
-	l.t.add(parent, path, keep(nil, data), slot, *st)
+	l.t.add(parent, path, data, slot, st)
 	return nil
 }
 
@@ -81,7 +81,7 @@ func (l *Loader) Node(path string, data []byte, acl int64, st *proto.StatPersist
 func (l *Loader) Done() (*Tree, error) {
 	t := l.t
 	l.t = nil
-	if t.index[""] == nil {
+	if t.count == 0 {
 		return nil, errors.New("tree: load: no root")
 	}
 	t.acls.purge()

@@ -1,60 +1,40 @@
 package tree
 
-import (
-	"strings"
+import "github.com/paddock-io/paddock/proto"
 
-	"github.com/paddock-io/paddock/proto"
-)
-
-// znode is one znode. Siblings form a doubly linked list, newest first; the
-// order matters to cursors (see cursor.go).
+// znode is one znode. It has no pointers, so that slabs of them cost the garbage
+// collector nothing. Siblings form a doubly linked list, newest first; the
+// order matters to cursors (see snapshot.go).
 type znode struct {
-	path   string // the key in the index; "" for the root
-	data   []byte // owned by the tree; nil is null
-	parent *znode
-	first  *znode // newest child
-	next   *znode // the next older sibling
-	prev   *znode // the next newer sibling
-
-	stat     proto.StatPersisted
-	children int32
-	acl      aclSlot
-	crc      uint32 // this znode's share of the tree digest
+	czxid, mzxid, pzxid proto.Zxid
+	ctime, mtime        int64
+	owner               proto.SessionID
+	text                blob // name, then data
+	version             int32
+	cversion            int32
+	aversion            int32
+	nameLen             uint32
+	dataLen             int32 // -1 for null
+	children            int32
+	parent              nodeID
+	first               nodeID // newest child
+	next                nodeID // the next older sibling
+	prev                nodeID // the next newer sibling
+	acl                 aclSlot
+	crc                 uint32 // this znode's share of the tree digest
 }
 
-// link makes n the newest child of p.
-func (p *znode) link(n *znode) {
-	n.parent, n.next = p, p.first
-	if p.first != nil {
-		p.first.prev = n
+func (n *znode) persisted() proto.StatPersisted {
+	return proto.StatPersisted{
+		Czxid: n.czxid, Mzxid: n.mzxid, Ctime: n.ctime, Mtime: n.mtime, Version: n.version,
+		Cversion: n.cversion, Aversion: n.aversion, EphemeralOwner: n.owner, Pzxid: n.pzxid,
 	}
-	p.first = n
-	p.children++
 }
 
-// unlink takes n, which must be a child, from its parent.
-func (n *znode) unlink() {
-	if n.prev != nil {
-		n.prev.next = n.next
-	} else {
-		n.parent.first = n.next
-	}
-	if n.next != nil {
-		n.next.prev = n.prev
-	}
-	n.parent.children--
-	n.parent, n.next, n.prev = nil, nil, nil
-}
-
-// name returns the last component of n's path.
-func (n *znode) name() string { return n.path[strings.LastIndexByte(n.path, '/')+1:] }
-
-// clientPath returns n's path as clients write it.
-func (n *znode) clientPath() string {
-	if n.path == "" {
-		return "/"
-	}
-	return n.path
+func (n *znode) setPersisted(s *proto.StatPersisted) {
+	n.czxid, n.mzxid, n.pzxid = s.Czxid, s.Mzxid, s.Pzxid
+	n.ctime, n.mtime, n.owner = s.Ctime, s.Mtime, s.EphemeralOwner
+	n.version, n.cversion, n.aversion = s.Version, s.Cversion, s.Aversion
 }
 
 // Node is a view of one znode. It is valid while the lock under which it was
@@ -66,32 +46,40 @@ type Node struct {
 
 // Data returns the znode's data, nil if it is null. The bytes are the tree's:
 // they may change as soon as the lock is released, and must not be written to.
-func (n Node) Data() []byte { return n.n.data }
+func (v Node) Data() []byte { return v.t.data(v.n) }
 
-// ACL returns the znode's ACL, which is never nil for a tree that was made by
-// New and Apply. The slice is immutable and may be kept.
-func (n Node) ACL() []proto.ACL { return n.t.acls.list(n.n.acl) }
+// ACL returns the znode's ACL. The slice is immutable and may be kept.
+func (v Node) ACL() []proto.ACL { return v.t.acls.list(v.n.acl) }
 
 // NumChildren returns the number of children.
-func (n Node) NumChildren() int { return int(n.n.children) }
+func (v Node) NumChildren() int { return int(v.n.children) }
+
+// EachChild calls yield with the name of every child, in no particular order.
+// The name is valid during the call.
+func (v Node) EachChild(yield func(name []byte)) {
+	for id := v.n.first; id != 0; {
+		c := v.t.at(id)
+		yield(v.t.name(c))
+		id = c.next
+	}
+}
 
 // Persisted returns the metadata as it is stored and digested.
-func (n Node) Persisted() proto.StatPersisted { return n.n.stat }
+func (v Node) Persisted() proto.StatPersisted { return v.n.persisted() }
 
 // Stat returns the metadata as clients see it: cversion counts creates and
 // deletes, and the marks of containers and TTL znodes do not show as owners.
 // Source: DataNode.copyStat.
-func (n Node) Stat() proto.Stat {
-	s := &n.n.stat
-	owner := s.EphemeralOwner
+func (v Node) Stat() proto.Stat {
+	n := v.n
+	owner := n.owner
 	if KindOf(owner) != Ephemeral {
 		owner = 0
 	}
 	return proto.Stat{
-		Czxid: s.Czxid, Mzxid: s.Mzxid, Ctime: s.Ctime, Mtime: s.Mtime,
-		Version: s.Version, Cversion: 2*s.Cversion - n.n.children, Aversion: s.Aversion,
-		EphemeralOwner: owner, DataLength: int32(len(n.n.data)),
-		NumChildren: n.n.children, Pzxid: s.Pzxid,
+		Czxid: n.czxid, Mzxid: n.mzxid, Ctime: n.ctime, Mtime: n.mtime,
+		Version: n.version, Cversion: 2*n.cversion - n.children, Aversion: n.aversion,
+		EphemeralOwner: owner, DataLength: max(n.dataLen, 0), NumChildren: n.children, Pzxid: n.pzxid,
 	}
 }
 

@@ -20,17 +20,11 @@ const (
 // cursor is a place in a dump that goes from the root to every child, the
 // newest first. Since new znodes become the first child of their parent, they
 // never lie ahead of a cursor that has passed the parent: whatever is created
-// after its parent was dumped is left out of the dump, and replay adds it.
+// after its parent was dumped is left out of the dump, and replay adds it. Tree.drop
+// moves a cursor off a znode that goes.
 type cursor struct {
-	at   *znode // the next to dump; nil at the end
+	at   nodeID // the next to dump; 0 at the end
 	dead bool   // the tree was replaced
-}
-
-// leave moves the cursor off a childless znode that is about to be unlinked.
-func (c *cursor) leave(n *znode) {
-	if c.at == n {
-		c.at = n.after(nil)
-	}
 }
 
 // SnapSessions yields every open session. A dump calls SnapSessions, SnapACLs
@@ -75,11 +69,18 @@ func (t *Tree) SnapACLs(yield func(id int64, acl []proto.ACL) error) error {
 
 // snapNode is one znode as it was while the lock was held.
 type snapNode struct {
-	path string
+	path int // where it ends in the batch's paths
+	data int // where it ends in the batch's data
+	null bool
 	acl  int64
 	stat proto.StatPersisted
-	from int // of the data, in the batch's bytes
-	size int // of the data; -1 for null
+}
+
+// batch is what a dump reads under one lock.
+type batch struct {
+	nodes []snapNode
+	paths []byte
+	data  []byte
 }
 
 // SnapNodes yields every znode, parents before children, the root first with
@@ -93,25 +94,22 @@ func (t *Tree) SnapNodes(yield func(path string, data []byte, acl int64, st *pro
 func (t *Tree) dump(limit int, yield func(path string, data []byte, acl int64, st *proto.StatPersisted) error) error {
 	c := t.openCursor()
 	defer t.closeCursor(c)
-	var batch []snapNode
-	bytes := []byte{} // not nil, or empty data would look like null
+	b := batch{data: []byte{}} // not nil, or empty data would look like null
 	for {
-		var err error
-		if batch, bytes, err = t.readCursor(c, limit, batch[:0], bytes[:0]); err != nil {
+		if err := t.readCursor(c, limit, &b); err != nil || len(b.nodes) == 0 {
 			return err
 		}
-		if len(batch) == 0 {
-			return nil
-		}
-		for i := range batch {
-			n := &batch[i]
-			var data []byte
-			if n.size >= 0 {
-				data = bytes[n.from : n.from+n.size : n.from+n.size]
+		paths, path, data := string(b.paths), 0, 0
+		for i := range b.nodes {
+			n := &b.nodes[i]
+			bytes := b.data[data:n.data:n.data]
+			if n.null {
+				bytes = nil
 			}
-			if err := yield(n.path, data, n.acl, &n.stat); err != nil {
+			if err := yield(paths[path:n.path], bytes, n.acl, &n.stat); err != nil {
 				return err
 			}
+			path, data = n.path, n.data
 		}
 	}
 }
@@ -119,7 +117,7 @@ func (t *Tree) dump(limit int, yield func(path string, data []byte, acl int64, s
 func (t *Tree) openCursor() *cursor {
 	t.Lock()
 	defer t.Unlock()
-	c := &cursor{at: t.index[""]}
+	c := &cursor{at: t.find("")}
 	t.cursors = append(t.cursors, c)
 	return c
 }
@@ -130,22 +128,22 @@ func (t *Tree) closeCursor(c *cursor) {
 	t.cursors = slices.DeleteFunc(t.cursors, func(o *cursor) bool { return o == c })
 }
 
-// readCursor moves c on and appends what it passed to batch and bytes.
-func (t *Tree) readCursor(c *cursor, limit int, batch []snapNode, bytes []byte) ([]snapNode, []byte, error) {
+// readCursor moves c on and fills b with what it passed.
+func (t *Tree) readCursor(c *cursor, limit int, b *batch) error {
+	b.nodes, b.paths, b.data = b.nodes[:0], b.paths[:0], b.data[:0]
 	t.RLock()
 	defer t.RUnlock()
 	if c.dead {
-		return nil, nil, ErrReplaced
+		return ErrReplaced
 	}
-	for c.at != nil && len(batch) < limit && len(bytes) < dumpBytes {
-		n := c.at
-		s := snapNode{path: n.path, acl: t.acls.id(n.acl), stat: n.stat, from: len(bytes), size: len(n.data)}
-		if n.data == nil {
-			s.size = -1
-		}
-		bytes = append(bytes, n.data...)
-		batch = append(batch, s)
-		c.at = n.after(nil)
+	for c.at != 0 && len(b.nodes) < limit && len(b.data) < dumpBytes {
+		n := t.at(c.at)
+		b.paths = t.appendPath(b.paths, c.at)
+		b.data = append(b.data, t.data(n)...)
+		b.nodes = append(b.nodes, snapNode{
+			path: len(b.paths), data: len(b.data), null: n.dataLen < 0, acl: t.acls.id(n.acl), stat: n.persisted(),
+		})
+		c.at = t.after(c.at, 0)
 	}
-	return batch, bytes, nil
+	return nil
 }

@@ -25,14 +25,14 @@ var configACL = []proto.ACL{{Perms: proto.PermRead, ID: proto.ID{Scheme: "world"
 type Tree struct {
 	sync.RWMutex
 
-	index    map[string]*znode // by path; the root under ""
+	store
 	acls     aclTable
 	sessions map[proto.SessionID]int32 // timeout in milliseconds
-	// Paths of ephemerals by owner. Invariant: no set is empty.
-	ephemerals     map[proto.SessionID]map[string]struct{}
+	// Ephemerals by owner. Invariant: no set is empty.
+	ephemerals     map[proto.SessionID]nodeSet
 	ephemeralCount int
-	containers     map[string]struct{}
-	ttls           map[string]struct{}
+	containers     nodeSet
+	ttls           nodeSet
 	lastZxid       proto.Zxid
 	digest         uint64 // the sum of all znodes' crc
 	dataSize       int64  // bytes of all paths and data
@@ -49,88 +49,73 @@ type Tree struct {
 // but the config znode's aversion. Source: DataTree's constructor.
 func New() *Tree {
 	t := newEmpty()
-	t.add(nil, "", []byte{}, 0, proto.StatPersisted{})
-	t.add(t.index[""], systemPath, []byte{}, 0, proto.StatPersisted{})
-	t.add(t.index[systemPath], quotaPath, []byte{}, 0, proto.StatPersisted{})
-	t.addConfig()
+	root := t.add(0, "", []byte{}, 0, new(proto.StatPersisted))
+	system := t.add(root, systemPath, []byte{}, 0, new(proto.StatPersisted))
+	t.add(system, quotaPath, []byte{}, 0, new(proto.StatPersisted))
+	t.addConfig(system)
 	return t
 }
 
 // newEmpty returns a tree without even a root.
 func newEmpty() *Tree {
 	t := &Tree{
-		index:      make(map[string]*znode),
+		store:      newStore(),
 		acls:       newACLTable(),
 		sessions:   make(map[proto.SessionID]int32),
-		ephemerals: make(map[proto.SessionID]map[string]struct{}),
-		containers: make(map[string]struct{}),
-		ttls:       make(map[string]struct{}),
+		ephemerals: make(map[proto.SessionID]nodeSet),
+		containers: make(nodeSet),
+		ttls:       make(nodeSet),
 	}
 	t.watches.init()
 	return t
 }
 
-func (t *Tree) addConfig() {
-	t.add(t.index[systemPath], configPath, []byte{}, t.acls.intern(configACL), proto.StatPersisted{Aversion: -1})
-}
-
-// lookup returns the znode at path, nil if there is none.
-func (t *Tree) lookup(path string) *znode {
-	if path == "/" {
-		path = ""
-	}
-	return t.index[path]
+func (t *Tree) addConfig(system nodeID) {
+	t.add(system, configPath, []byte{}, t.acls.intern(configACL), &proto.StatPersisted{Aversion: -1})
 }
 
 // Get returns the znode at path. "" and "/" both name the root.
 func (t *Tree) Get(path string) (Node, bool) {
-	n := t.lookup(path)
-	return Node{t, n}, n != nil
+	id := t.find(path)
+	if id == 0 {
+		return Node{}, false
+	}
+	return Node{t, t.at(id)}, true
 }
 
 // Children appends the names of path's children to dst, in no particular order,
-// and reports whether path exists.
+// and reports whether path exists. The names are copies.
 func (t *Tree) Children(path string, dst []string) ([]string, bool) {
-	n := t.lookup(path)
-	if n == nil {
+	v, ok := t.Get(path)
+	if !ok {
 		return dst, false
 	}
-	dst = slices.Grow(dst, int(n.children))
-	for c := n.first; c != nil; c = c.next {
-		dst = append(dst, c.name())
-	}
+	size := 0
+	v.EachChild(func(name []byte) { size += len(name) })
+	var text strings.Builder // one allocation holds all names
+	text.Grow(size)
+	dst = slices.Grow(dst, v.NumChildren())
+	v.EachChild(func(name []byte) {
+		text.Write(name)
+		dst = append(dst, text.String()[text.Len()-len(name):])
+	})
 	return dst, true
 }
 
 // Descendants returns how many znodes lie below path, and whether it exists.
 func (t *Tree) Descendants(path string) (int, bool) {
-	n := t.lookup(path)
-	switch {
-	case n == nil:
+	top := t.find(path)
+	switch top {
+	case 0:
 		return 0, false
-	case n.parent == nil:
-		return len(t.index) - 1, true
+	case rootID:
+		return t.count - 1, true
 	}
-	count := 0
-	for c := n.first; c != nil; c = c.after(n) {
-		count++
+	n := 0
+	for id := t.after(top, top); id != 0; id = t.after(id, top) {
+		n++
 	}
-	return count, true
-}
-
-// after returns the znode that follows n in the order parent, child, older
-// sibling, within the subtree of top; nil at its end.
-func (n *znode) after(top *znode) *znode {
-	if n.first != nil {
-		return n.first
-	}
-	for n != top {
-		if n.next != nil {
-			return n.next
-		}
-		n = n.parent
-	}
-	return nil
+	return n, true
 }
 
 // LastZxid returns the zxid of the last transaction applied.
@@ -151,7 +136,7 @@ func (t *Tree) SetSink(s Sink) { t.sink = s }
 
 // Ephemerals returns the paths that the session owns, sorted.
 func (t *Tree) Ephemerals(id proto.SessionID) []string {
-	return sortedKeys(t.ephemerals[id])
+	return t.sortedPaths(t.ephemerals[id])
 }
 
 // EphemeralOwners returns the sessions that own ephemerals, sorted. Not all need
@@ -159,10 +144,10 @@ func (t *Tree) Ephemerals(id proto.SessionID) []string {
 func (t *Tree) EphemeralOwners() []proto.SessionID { return sortedIDs(t.ephemerals) }
 
 // Containers returns the paths of all containers, sorted.
-func (t *Tree) Containers() []string { return sortedKeys(t.containers) }
+func (t *Tree) Containers() []string { return t.sortedPaths(t.containers) }
 
 // TTLs returns the paths of all znodes with a time to live, sorted.
-func (t *Tree) TTLs() []string { return sortedKeys(t.ttls) }
+func (t *Tree) TTLs() []string { return t.sortedPaths(t.ttls) }
 
 // SessionTimeout returns the timeout in milliseconds that the session was opened
 // with, and whether it is open.
@@ -186,7 +171,7 @@ func (t *Tree) EphemeralsCount() int { return t.ephemeralCount }
 
 // NodeCount returns the number of znodes as Java counts them, the root twice.
 // Source: DataTree.getNodeCount, whose map has keys "" and "/" for the root.
-func (t *Tree) NodeCount() int { return len(t.index) + 1 }
+func (t *Tree) NodeCount() int { return t.count + 1 }
 
 // ApproximateDataSize returns the bytes of all paths and data. Source:
 // DataTree.cachedApproximateDataSize.
@@ -203,7 +188,7 @@ func (t *Tree) Replace(from *Tree) {
 		c.dead = true
 	}
 	t.cursors = nil
-	t.index, t.acls, t.sessions = from.index, from.acls, from.sessions
+	t.store, t.acls, t.sessions = from.store, from.acls, from.sessions
 	t.ephemerals, t.ephemeralCount = from.ephemerals, from.ephemeralCount
 	t.containers, t.ttls = from.containers, from.ttls
 	t.lastZxid, t.digest, t.dataSize = from.lastZxid, from.digest, from.dataSize
@@ -220,13 +205,16 @@ func splitPath(path string) (parent string, ok bool) {
 	return path[:i], true
 }
 
-func sortedKeys(set map[string]struct{}) []string {
-	keys := make([]string, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
+// nodeSet is a set of znodes.
+type nodeSet map[nodeID]struct{}
+
+func (t *Tree) sortedPaths(set nodeSet) []string {
+	paths := make([]string, 0, len(set))
+	for id := range set {
+		paths = append(paths, t.path(id))
 	}
-	slices.Sort(keys)
-	return keys
+	slices.Sort(paths)
+	return paths
 }
 
 func sortedIDs[V any](m map[proto.SessionID]V) []proto.SessionID {
