@@ -3,6 +3,8 @@ package storage
 import (
 	"bytes"
 	"fmt"
+	"hash"
+	"hash/adler32"
 	"slices"
 	"testing"
 
@@ -147,3 +149,10 @@ var (
 	_ Loader = (*state)(nil)
 	_ vfs.FS = (*vfs.Mem)(nil)
 )
+
+// newSum returns a checksum that has seen b.
+func newSum(b []byte) hash.Hash32 {
+	sum := adler32.New()
+	sum.Write(b)
+	return sum
+}

@@ -170,6 +170,9 @@ func (t *tail) entryDamage() error {
 	if t.anyLost(head, t.pos+entryHead) {
 		return nil // its length is not known
 	}
+	if len(trimZeros(t.at(t.pos, min(head, t.data)))) > 0 {
+		return errors.New("no entry begins like this")
+	}
 	if t.pos+entryHead > t.data {
 		return nil
 	}

@@ -1,0 +1,171 @@
+package storage
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/paddock-io/paddock/internal/storage/vfs"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// javaDirs copies each captured data directory, testdata/java/NAME/version-2,
+// into a memory file system of its own at /d/version-2. NOTE says how they came about.
+func javaDirs(t *testing.T) map[string]*vfs.Mem {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/java/*/version-2/*")
+	if err != nil || len(paths) == 0 {
+		t.Skip("no captured files")
+	}
+	dirs := map[string]*vfs.Mem{}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(filepath.Dir(filepath.Dir(path)))
+		if dirs[name] == nil {
+			dirs[name] = vfs.NewMem()
+		}
+		put(t, dirs[name], filepath.Join("/d/version-2", filepath.Base(path)), b)
+	}
+	return dirs
+}
+
+// TestJavaLogs reads every captured log and writes it again, byte for byte.
+func TestJavaLogs(t *testing.T) {
+	for name, mem := range javaDirs(t) {
+		logs, _ := listFiles(mem, "/d/version-2", logPrefix)
+		for _, f := range logs {
+			path := filepath.Join("/d/version-2", f.name)
+			var b []byte
+			b = appendLogHeader(b)
+			zxids := []proto.Zxid{}
+			info, err := VerifyLog(mem, path, func(_ int64, e Entry) error {
+				txn, err := proto.DecodeTxn(e.Payload)
+				if err != nil {
+					return err
+				}
+				zxids = append(zxids, txn.Zxid)
+				b = appendEntry(b, e.Payload)
+				return nil
+			})
+			if err != nil || info.Torn || info.First != f.zxid {
+				t.Errorf("%s/%s: %+v, %v", name, f.name, info, err)
+			}
+			if want := get(t, mem, path)[:info.End]; !bytes.Equal(b, want) {
+				t.Errorf("%s/%s: encoded %x\nwant %x", name, f.name, b, want)
+			}
+			if want := javaZxids(t, name, f.name); !equalZxids(zxids, want) {
+				t.Errorf("%s/%s: zxids %v, Java's tool prints %v", name, f.name, zxids, want)
+			}
+		}
+	}
+}
+
+// javaZxids reads the zxids out of what Java's TxnLogToolkit printed.
+func javaZxids(t *testing.T, dir, log string) []proto.Zxid {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata/java", dir, log+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	zxids := []proto.Zxid{}
+	for line := range strings.Lines(string(b)) {
+		_, rest, ok := strings.Cut(line, " zxid 0x")
+		if !ok {
+			continue
+		}
+		hex, _, _ := strings.Cut(rest, " ")
+		z, err := strconv.ParseInt(hex, 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zxids = append(zxids, proto.Zxid(z))
+	}
+	return zxids
+}
+
+func equalZxids(a, b []proto.Zxid) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// TestJavaSnapshots reads every captured snapshot and writes it again, byte for byte.
+func TestJavaSnapshots(t *testing.T) {
+	for name, mem := range javaDirs(t) {
+		snaps, _ := listFiles(mem, "/d/version-2", snapPrefix)
+		for _, f := range snaps {
+			st, path := newState(), filepath.Join("/d/version-2", f.name)
+			if err := VerifySnapshot(mem, path, st); err != nil {
+				t.Errorf("%s/%s: %v", name, f.name, err)
+				continue
+			}
+			s := open(t, Options{FS: vfs.NewMem(), DataDir: "/w"})
+			if _, err := s.WriteSnapshot(f.zxid, stateSource{st}); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := get(t, s.fs, "/w/version-2/"+f.name), get(t, mem, path); !bytes.Equal(got, want) {
+				t.Errorf("%s/%s: wrote %x\nwant %x", name, f.name, got, want)
+			}
+		}
+	}
+}
+
+// TestJavaDirectories recovers every captured directory.
+func TestJavaDirectories(t *testing.T) {
+	for name, mem := range javaDirs(t) {
+		logs, _ := listFiles(mem, "/d/version-2", logPrefix)
+		want := javaZxids(t, name, logs[len(logs)-1].name)
+		s := open(t, Options{FS: mem, DataDir: "/d"})
+		rec, err := s.Recover(newState(), func(e Entry) error { return nil })
+		if err != nil || rec.LastZxid != want[len(want)-1] || rec.Cut != nil || len(rec.Skipped) > 0 {
+			t.Errorf("%s: %+v, %v; Java's log ends at %s", name, rec, err, want[len(want)-1])
+		}
+		if _, err := s.LoadEpochs(rec.LastZxid); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestJavaTruncate does to the directory before a TRUNC what Java did to it.
+func TestJavaTruncate(t *testing.T) {
+	dirs := javaDirs(t)
+	before, after := dirs["before_trunc"], dirs["after_trunc"]
+	if before == nil || after == nil {
+		t.Skip("no captured truncation")
+	}
+	logs, _ := listFiles(before, "/d/version-2", logPrefix)
+	last := filepath.Join("/d/version-2", logs[len(logs)-1].name)
+	want, err := VerifyLog(after, last, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Options{FS: before, DataDir: "/d"})
+	if err := s.Truncate(want.Last); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, before, last); !bytes.Equal(got, get(t, after, last)[:want.End]) {
+		t.Errorf("%s has %d bytes, Java's has %d", last, len(got), want.End)
+	}
+	snaps, _ := listFiles(before, "/d/version-2", snapPrefix)
+	for _, f := range snaps {
+		if f.zxid > want.Last {
+			t.Errorf("%s, which holds more than %s, is still there", f.name, want.Last)
+		}
+	}
+	rec, err := s.Recover(newState(), func(Entry) error { return nil })
+	if err != nil || rec.LastZxid != want.Last {
+		t.Errorf("Recover = %+v, %v; want %s", rec, err, want.Last)
+	}
+}
