@@ -176,18 +176,19 @@ var table = makeTable([]Key{
 	{Status: NotYet, Feature: "a switch for ZooKeeper's own tests", Place: Either, Name: "test.allowDiscontinuousProposals" +
 		" testingonly.initialZxid forceSnapshotSync"},
 
-	// TLS and SASL: the switches are refused, what only matters behind a switch is named.
+	// TLS and SASL: a switch that would weaken security if it were left out is refused. What closes a door when it is
+	// left out (a port, a scheme, a login that nobody can use) is named, so that harnesses which only set it go on.
 	{Status: NotYet, Feature: "TLS", Place: Either, Name: "ssl. fips-mode client.certReload X509AuthenticationProvider.superUser"},
-	{Status: Refused, Feature: "TLS", Place: Either, onlyTrue: true, Name: "client.portUnification"},
-	{Status: Refused, Feature: "TLS", Place: InFile, form: number, Name: "secureClientPort"},
-	{Status: Refused, Feature: "TLS", Place: InFile, Name: "secureClientPortAddress"},
+	{Status: NotYet, Feature: "TLS", Place: Either, onlyTrue: true, Name: "client.portUnification"},
+	{Status: NotYet, Feature: "TLS", Place: InFile, form: number, Name: "secureClientPort"},
+	{Status: NotYet, Feature: "TLS", Place: InFile, Name: "secureClientPortAddress"},
 	{Status: Refused, Feature: "TLS between servers", Place: InFile, form: boolean, onlyTrue: true, Name: "sslQuorum portUnification"},
 	{Status: NotYet, Feature: "TLS", Place: InFile, form: boolean, onlyTrue: true, Name: "sslQuorumReloadCertFiles"},
 	{Status: Refused, Feature: "SASL between servers", Place: InFile, form: boolean, onlyTrue: true,
 		Name: "quorum.auth.enableSasl quorum.auth.learnerRequireSasl quorum.auth.serverRequireSasl"},
 	{Status: NoOp, Place: InFile, Name: "quorum.auth.learner.saslLoginContext quorum.auth.server.saslLoginContext" +
 		" quorum.auth.kerberos.servicePrincipal"},
-	{Status: Refused, Feature: "SASL", Place: FlagRaw, Name: "java.security.auth.login.config"},
+	{Status: NotYet, Feature: "SASL", Place: FlagRaw, Name: "java.security.auth.login.config"},
 	{Status: NoOp, Place: FlagRaw, Name: "java.security.krb5.conf"},
 	{Status: Refused, Feature: "SASL", Place: Either, onlyTrue: true, Name: "sessionRequireClientSASLAuth"},
 	{Status: Refused, Feature: "enforced authentication", Place: Either, onlyTrue: true, Name: "enforce.auth.enabled"},
@@ -196,12 +197,12 @@ var table = makeTable([]Key{
 		" SASLAuthenticationProvider.superPassword kerberos.removeHostFromPrincipal kerberos.removeRealmFromPrincipal" +
 		" kerberos.canonicalizeHostNames kerberos.minReLoginTimeMs security.auth_to_local requireKerberosConfig"},
 	{Status: NotYet, Feature: "SASL", Place: Either, onlyTrue: true, Name: "allowSaslFailedClients"},
-	{Status: Refused, Feature: "further authentication providers", Place: Either, Name: "authProvider."},
+	{Status: NotYet, Feature: "further authentication providers", Place: Either, Name: "authProvider."},
 	{Status: NotYet, Feature: "the ensemble authentication scheme", Place: Either, Name: "ensembleAuthName"},
 
-	// These change what the ensemble agrees on, so that one server may not leave them out.
-	{Status: Refused, Feature: "dynamic reconfiguration", Place: InFile, form: boolean, onlyTrue: true, Name: "reconfigEnabled"},
-	{Status: Refused, Feature: "local sessions", Place: InFile, form: boolean, onlyTrue: true, Name: "localSessionsEnabled localSessionsUpgradingEnabled"},
+	// Requests that need these are refused one by one.
+	{Status: NotYet, Feature: "dynamic reconfiguration", Place: InFile, form: boolean, onlyTrue: true, Name: "reconfigEnabled"},
+	{Status: NotYet, Feature: "local sessions", Place: InFile, form: boolean, onlyTrue: true, Name: "localSessionsEnabled localSessionsUpgradingEnabled"},
 })
 
 // makeTable spreads rows whose Name lists several names.

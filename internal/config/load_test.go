@@ -263,12 +263,8 @@ func TestProblems(t *testing.T) {
 		{"not safe to leave out", base + "reconfigEnabled=true\nlocalSessionsEnabled=true\nsslQuorum=true\nsecureClientPort=2281\n" +
 			"quorum.auth.enableSasl=true\nauthProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n" +
 			"enforce.auth.enabled=true\nDigestAuthenticationProvider.digestAlg=SHA3-256\n", "1", []string{
-			"$/zoo.cfg:5: reconfigEnabled: this version of Paddock does not serve dynamic reconfiguration, and leaving it out would not be safe",
-			"$/zoo.cfg:6: localSessionsEnabled: this version of Paddock does not serve local sessions, and leaving it out would not be safe",
 			"$/zoo.cfg:7: sslQuorum: this version of Paddock does not serve TLS between servers, and leaving it out would not be safe",
-			"$/zoo.cfg:8: secureClientPort: this version of Paddock does not serve TLS, and leaving it out would not be safe",
 			"$/zoo.cfg:9: quorum.auth.enableSasl: this version of Paddock does not serve SASL between servers, and leaving it out would not be safe",
-			"$/zoo.cfg:10: authProvider.sasl: this version of Paddock does not serve further authentication providers, and leaving it out would not be safe",
 			"$/zoo.cfg:11: enforce.auth.enabled: this version of Paddock does not serve enforced authentication, and leaving it out would not be safe",
 			`$/zoo.cfg:12: DigestAuthenticationProvider.digestAlg: this version of Paddock does not serve "SHA3-256", and with SHA1 no stored ACL would match`,
 		}},

@@ -1,0 +1,158 @@
+package quorum
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/internal/zab"
+)
+
+// run executes actions in order. Decided transactions are collected and given
+// to the state machine together; every action that must see them applied
+// flushes them first.
+func (p *Peer) run(actions []replica.Action) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case replica.Send:
+			p.send(a.Link, a.Msg)
+		case replica.Append:
+			p.diskPut(a.Txn)
+		case replica.Apply:
+			p.loop.applies = append(p.loop.applies, a.Txn)
+		case replica.SendVote:
+			p.votes.Send(a.To, a.Note)
+		case replica.Note:
+			p.note(a)
+		default:
+			p.flushApplies()
+			p.runOrdered(a)
+		}
+	}
+}
+
+// runOrdered executes an action that must see the tree as of the actions
+// before it.
+func (p *Peer) runOrdered(a replica.Action) {
+	switch a := a.(type) {
+	case replica.Synced:
+		p.sm.Synced(a.Session, a.Cxid)
+	case replica.Revalidated:
+		p.sm.Revalidated(a.ID, a.Conn, a.Valid)
+	case replica.SendSnapshot:
+		p.send(a.Link, snapshotItem(a.Zxid))
+	case replica.SaveEpoch, replica.Reload:
+		p.diskPut(a)
+	case replica.Truncate, replica.SaveSnapshot:
+		p.stopSnapshot()
+		p.diskPut(a)
+	case replica.Install:
+		p.installTree(a.State.(*tree.Tree))
+		p.tree.Lock()
+		p.tree.SetLastZxid(a.Zxid)
+		p.tree.Unlock()
+	case replica.SetLast:
+		p.tree.Lock()
+		p.tree.SetLastZxid(a.Zxid)
+		p.tree.Unlock()
+	case replica.Dial:
+		p.dial(a.Leader)
+	case replica.Hangup:
+		p.hangup(a)
+	case replica.Serve:
+		p.rollSnapDice()
+		p.serving.Store(true)
+		p.sm.Serve(a.Role)
+	case replica.StopServing:
+		p.serving.Store(false)
+		p.requests.drop()
+		p.sm.StopServing(a.Reason)
+	default:
+		panic(fmt.Sprintf("quorum: unknown action %T", a))
+	}
+}
+
+func (p *Peer) send(id zab.LinkID, m zab.Message) {
+	k := p.loop.links[id]
+	if k == nil {
+		return // it ended; its Disconnected event is on the way
+	}
+	k.put(m)
+	if !k.dirty {
+		k.dirty = true
+		p.loop.dirty = append(p.loop.dirty, k)
+	}
+}
+
+func (p *Peer) hangup(a replica.Hangup) {
+	if k := p.loop.links[a.Link]; k != nil {
+		p.log.Info("link closed", "link", a.Link, "remote", k.nc.RemoteAddr(), "reason", a.Reason)
+		delete(p.loop.links, a.Link)
+		k.close()
+	}
+}
+
+// installTree makes t the tree, under the pointer that everybody holds.
+func (p *Peer) installTree(t *tree.Tree) {
+	p.stopSnapshot()
+	p.setConfigNode(t)
+	p.tree.Lock()
+	p.tree.Replace(t)
+	p.tree.Unlock()
+}
+
+// stopSnapshot ends a background snapshot: its tree is about to change in ways
+// that no log replays.
+func (p *Peer) stopSnapshot() {
+	if s := p.loop.snap; s != nil {
+		s.stop()
+		p.loop.snap = nil
+	}
+}
+
+// note turns the replica's facts into log lines and counters.
+func (p *Peer) note(n replica.Note) {
+	m := p.opts.Metrics
+	switch n.Fact {
+	case zab.FactLooking:
+		m.Elections.Add(1)
+		m.lookingSince.Store(int64(time.Since(p.start)))
+		p.log.Info("LOOKING", "reason", n.Text, "zxid", n.Zxid, "epoch", n.Epoch)
+	case zab.FactElected:
+		p.votes.Settled()
+		took := time.Since(p.start) - time.Duration(m.lookingSince.Load())
+		role := "FOLLOWING"
+		if n.Peer == p.opts.Self {
+			role = "LEADING"
+		}
+		m.ElectionTime.Store(int64(took))
+		p.log.Info(role+" - LEADER ELECTION TOOK "+fmt.Sprint(took.Milliseconds())+" MS", "leader", n.Peer, "zxid", n.Zxid)
+	case zab.FactEpochProposed:
+		p.log.Info("new epoch proposed", "epoch", n.Epoch)
+	case zab.FactEstablished:
+		p.log.Info("established as leader", "epoch", n.Epoch)
+	case zab.FactFollowing:
+		p.log.Info("synchronised with the leader", "leader", n.Peer, "epoch", n.Epoch)
+	case zab.FactLearnerJoined:
+		p.log.Info("learner joined", "peer", n.Peer, "zxid", n.Zxid, "epoch", n.Epoch)
+	case zab.FactSyncDiff:
+		m.Diffs.Add(1)
+		p.log.Info("learner gets a DIFF", "peer", n.Peer, "from", n.Zxid)
+	case zab.FactSyncTrunc:
+		m.Truncs.Add(1)
+		p.log.Info("learner is told to truncate", "peer", n.Peer, "to", n.Zxid)
+	case zab.FactSyncSnap:
+		m.Snaps.Add(1)
+		p.log.Info("learner gets a snapshot", "peer", n.Peer, "zxid", n.Zxid)
+	case zab.FactLearnerSynced:
+		p.log.Info("learner synchronised", "peer", n.Peer)
+	case zab.FactLearnerLost:
+		p.log.Info("learner lost", "peer", n.Peer, "reason", n.Text)
+	case zab.FactSessionExpired:
+		m.Expired.Add(1)
+		p.log.Info("Expiring session "+n.Text, "session", n.Text)
+	case zab.FactRefused:
+		p.log.Warn("peer's input refused", "peer", n.Peer, "reason", n.Text)
+	}
+}

@@ -1,0 +1,268 @@
+package quorum
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// link is one connection between a learner and a leader, with a goroutine for
+// each half.
+type link struct {
+	id     zab.LinkID
+	nc     net.Conn
+	leads  bool // this end is the leader's
+	peer   *Peer
+	budget int // bytes that may wait in the queue
+
+	mu     sync.Mutex
+	queue  []zab.Message // guarded by mu
+	queued int           // guarded by mu: about how many bytes queue holds
+	over   bool          // guarded by mu: the queue went over its budget
+	closed bool          // guarded by mu
+	wake   chan struct{}
+	dirty  bool // owned by the loop: put since the last flush
+}
+
+// sendSnapshot stands in a link's queue for the dump of the live tree.
+type sendSnapshot struct{ zab.Snap }
+
+// Sizes of a link's buffers and queue, in bytes.
+const (
+	linkReadBuffer  = 64 << 10
+	linkWriteBatch  = 256 << 10
+	linkQueueBudget = 256 << 20
+)
+
+func newLink(p *Peer, id zab.LinkID, nc net.Conn, leads bool) *link {
+	return &link{id: id, nc: nc, leads: leads, peer: p, budget: linkQueueBudget, wake: make(chan struct{}, 1)}
+}
+
+// put queues a message; the loop calls wakeUp once per batch. A queue over its
+// budget ends the link: the learner is too slow and must synchronise anew.
+func (l *link) put(m zab.Message) {
+	size := 32
+	switch m := m.(type) {
+	case zab.Proposal:
+		size += len(m.Txn.Raw)
+	case zab.Inform:
+		size += len(m.Txn.Raw)
+	case *zab.Forward:
+		size += len(m.Raw)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.over {
+		return
+	}
+	if l.queued += size; l.queued > l.budget {
+		l.over = true
+		l.nc.Close() // the reader reports the end
+		return
+	}
+	l.queue = append(l.queue, m)
+}
+
+func (l *link) wakeUp() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close ends both halves. The writer gets the chance to send nothing more.
+func (l *link) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.nc.Close()
+	l.wakeUp()
+}
+
+func (l *link) take(spare []zab.Message) (taken []zab.Message, closed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	taken, l.queue, l.queued = l.queue, spare[:0], 0
+	return taken, l.closed
+}
+
+// writeLoop sends what is queued, a burst in one write, until the link ends.
+func (l *link) writeLoop() error {
+	var buf []byte
+	var spare []zab.Message
+	for range l.wake {
+		for {
+			msgs, closed := l.take(spare)
+			if closed {
+				return nil
+			}
+			if len(msgs) == 0 {
+				spare = msgs
+				break
+			}
+			var err error
+			if buf, err = l.writeAll(buf[:0], msgs); err != nil {
+				return err
+			}
+			if cap(buf) > 2*linkWriteBatch {
+				buf = nil // one large transaction must not pin its size
+			}
+			clear(msgs)
+			spare = msgs
+		}
+	}
+	return nil
+}
+
+func (l *link) writeAll(buf []byte, msgs []zab.Message) ([]byte, error) {
+	for _, m := range msgs {
+		if s, ok := m.(sendSnapshot); ok {
+			if err := l.flush(appendMessage(buf, s.Snap, true)); err != nil {
+				return nil, err
+			}
+			buf = buf[:0]
+			if err := l.streamTree(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if buf = appendMessage(buf, m, l.leads); len(buf) >= linkWriteBatch {
+			if err := l.flush(buf); err != nil {
+				return nil, err
+			}
+			buf = buf[:0]
+		}
+	}
+	return buf, l.flush(buf)
+}
+
+func (l *link) flush(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if err := l.nc.SetWriteDeadline(time.Now().Add(l.peer.opts.InitTimeout)); err != nil {
+		return err
+	}
+	_, err := l.nc.Write(b)
+	return err
+}
+
+// deadlineWriter gives every write of a long stream its own deadline.
+type deadlineWriter struct{ l *link }
+
+func (w deadlineWriter) Write(b []byte) (int, error) {
+	if err := w.l.flush(b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// streamTree writes the live tree as a snapshot stream.
+func (l *link) streamTree() error {
+	bw := bufio.NewWriterSize(deadlineWriter{l}, linkWriteBatch)
+	if err := storage.WriteSnapshotStream(bw, &treeSource{tree: l.peer.tree}); err != nil {
+		return fmt.Errorf("stream the tree: %w", err)
+	}
+	if _, err := bw.Write(storage.AppendSnapshotStreamEnd(nil)); err != nil {
+		return err
+	}
+	if err := bw.Flush(); err != nil {
+		return err
+	}
+	l.peer.inbox.put(replica.SnapshotSent{Link: l.id})
+	return nil
+}
+
+// readLoop turns packets into events until the link ends, and returns why.
+func (l *link) readLoop() error {
+	br := bufio.NewReaderSize(l.nc, linkReadBuffer)
+	for {
+		p, err := readPacket(br, l.peer.opts.MaxPacket)
+		if err != nil {
+			return err
+		}
+		m, err := l.decode(br, p)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			l.peer.log.Warn("unknown quorum packet ignored", "type", p.typ, "link", l.id)
+			continue
+		}
+		if !l.peer.inbox.putBounded(replica.Message{Link: l.id, Msg: m}) {
+			return errStopped
+		}
+	}
+}
+
+func (l *link) decode(br *bufio.Reader, p packet) (zab.Message, error) {
+	if l.leads {
+		return fromLearner(p)
+	}
+	m, err := fromLeader(p)
+	if s, ok := m.(zab.Snap); ok && err == nil {
+		sink := newTreeSink()
+		if err := readTree(br, sink); err != nil {
+			return nil, fmt.Errorf("read the leader's snapshot: %w", err)
+		}
+		if s.State, err = sink.load(); err != nil {
+			return nil, fmt.Errorf("load the leader's snapshot: %w", err)
+		}
+		m = s
+	}
+	return m, err
+}
+
+func readTree(br *bufio.Reader, sink *treeSink) error {
+	if err := storage.ReadSnapshotStream(br, sink, storage.Limits{}); err != nil {
+		return err
+	}
+	return storage.ReadSnapshotStreamEnd(br)
+}
+
+// run serves the link until it ends; the loop is told unless it hung up
+// itself.
+func (l *link) run() {
+	done := make(chan error, 1)
+	go func() {
+		err := l.writeLoop()
+		l.nc.Close()
+		done <- err
+	}()
+	err := l.readLoop()
+	l.mu.Lock()
+	hungUp, over := l.closed, l.over
+	l.closed = true
+	l.mu.Unlock()
+	l.nc.Close()
+	l.wakeUp()
+	if werr := <-done; werr != nil && !errors.Is(werr, net.ErrClosed) {
+		err = werr
+	}
+	if !hungUp {
+		reason := linkReason(err)
+		if over {
+			reason = "its queue is full"
+		}
+		l.peer.inbox.put(replica.Disconnected{Link: l.id, Reason: reason})
+	}
+}
+
+func linkReason(err error) string {
+	if errors.Is(err, io.EOF) {
+		return "connection closed"
+	}
+	return err.Error()
+}
+
+// Zxid of a link's snapshot packet is decided when it is queued; see execute.
+func snapshotItem(z proto.Zxid) zab.Message { return sendSnapshot{zab.Snap{Zxid: z}} }

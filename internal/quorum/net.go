@@ -1,0 +1,153 @@
+package quorum
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// maxInbound bounds the links that learners may open at once.
+const maxInbound = 256
+
+// listen opens the quorum port, for learners, and the election port. The
+// quorum port is open whether this server leads or not: a learner that decides
+// earlier than the leader finds it and waits.
+func (p *Peer) listen() error {
+	if p.opts.Standalone {
+		return nil
+	}
+	self, ok := p.opts.Ensemble.Member(int64(p.opts.Self))
+	if !ok {
+		return fmt.Errorf("server %d is not a member of the ensemble", p.opts.Self)
+	}
+	addr := self.QuorumAddrs[0]
+	host := addr.Host
+	if p.opts.ListenAll {
+		host = ""
+	}
+	ln, err := listenTCP(net.JoinHostPort(host, strconv.Itoa(addr.Port)))
+	if err != nil {
+		return &ExitError{Code: ExitBind, Err: fmt.Errorf("bind the quorum port of server.%d: %w; is another server running with this id or port?", p.opts.Self, err)}
+	}
+	if p.votes, err = p.openVotes(); err != nil {
+		ln.Close()
+		return &ExitError{Code: ExitBind, Err: err}
+	}
+	p.wg.Go(func() { p.accept(ln) })
+	p.wg.Go(func() { p.closeOnStop(ln) })
+	return nil
+}
+
+// closeOnStop closes the listener when the network is shut down.
+func (p *Peer) closeOnStop(ln net.Listener) {
+	<-p.stop
+	ln.Close()
+}
+
+func (p *Peer) accept(ln net.Listener) {
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			p.log.Warn("accept on the quorum port failed", "err", err)
+			select {
+			case <-p.stop:
+				return
+			case <-time.After(100 * time.Millisecond): // out of descriptors, most likely
+			}
+			continue
+		}
+		p.open(nc, true)
+	}
+}
+
+// open starts a link and tells the loop.
+func (p *Peer) open(nc net.Conn, leads bool) {
+	k := newLink(p, zab.LinkID(p.lastLink.Add(1)), nc, leads)
+	p.netMu.Lock()
+	if p.stopped || leads && p.inbound >= maxInbound {
+		p.netMu.Unlock()
+		nc.Close()
+		return
+	}
+	if leads {
+		p.inbound++
+	}
+	p.conns[k] = struct{}{}
+	p.arrivals[k.id] = k
+	p.netMu.Unlock()
+
+	p.inbox.put(replica.Connected{Link: k.id, Dialed: !leads})
+	p.wg.Go(func() {
+		k.run()
+		p.netMu.Lock()
+		delete(p.conns, k)
+		if leads {
+			p.inbound--
+		}
+		p.netMu.Unlock()
+	})
+}
+
+// adopt moves a new link to the loop.
+func (p *Peer) adopt(id zab.LinkID) {
+	p.netMu.Lock()
+	defer p.netMu.Unlock()
+	p.loop.links[id] = p.arrivals[id]
+	delete(p.arrivals, id)
+}
+
+// dial connects to the leader's quorum port in the background.
+func (p *Peer) dial(leader proto.PeerID) {
+	m, ok := p.opts.Ensemble.Member(int64(leader))
+	if !ok {
+		p.inbox.put(replica.DialFailed{Leader: leader, Reason: "it is not a member of the ensemble"})
+		return
+	}
+	p.wg.Go(func() {
+		nc, err := p.dialAny(m.QuorumAddrs)
+		if err != nil {
+			p.inbox.put(replica.DialFailed{Leader: leader, Reason: err.Error()})
+			return
+		}
+		p.open(nc, false)
+	})
+}
+
+// dialAny tries a server's addresses in order.
+func (p *Peer) dialAny(addrs []ensemble.Addr) (net.Conn, error) {
+	var errs []error
+	for _, a := range addrs {
+		d := net.Dialer{Timeout: p.opts.CnxTimeout, Cancel: p.stop}
+		nc, err := d.Dial("tcp", net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
+		if err == nil {
+			return nc, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// closeNet closes every socket and waits for the goroutines behind them.
+func (p *Peer) closeNet() {
+	close(p.stop)
+	p.netMu.Lock()
+	p.stopped = true
+	for k := range p.conns {
+		k.close()
+	}
+	p.netMu.Unlock()
+	if p.votes != nil {
+		p.votes.Close()
+	}
+	p.wg.Wait()
+}

@@ -1,0 +1,333 @@
+package quorum
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// A connection between learner and leader carries QuorumPackets back to back,
+// without any framing:
+//
+//	int type | long zxid | buffer data | vector<Id> authinfo
+//
+// so one length read wrong desynchronises everything behind it. Source:
+// zookeeper.jute, Leader.
+const (
+	pktRequest      int32 = 1
+	pktProposal     int32 = 2
+	pktAck          int32 = 3
+	pktCommit       int32 = 4
+	pktPing         int32 = 5
+	pktRevalidate   int32 = 6
+	pktSync         int32 = 7
+	pktInform       int32 = 8
+	pktNewLeader    int32 = 10
+	pktFollowerInfo int32 = 11
+	pktUpToDate     int32 = 12
+	pktDiff         int32 = 13
+	pktTrunc        int32 = 14
+	pktSnap         int32 = 15
+	pktObserverInfo int32 = 16
+	pktLeaderInfo   int32 = 17
+	pktAckEpoch     int32 = 18
+)
+
+// protocolVersion is that of Zab 1.0, the only one spoken since 3.4.
+const protocolVersion int32 = 0x10000
+
+// packet is a QuorumPacket as read.
+type packet struct {
+	typ  int32
+	zxid proto.Zxid
+	data []byte // nil if null
+	ids  []proto.ID
+}
+
+var errPacket = errors.New("malformed quorum packet")
+
+// maxPacketIDs bounds the identities of one client.
+const maxPacketIDs = 1 << 12
+
+// readPacket reads one packet. Data longer than limit is refused; what is
+// allocated never runs far ahead of what has arrived.
+func readPacket(br *bufio.Reader, limit int) (packet, error) {
+	head, err := br.Peek(16)
+	if err != nil {
+		return packet{}, endOfStream(err, len(head))
+	}
+	p := packet{
+		typ:  int32(binary.BigEndian.Uint32(head)),
+		zxid: proto.Zxid(binary.BigEndian.Uint64(head[4:])),
+	}
+	n := int32(binary.BigEndian.Uint32(head[12:]))
+	if _, err := br.Discard(16); err != nil {
+		return packet{}, err
+	}
+	if n != -1 {
+		if p.data, err = readBytes(br, int(n), limit); err != nil {
+			return packet{}, fmt.Errorf("data of packet type %d: %w", p.typ, err)
+		}
+	}
+	if p.ids, err = readIDs(br); err != nil {
+		return packet{}, fmt.Errorf("identities of packet type %d: %w", p.typ, err)
+	}
+	return p, nil
+}
+
+// endOfStream tells an end between packets from one inside a packet.
+func endOfStream(err error, got int) error {
+	if errors.Is(err, io.EOF) && got > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// readBytes reads n bytes, growing the slice as they arrive.
+func readBytes(br *bufio.Reader, n, limit int) ([]byte, error) {
+	if n < 0 || n > limit {
+		return nil, fmt.Errorf("%w: length %d is beyond the limit of %d", errPacket, n, limit)
+	}
+	const step = 1 << 20
+	b := make([]byte, min(n, step))
+	for read := 0; ; {
+		if _, err := io.ReadFull(br, b[read:]); err != nil {
+			return nil, endOfStream(err, 1)
+		}
+		if read = len(b); read == n {
+			return b, nil
+		}
+		b = append(b, make([]byte, min(n-read, read))...)
+	}
+}
+
+func readInt(br *bufio.Reader) (int32, error) {
+	b, err := br.Peek(4)
+	if err != nil {
+		return 0, endOfStream(err, 1)
+	}
+	v := int32(binary.BigEndian.Uint32(b))
+	_, err = br.Discard(4)
+	return v, err
+}
+
+func readIDs(br *bufio.Reader) ([]proto.ID, error) {
+	n, err := readInt(br)
+	if err != nil || n <= 0 {
+		return nil, err
+	}
+	if n > maxPacketIDs {
+		return nil, fmt.Errorf("%w: %d identities", errPacket, n)
+	}
+	var ids []proto.ID
+	for range n {
+		var s [2]string
+		for i := range s {
+			l, err := readInt(br)
+			if err != nil {
+				return nil, err
+			}
+			b, err := readBytes(br, int(max(l, 0)), 1<<20)
+			if err != nil {
+				return nil, err
+			}
+			s[i] = string(b)
+		}
+		ids = append(ids, proto.ID{Scheme: s[0], ID: s[1]})
+	}
+	return ids, nil
+}
+
+// appendHead appends everything of a packet up to its data's bytes.
+func appendHead(b []byte, typ int32, z proto.Zxid, dataLen int) []byte {
+	b = jute.AppendInt(b, typ)
+	b = jute.AppendLong(b, int64(z))
+	return jute.AppendInt(b, int32(dataLen))
+}
+
+// appendPacket appends a packet with data (nil is null) and null identities.
+func appendPacket(b []byte, typ int32, z proto.Zxid, data []byte) []byte {
+	if data == nil {
+		return jute.AppendInt(appendHead(b, typ, z, -1), -1)
+	}
+	return jute.AppendInt(append(appendHead(b, typ, z, len(data)), data...), -1)
+}
+
+// appendMessage appends a message as the packet it is on the wire. Messages
+// whose form depends on the direction have types of their own, except Ping:
+// the leader's has null data, the learner's never.
+func appendMessage(b []byte, m zab.Message, fromLeader bool) []byte {
+	switch m := m.(type) {
+	case zab.Proposal:
+		return appendPacket(b, pktProposal, m.Txn.Zxid, m.Txn.Raw)
+	case zab.Commit:
+		return appendPacket(b, pktCommit, m.Zxid, nil)
+	case zab.Ack:
+		return appendPacket(b, pktAck, m.Zxid, nil)
+	case *zab.Forward:
+		return appendForward(b, m)
+	case zab.Inform:
+		return appendPacket(b, pktInform, m.Txn.Zxid, m.Txn.Raw)
+	case zab.Sync:
+		return appendPacket(b, pktSync, 0, nil)
+	case zab.Ping:
+		return appendPing(b, m, fromLeader)
+	case zab.Revalidate:
+		b = appendHead(b, pktRevalidate, -1, 12)
+		return jute.AppendInt(jute.AppendInt(jute.AppendLong(b, int64(m.ID)), m.TimeoutMs), -1)
+	case zab.Revalidated:
+		b = appendHead(b, pktRevalidate, -1, 9)
+		return jute.AppendInt(jute.AppendBool(jute.AppendLong(b, int64(m.ID)), m.Valid), -1)
+	}
+	return appendHandshake(b, m)
+}
+
+// appendHandshake appends the messages that establish a link.
+func appendHandshake(b []byte, m zab.Message) []byte {
+	switch m := m.(type) {
+	case zab.FollowerInfo:
+		typ := pktFollowerInfo
+		if m.Observer {
+			typ = pktObserverInfo
+		}
+		b = appendHead(b, typ, proto.MakeZxid(m.AcceptedEpoch, 0), 20)
+		b = jute.AppendInt(jute.AppendLong(b, int64(m.ID)), protocolVersion)
+		return jute.AppendInt(jute.AppendLong(b, m.ConfigVersion), -1)
+	case zab.LeaderInfo:
+		b = appendHead(b, pktLeaderInfo, proto.MakeZxid(m.Epoch, 0), 4)
+		return jute.AppendInt(jute.AppendInt(b, protocolVersion), -1)
+	case zab.AckEpoch:
+		b = appendHead(b, pktAckEpoch, m.LastZxid, 4)
+		return jute.AppendInt(jute.AppendInt(b, int32(m.CurrentEpoch)), -1)
+	case zab.Diff:
+		return appendPacket(b, pktDiff, m.Zxid, nil)
+	case zab.Trunc:
+		return appendPacket(b, pktTrunc, m.Zxid, nil)
+	case zab.Snap: // the stream follows
+		return appendPacket(b, pktSnap, m.Zxid, nil)
+	case zab.NewLeader:
+		return appendPacket(b, pktNewLeader, proto.MakeZxid(m.Epoch, 0), []byte(m.Config))
+	case zab.UpToDate:
+		return appendPacket(b, pktUpToDate, -1, nil)
+	}
+	panic(fmt.Sprintf("quorum: message %T has no packet", m))
+}
+
+func appendPing(b []byte, m zab.Ping, fromLeader bool) []byte {
+	if fromLeader {
+		return appendPacket(b, pktPing, m.Zxid, nil)
+	}
+	b = appendHead(b, pktPing, m.Zxid, 12*len(m.Touches))
+	for _, t := range m.Touches {
+		b = jute.AppendInt(jute.AppendLong(b, int64(t.ID)), t.TimeoutMs)
+	}
+	return jute.AppendInt(b, -1)
+}
+
+// appendForward appends a REQUEST: session, cxid, opcode and the client's
+// record as it came.
+func appendForward(b []byte, m *zab.Forward) []byte {
+	b = appendHead(b, pktRequest, -1, 16+len(m.Raw))
+	b = jute.AppendInt(jute.AppendLong(b, int64(m.Session)), m.Cxid)
+	b = append(jute.AppendInt(b, int32(m.Op)), m.Raw...)
+	return proto.AppendIDs(b, m.IDs)
+}
+
+// fromLearner turns a packet that a learner sent into a message. An unknown
+// type gives nil: both sides ignore those.
+func fromLearner(p packet) (zab.Message, error) {
+	d := jute.NewDecoder(p.data)
+	var m zab.Message
+	switch p.typ {
+	case pktAck:
+		return zab.Ack{Zxid: p.zxid}, nil
+	case pktRequest:
+		return decodeForward(p)
+	case pktPing:
+		n := len(p.data) / 12
+		ping := zab.Ping{Zxid: p.zxid, Touches: make([]zab.Touch, n)}
+		for i := range ping.Touches {
+			ping.Touches[i] = zab.Touch{ID: proto.SessionID(d.Long()), TimeoutMs: d.Int()}
+		}
+		m = ping
+	case pktRevalidate:
+		m = zab.Revalidate{ID: proto.SessionID(d.Long()), TimeoutMs: d.Int()}
+	case pktFollowerInfo, pktObserverInfo:
+		info := zab.FollowerInfo{AcceptedEpoch: p.zxid.Epoch(), Observer: p.typ == pktObserverInfo}
+		info.ID = proto.PeerID(d.Long())
+		if v := d.Int(); d.Err() == nil && v < protocolVersion {
+			return nil, fmt.Errorf("%w: learner protocol %#x is older than %#x (ZooKeeper before 3.4)", errPacket, v, protocolVersion)
+		}
+		if d.Len() >= 8 { // since 3.5
+			info.ConfigVersion = d.Long()
+		}
+		m = info
+	case pktAckEpoch:
+		m = zab.AckEpoch{CurrentEpoch: int64(d.Int()), LastZxid: p.zxid}
+	}
+	if err := d.Err(); err != nil {
+		return nil, fmt.Errorf("%w of type %d: %w", errPacket, p.typ, err)
+	}
+	return m, nil
+}
+
+func decodeForward(p packet) (zab.Message, error) {
+	d := jute.NewDecoder(p.data)
+	f := &zab.Forward{Session: proto.SessionID(d.Long()), Cxid: d.Int(), Op: proto.OpCode(d.Int()), IDs: p.ids}
+	if err := d.Err(); err != nil {
+		return nil, fmt.Errorf("%w: REQUEST: %w", errPacket, err)
+	}
+	f.Raw = d.Rest()
+	var err error
+	f.Body, err = proto.DecodeRequest(f.Op, f.Raw)
+	f.Malformed = err != nil // the client's fault: answered, not punished here
+	return f, nil
+}
+
+// fromLeader turns a packet that a leader sent into a message. SNAP comes
+// without its stream, which the caller reads.
+func fromLeader(p packet) (zab.Message, error) {
+	d := jute.NewDecoder(p.data)
+	var m zab.Message
+	switch p.typ {
+	case pktProposal, pktInform:
+		t, err := proto.DecodeTxn(p.data)
+		if err != nil {
+			return nil, err
+		}
+		if p.typ == pktInform {
+			return zab.Inform{Txn: t}, nil
+		}
+		return zab.Proposal{Txn: t}, nil
+	case pktCommit:
+		return zab.Commit{Zxid: p.zxid}, nil
+	case pktPing:
+		m = zab.Ping{Zxid: p.zxid}
+	case pktSync:
+		m = zab.Sync{}
+	case pktRevalidate:
+		m = zab.Revalidated{ID: proto.SessionID(d.Long()), Valid: d.Bool()}
+	case pktLeaderInfo:
+		m = zab.LeaderInfo{Epoch: p.zxid.Epoch()}
+	case pktDiff:
+		m = zab.Diff{Zxid: p.zxid}
+	case pktTrunc:
+		m = zab.Trunc{Zxid: p.zxid}
+	case pktSnap:
+		m = zab.Snap{Zxid: p.zxid}
+	case pktNewLeader:
+		m = zab.NewLeader{Epoch: p.zxid.Epoch(), Config: string(p.data)}
+	case pktUpToDate:
+		m = zab.UpToDate{}
+	}
+	if err := d.Err(); err != nil {
+		return nil, fmt.Errorf("%w of type %d: %w", errPacket, p.typ, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,262 @@
+package quorum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/election"
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Options configure a Peer. Durations must be positive unless said otherwise.
+type Options struct {
+	Self        proto.PeerID
+	Ensemble    ensemble.Ensemble // ignored when Standalone
+	Standalone  bool
+	Observer    bool
+	Tick        time.Duration
+	InitTimeout time.Duration
+	SyncTimeout time.Duration
+	Election    election.Options // zero values are ZooKeeper's
+	CnxTimeout  time.Duration    // for election connections; 0 means 5s
+	BindRetries int              // of the election port, a second apart; 0 means for ever
+	ListenAll   bool             // listen on every address (quorumListenOnAllIPs)
+	Prep        prep.Options
+
+	MaxPacket      int   // bytes a peer may send as one packet; 0 means 64 MiB
+	MaxOutstanding int   // client requests undecided at once; 0 means 1000
+	History        int   // transactions kept for learners; 0 means 20,000
+	SnapCount      int   // transactions between snapshots; 0 means 100,000
+	SnapBytes      int64 // log bytes between snapshots; 0 means 4 GiB, negative none
+
+	Logger  *slog.Logger // nil discards
+	Metrics *Metrics     // nil for one of its own
+}
+
+func (o *Options) setDefaults() {
+	if o.MaxPacket == 0 {
+		o.MaxPacket = 64 << 20
+	}
+	if o.MaxOutstanding == 0 {
+		o.MaxOutstanding = 1000
+	}
+	if o.SnapCount == 0 {
+		o.SnapCount = 100_000
+	}
+	if o.SnapBytes == 0 {
+		o.SnapBytes = 4 << 30
+	}
+	if o.CnxTimeout == 0 {
+		o.CnxTimeout = 5 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = new(Metrics)
+	}
+}
+
+// StateMachine is what the committed transactions are for. All methods are
+// called on the loop's goroutine and must not block.
+type StateMachine interface {
+	// Apply applies transactions in zxid order and answers the clients that
+	// wait for them. The slice is reused after the call.
+	Apply(txns []*proto.Txn)
+	// Synced answers the oldest sync request of a session.
+	Synced(id proto.SessionID, cxid int32)
+	// Revalidated answers a call of Peer.Revalidate.
+	Revalidated(id proto.SessionID, conn uint64, valid bool)
+	// Serve lets clients in.
+	Serve(role replica.Role)
+	// StopServing closes every client connection and lets none in.
+	StopServing(reason string)
+	// Touched appends the sessions with a sign of life since the last call.
+	Touched(dst []replica.Touch) []replica.Touch
+}
+
+// Peer is one server of an ensemble, or the only one.
+type Peer struct {
+	opts  Options
+	log   *slog.Logger
+	store *storage.Store
+	tree  *tree.Tree
+	disk  *disk
+	votes *voteNet // nil when standalone
+
+	replica *replica.Replica // owned by the loop
+	sm      StateMachine     // set by Run
+	start   time.Time
+
+	inbox    *inbox
+	requests *requestQueue
+	calls    chan func(now time.Duration)
+	status   atomic.Pointer[replica.Status]
+	serving  atomic.Bool
+
+	lastLink atomic.Uint64
+	netMu    sync.Mutex
+	arrivals map[zab.LinkID]*link // guarded by netMu: not yet seen by the loop
+	inbound  int                  // guarded by netMu: links that learners opened
+	conns    map[*link]struct{}   // guarded by netMu: every open link
+	stopped  bool                 // guarded by netMu
+	reloaded *recovered           // guarded by netMu: waits for its event
+	wg       sync.WaitGroup       // accept loop, links, dials
+	stop     chan struct{}        // closed when the network shuts down
+
+	loop loopState
+}
+
+// New recovers the data directory into a tree and prepares a peer over it.
+// The peer owns store from now on but does not close it.
+func New(opts Options, store *storage.Store) (*Peer, error) {
+	opts.setDefaults()
+	p := &Peer{
+		opts: opts, log: opts.Logger, store: store, start: time.Now(),
+		inbox: newInbox(), calls: make(chan func(time.Duration)),
+		arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{}, stop: make(chan struct{}),
+	}
+	p.requests = newRequestQueue(opts.MaxOutstanding, p.inbox.signal)
+	p.disk = newDisk(p, store)
+	if err := p.recover(); err != nil {
+		return nil, err
+	}
+	p.publish()
+	return p, nil
+}
+
+// recover loads the tree and builds the replica over it.
+func (p *Peer) recover() error {
+	began := time.Now()
+	rec, err := recoverTree(p.store)
+	if err != nil {
+		return err
+	}
+	p.tree = rec.tree
+	if rec.last >= 0 && (rec.Fresh || rec.NeedSnapshot) {
+		// Java does not trust a directory without a snapshot.
+		if _, err := p.store.WriteSnapshot(rec.last, &treeSource{tree: p.tree}); err != nil {
+			return fmt.Errorf("write the first snapshot: %w", err)
+		}
+	}
+	disk := zab.Durable{LastZxid: rec.last}
+	if !p.opts.Standalone {
+		e, err := p.store.LoadEpochs(max(rec.last, 0))
+		if err != nil {
+			return err
+		}
+		disk.AcceptedEpoch, disk.CurrentEpoch = e.Accepted, e.Current
+	}
+	rec.hist.MaxTxns = p.opts.History
+	p.setConfigNode(p.tree)
+	p.replica = replica.New(replica.Options{
+		Self: p.opts.Self, Ensemble: p.opts.Ensemble, Standalone: p.opts.Standalone,
+		Observer: p.opts.Observer, Tick: p.opts.Tick, InitTimeout: p.opts.InitTimeout,
+		SyncTimeout: p.opts.SyncTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
+	}, p.tree, &rec.hist, disk)
+	p.log.Info("data recovered", "zxid", rec.last, "znodes", p.tree.NodeCount(),
+		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))
+	if c := rec.Cut; c != nil {
+		p.log.Warn("remains of an interrupted batch were cut off the log", "file", c.File, "at", c.At, "bytes", c.Bytes)
+	}
+	for _, err := range rec.Skipped {
+		p.log.Warn("a newer snapshot could not be used", "err", err)
+	}
+	return nil
+}
+
+// setConfigNode writes the membership into /zookeeper/config, outside any
+// transaction, as every server does for itself. Source:
+// QuorumPeer.initConfigInZKDatabase.
+func (p *Peer) setConfigNode(t *tree.Tree) {
+	if p.opts.Standalone {
+		return
+	}
+	text := p.opts.Ensemble.Text()
+	t.SetConfig([]byte(text), proto.Zxid(p.opts.Ensemble.Version), time.Now().UnixMilli())
+}
+
+// Tree returns the replicated tree. Readers take its RLock.
+func (p *Peer) Tree() *tree.Tree { return p.tree }
+
+// Status returns what the peer was doing at the end of its last batch.
+func (p *Peer) Status() replica.Status { return *p.status.Load() }
+
+// Metrics returns the peer's counters.
+func (p *Peer) Metrics() *Metrics { return p.opts.Metrics }
+
+// Ensemble returns the membership.
+func (p *Peer) Ensemble() ensemble.Ensemble { return p.opts.Ensemble }
+
+// ErrNotServing refuses a request while there is no quorum.
+var ErrNotServing = errors.New("quorum: not serving")
+
+var errStopped = errors.New("quorum: stopped")
+
+// Submit hands a request to the loop. It blocks while too many are undecided.
+// A request accepted by Submit is answered through the StateMachine, or its
+// connection is closed by StopServing.
+func (p *Peer) Submit(ctx context.Context, r *replica.Request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !p.serving.Load() {
+		return ErrNotServing
+	}
+	return p.requests.put(r)
+}
+
+// Revalidate asks whether a session is alive; StateMachine.Revalidated brings
+// the answer.
+func (p *Peer) Revalidate(ctx context.Context, id proto.SessionID, timeoutMs int32, conn uint64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !p.serving.Load() {
+		return ErrNotServing
+	}
+	p.inbox.put(replica.Revalidate{ID: id, TimeoutMs: timeoutMs, Conn: conn})
+	return nil
+}
+
+// Expiries lists the sessions of a leader by the time of their end; nil on
+// other servers and while the peer does not run.
+func (p *Peer) Expiries(ctx context.Context) []replica.Expiry {
+	answer := make(chan []replica.Expiry, 1)
+	select {
+	case p.calls <- func(now time.Duration) { answer <- p.replica.Expiries(now) }:
+		return <-answer
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// ExitError ends Run with the exit code that ZooKeeper would use.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string { return e.Err.Error() }
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// Exit codes. Source: org.apache.zookeeper.server.ExitCode.
+const (
+	ExitUnexpected = 1
+	ExitDisk       = 10
+	ExitBind       = 14
+)
+
+func listenTCP(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }

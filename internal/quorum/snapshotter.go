@@ -1,0 +1,56 @@
+package quorum
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/tree"
+)
+
+// snapshotter is one snapshot being taken in the background.
+type snapshotter struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	failed chan error // gets at most one error
+}
+
+var errSnapshotStopped = errors.New("quorum: the snapshot was stopped")
+
+// startSnapshot dumps the tree, which goes on changing, as of its last zxid.
+// The caller is the goroutine that applies, so the name is exact.
+func startSnapshot(store *storage.Store, t *tree.Tree, log *slog.Logger, m *Metrics) *snapshotter {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s := &snapshotter{cancel: cancel, done: make(chan struct{}), failed: make(chan error, 1)}
+	zxid := t.LastZxid()
+	go func() {
+		defer close(s.done)
+		defer cancel(nil)
+		began := time.Now()
+		if _, err := store.WriteSnapshot(zxid, &treeSource{tree: t, ctx: ctx}); err != nil {
+			s.failed <- err
+			return
+		}
+		m.Snapshots.Add(1)
+		m.SnapshotTime.Store(int64(time.Since(began)))
+		log.Info("snapshot taken", "zxid", zxid, "took", time.Since(began))
+	}()
+	return s
+}
+
+func (s *snapshotter) running() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// stop ends the dump and waits until its file is gone.
+func (s *snapshotter) stop() {
+	s.cancel(errSnapshotStopped)
+	<-s.done
+}

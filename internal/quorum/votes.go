@@ -1,0 +1,44 @@
+package quorum
+
+import (
+	"net"
+	"strconv"
+
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// openVotes opens the election port and lets its events into the inbox.
+func (p *Peer) openVotes() (*voteNet, error) {
+	opts := voteOptions{
+		Self: p.opts.Self, BindRetries: p.opts.BindRetries, Stop: p.stop,
+		ConnectTimeout: p.opts.CnxTimeout, HandshakeTimeout: p.opts.SyncTimeout, Logger: p.log,
+		Receive: func(from proto.PeerID, n proto.Notification) {
+			p.inbox.putBounded(replica.Vote{From: from, Note: n})
+		},
+		Reachable: func(id proto.PeerID, ok bool) {
+			p.inbox.putBounded(replica.Reachable{Peer: id, OK: ok})
+		},
+	}
+	for _, m := range p.opts.Ensemble.Members {
+		addrs := joinAddrs(m.ElectionAddrs)
+		if m.ID != int64(p.opts.Self) {
+			opts.Peers = append(opts.Peers, voteServer{ID: proto.PeerID(m.ID), Addrs: addrs})
+			continue
+		}
+		opts.Listen, opts.Advertise = addrs, addrs
+		if p.opts.ListenAll {
+			opts.Listen = []string{net.JoinHostPort("", strconv.Itoa(m.ElectionAddrs[0].Port))}
+		}
+	}
+	return newVoteNet(opts)
+}
+
+func joinAddrs(addrs []ensemble.Addr) []string {
+	v := make([]string, len(addrs))
+	for i, a := range addrs {
+		v[i] = net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
+	}
+	return v
+}
