@@ -3,7 +3,6 @@ package tree
 import (
 	"encoding/binary"
 	"math/bits"
-	"slices"
 )
 
 // arena holds byte strings outside of the garbage collector's view: it sees a
@@ -17,12 +16,13 @@ import (
 // block is freed goes back to the runtime. What is longer than half a page has
 // a slice of its own.
 type arena struct {
+	mem       []*[pageSize]byte // by page; apart from the rest of a page, which reads do not need
 	pages     []page
 	freePages []uint32             // elements of pages without memory
 	partial   [arenaClasses]uint32 // head of the list of pages with room, plus one
 	big       [][]byte             // what has a slice of its own
 	freeBig   []uint32             // unused elements of big
-	spare     []byte               // the page emptied last, so that one block that comes and goes costs none
+	spare     *[pageSize]byte      // the page emptied last, so that one block that comes and goes costs none
 }
 
 // blob names a byte string in an arena: page and offset, or bigBlob
@@ -38,7 +38,6 @@ const (
 )
 
 type page struct {
-	mem        []byte
 	class      uint8
 	live       uint16 // blocks in use
 	used       uint32 // bytes that were in use at some time
@@ -80,7 +79,7 @@ func (a *arena) alloc(size int) blob {
 	off := p.used
 	if p.free != 0 {
 		off = p.free - 1
-		p.free = binary.NativeEndian.Uint32(p.mem[off:])
+		p.free = binary.NativeEndian.Uint32(a.mem[i][off:])
 	} else {
 		p.used += uint32(classSize(class))
 	}
@@ -107,11 +106,11 @@ func (a *arena) release(b blob) {
 	if p.full() {
 		a.list(i)
 	}
-	binary.NativeEndian.PutUint32(p.mem[off:], p.free)
+	binary.NativeEndian.PutUint32(a.mem[i][off:], p.free)
 	p.free = off + 1
 	if p.live--; p.live == 0 {
 		a.unlist(i)
-		a.spare = p.mem
+		a.spare, a.mem[i] = a.mem[i], nil
 		*p = page{}
 		a.freePages = append(a.freePages, i)
 	}
@@ -123,7 +122,7 @@ func (a *arena) bytes(b blob, size int) []byte {
 		return a.big[b&^bigBlob][:size:size]
 	}
 	off := int(b & (pageSize - 1))
-	return a.pages[b>>pageShift-1].mem[off : off+size : off+size]
+	return a.mem[b>>pageShift-1][off : off+size : off+size]
 }
 
 // fits reports whether a blob that holds old bytes is what alloc would give for
@@ -154,13 +153,13 @@ func (a *arena) addPage(class int) {
 		i, a.freePages = a.freePages[n-1], a.freePages[:n-1]
 	} else {
 		i = uint32(len(a.pages))
-		a.pages = append(slices.Grow(a.pages, 1), page{})
+		a.pages, a.mem = append(a.pages, page{}), append(a.mem, nil)
 	}
-	mem := a.spare
-	if a.spare = nil; mem == nil {
-		mem = make([]byte, pageSize)
+	a.mem[i], a.spare = a.spare, nil
+	if a.mem[i] == nil {
+		a.mem[i] = new([pageSize]byte)
 	}
-	a.pages[i] = page{mem: mem, class: uint8(class)}
+	a.pages[i] = page{class: uint8(class)}
 	a.list(i)
 }
 

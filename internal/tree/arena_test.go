@@ -65,8 +65,8 @@ func TestArena(t *testing.T) {
 			}
 			a.release(x.b)
 		}
-		for i := range a.pages {
-			if a.pages[i].mem != nil {
+		for _, mem := range a.mem {
+			if mem != nil {
 				t.Fatalf("seed %d: an empty page is kept", seed)
 			}
 		}
