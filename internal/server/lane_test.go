@@ -1,0 +1,194 @@
+package server
+
+import (
+	"testing"
+
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+func decode(t testing.TB, b []byte, r interface{ Decode(*jute.Decoder) }) {
+	t.Helper()
+	d := jute.NewDecoder(b)
+	if r.Decode(&d); d.Err() != nil {
+		t.Fatal(d.Err())
+	}
+}
+
+// w1 r1 w2 r2 without waiting: every read sees its own session's earlier
+// writes, and no later ones; other sessions do not wait.
+func TestLane(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	a, b := w.connect(), w.connect()
+	a.create("/n", "0", proto.OpenACL, 0)
+	w.hold()
+	n := w.requests()
+	a.xid = 100
+	a.send(setData("/n", "1"))                                        // 101
+	a.send(getData("/n", false))                                      // 102
+	a.send(setData("/n", "2"))                                        // 103
+	a.send(getData("/n", false))                                      // 104
+	a.send(proto.OpSync, &proto.PathRequest{Path: "/any"})            // 105
+	a.send(getData("/n", false))                                      // 106
+	a.send(proto.OpPing, nil)                                         // 107, answered as -2
+	a.send(proto.OpAuth, &proto.AuthPacket{Scheme: "ip"})             // 108
+	a.send(proto.OpDelete, &proto.DeleteRequest{Path: "/x"})          // 109, fails
+	a.send(proto.OpExists, &proto.PathWatchRequest{Path: "/nowhere"}) // 110, fails
+	w.submitted(n + 4)
+
+	if data, _ := b.must(getData("/n", false)).dataOf(t); data != "0" {
+		t.Errorf("another session read %q before anything was decided", data)
+	}
+	if q := w.srv.Stats().Outstanding; q < 7 { // the reads behind the last write may be on their way
+		t.Errorf("%d outstanding", q)
+	}
+	w.release(1)
+	expect := func(xid int32, err proto.ErrCode, data string) {
+		t.Helper()
+		r := a.next()
+		if r.Xid != xid || r.Err != err {
+			t.Fatalf("reply %d, %v instead of %d, %v", r.Xid, r.Err, xid, err)
+		}
+		if data != "" {
+			if got, _ := r.dataOf(t); got != data {
+				t.Errorf("xid %d read %q instead of %q", xid, got, data)
+			}
+		}
+	}
+	expect(101, proto.OK, "")
+	expect(102, proto.OK, "1")
+	if data, _ := b.must(getData("/n", false)).dataOf(t); data != "1" {
+		t.Errorf("another session read %q", data)
+	}
+	w.release(-1)
+	expect(103, proto.OK, "")
+	expect(104, proto.OK, "2")
+	expect(105, proto.OK, "")
+	expect(106, proto.OK, "2")
+	expect(-2, proto.OK, "")
+	expect(108, proto.OK, "")
+	expect(109, proto.ErrNoNode, "")
+	expect(110, proto.ErrNoNode, "")
+	b.must(proto.OpPing, nil)
+	if q := w.srv.Stats().Outstanding; q != 0 {
+		t.Errorf("%d outstanding in the end", q)
+	}
+}
+
+// The leader answers a sync of its own clients at once, even if their writes
+// are still on the way: the reply waits for those.
+func TestSyncAnsweredEarly(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	a := w.connect()
+	w.hold()
+	n := w.requests()
+	a.send(setData("/", "1"))
+	sync := a.send(proto.OpSync, &proto.PathRequest{Path: "/any"})
+	w.submitted(n + 2)
+	w.do(func() {
+		w.waiting = w.waiting[:1]
+		w.srv.Synced(a.session, sync)
+		w.srv.Synced(a.session, sync+1) // nonsense changes nothing
+		w.srv.Synced(a.session+1, sync)
+	})
+	w.release(-1)
+	if r := a.next(); r.Xid != sync-1 {
+		t.Fatalf("sync overtook a write: %+v", r)
+	}
+	r := a.next()
+	var path proto.PathRequest
+	if decode(t, r.body, &path); r.Xid != sync || path.Path != "/any" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Identities count from the auth packet on, wherever the requests wait.
+func TestAuthInOrder(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	admin := w.connect()
+	admin.must(proto.OpAuth, &proto.AuthPacket{Scheme: "digest", Auth: []byte("bob:secret")})
+	admin.create("/s", "secret", []proto.ACL{{Perms: proto.PermAll, ID: proto.ID{Scheme: "auth"}}}, 0)
+
+	c := w.connect()
+	w.hold()
+	n := w.requests()
+	c.send(setData("/", "x"))
+	c.send(getData("/s", false))
+	c.send(proto.OpAuth, &proto.AuthPacket{Scheme: "digest", Auth: []byte("bob:secret")})
+	c.send(getData("/s", false))
+	c.send(setData("/s", "new"))
+	w.submitted(n + 2)
+	w.release(-1)
+	for i, want := range []proto.ErrCode{proto.OK, proto.ErrNoAuth, proto.OK, proto.OK, proto.OK} {
+		if r := c.next(); r.Err != want || r.Xid != int32(i+1) {
+			t.Errorf("request %d: %+v, want %v", i+1, r.ReplyHeader, want)
+		}
+	}
+}
+
+// What a client sends behind a request that ends its connection is not done,
+// what it sent before is.
+func TestLastReplyInOrder(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	for name, last := range map[string][]byte{
+		"auth":          frameOf(2, proto.OpAuth, &proto.AuthPacket{Scheme: "nosuch"}),
+		"unimplemented": frameOf(2, 500, nil),
+		"closeSession":  frameOf(2, proto.OpCloseSession, nil),
+	} {
+		c := w.connect()
+		w.hold()
+		n := w.requests()
+		b := frameOf(1, proto.OpCreate, &proto.CreateRequest{Path: "/" + name, ACL: proto.OpenACL})
+		b = append(b, last...)
+		b = append(b, frameOf(3, proto.OpDelete, &proto.DeleteRequest{Path: "/" + name, Version: -1})...)
+		c.sendRaw(b)
+		w.submitted(n + 1)
+		w.release(-1)
+		if r := c.next(); r.Xid != 1 || r.Err != proto.OK {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if r := c.next(); r.Xid != 2 {
+			t.Errorf("%s: %+v", name, r)
+		}
+		c.ended()
+		w.connect().must(getData("/"+name, false))
+	}
+}
+
+// Malformed records are answered, writes among them by a transaction, and the
+// connection goes on.
+func TestMalformedRecords(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	null := []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	for _, op := range []proto.OpCode{
+		proto.OpCreate, proto.OpDelete, proto.OpSetData, proto.OpSetACL, proto.OpMulti, proto.OpCreate2,
+		proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2, proto.OpGetACL,
+		proto.OpSetWatches, proto.OpSetWatches2, proto.OpGetAllChildren, proto.OpSync, proto.OpMultiRead,
+		proto.OpCheckWatches, proto.OpRemoveWatches, proto.OpGetEphemerals,
+	} {
+		for _, record := range [][]byte{nil, {0}, {0x7f, 0xff, 0xff, 0xff, 'x'}, {0, 0, 0, 2, '/'}} {
+			c.sendRaw(frameOf(7, op, raw(record)))
+			if r := c.next(); r.Err != proto.ErrMarshalling || len(r.body) != 0 || r.Xid != 7 {
+				t.Errorf("%s with %x: %+v", op, record, r)
+			}
+		}
+		c.sendRaw(frameOf(8, op, raw(null)))
+		want := proto.ErrMarshalling
+		switch op {
+		case proto.OpSetData, proto.OpSetACL:
+			want = proto.ErrBadArguments
+		case proto.OpSync, proto.OpGetEphemerals:
+			want = proto.OK
+		}
+		if r := c.next(); r.Err != want {
+			t.Errorf("%s with a null path: %v, want %v", op, r.Err, want)
+		}
+	}
+	c.must(proto.OpPing, nil)
+}
+
+type raw []byte
+
+func (r raw) Append(b []byte) []byte { return append(b, r...) }
+func (r raw) Decode(*jute.Decoder)   {}

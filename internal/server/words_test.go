@@ -1,0 +1,55 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"testing"
+)
+
+func TestWords(t *testing.T) {
+	set := func(o *Options) {
+		o.Whitelist = []string{"ruok"}
+		o.Words = func(word string, out io.Writer) { fmt.Fprintf(out, "<%s>", word) }
+	}
+	w := newWorld(t, 0, set)
+	all := newWorld(t, 0, func(o *Options) { set(o); o.Whitelist = []string{"*"} })
+	down := newWorld(t, 0, set)
+	down.do(func() { down.srv.StopServing("test") })
+	for _, tc := range []struct {
+		w          *world
+		send, want string
+	}{
+		{w, "ruok", "<ruok>"},
+		{w, "ruok\n", "<ruok>"},
+		{w, "srvr", "<srvr>"},
+		{w, "mntr", "mntr is not executed because it is not in the whitelist.\n"},
+		{w, "\xff\xf4\xff\xfd", "telnet close is not executed because it is not in the whitelist.\n"},
+		{w, "nope", ""},
+		{w, "RUOK", ""},
+		{all, "mntr", "<mntr>"},
+		{all, "stmk12345678", "<stmk>"},
+		{down, "ruok", "<ruok>"},
+		{down, "srvr", "<srvr>"},
+	} {
+		c := tc.w.dial()
+		c.sendRaw([]byte(tc.send))
+		got, err := io.ReadAll(c.nc)
+		if string(got) != tc.want || err != nil {
+			t.Errorf("%q: %q, %v, want %q", tc.send, got, err, tc.want)
+		}
+	}
+	for _, word := range words {
+		c := all.dial()
+		c.sendRaw([]byte(word))
+		if got, _ := io.ReadAll(c.nc); string(got) != "<"+word+">" {
+			t.Errorf("%q: %q", word, got)
+		}
+	}
+}
+
+// Words are for the first four bytes of a connection only.
+func TestWordAfterHandshake(t *testing.T) {
+	c := newWorld(t, 0, func(o *Options) { o.Whitelist = []string{"*"} }).connect()
+	c.sendRaw([]byte("ruok"))
+	c.ended()
+}
