@@ -53,6 +53,8 @@ func (d *disk) wakeUp() {
 	}
 }
 
+// take returns what is queued and leaves spare, whose content is done with, for
+// the next operations.
 func (d *disk) take(spare []diskOp) []diskOp {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -64,27 +66,22 @@ func (d *disk) take(spare []diskOp) []diskOp {
 // run works until ctx ends and the queue is empty, so that everything given to
 // it is on disk when it returns without an error.
 func (d *disk) run(ctx context.Context) error {
-	var spare []diskOp
+	var ops []diskOp
 	for {
-		ops := d.take(spare)
-		if len(ops) == 0 {
+		if ops = d.take(ops); len(ops) == 0 {
 			select {
 			case <-d.wake:
+				continue
 			case <-ctx.Done():
-				if ops = d.take(spare); len(ops) == 0 {
-					return nil
-				}
-				d.mu.Lock()
-				d.queue = append(ops, d.queue...)
-				d.mu.Unlock()
 			}
-			continue
+			if ops = d.take(ops); len(ops) == 0 {
+				return nil
+			}
 		}
 		if err := d.work(ops); err != nil {
 			return err
 		}
 		clear(ops)
-		spare = ops
 	}
 }
 

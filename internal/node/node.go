@@ -1,0 +1,254 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/auth"
+	"github.com/paddock-io/paddock/internal/config"
+	"github.com/paddock-io/paddock/internal/election"
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/internal/quorum"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/server"
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Options configure a Node. Config is needed.
+type Options struct {
+	Config  *config.Config
+	Logger  *slog.Logger // nil discards
+	Version string       // the banner of srvr and envi
+}
+
+// Node is one server. It runs once.
+type Node struct {
+	opts    Options
+	log     *slog.Logger
+	started time.Time
+	store   *storage.Store
+	metrics *storage.Metrics
+	peer    *quorum.Peer
+	server  *server.Server
+
+	ready chan struct{}
+	addr  net.Addr // of the client port; set before ready is closed
+}
+
+// ExitError ends Run with the exit code that ZooKeeper would use.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string { return e.Err.Error() }
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// Exit codes. Source: org.apache.zookeeper.server.ExitCode.
+const (
+	ExitUnexpected = 1
+	ExitInvocation = 2
+	ExitDataDir    = 3
+)
+
+// New checks the directories, recovers what they hold and prepares the parts.
+// Nothing listens yet. A Node that is not Run must be closed. Errors are
+// *ExitError.
+func New(o Options) (*Node, error) {
+	n := &Node{opts: o, log: o.Logger, started: time.Now(), ready: make(chan struct{}), metrics: new(storage.Metrics)}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	c := o.Config
+	if err := c.CheckDirs(); err != nil {
+		return nil, &ExitError{ExitDataDir, err}
+	}
+	var err error
+	if n.store, err = storage.Open(storageOptions(c, n.metrics, n.log)); err != nil {
+		return nil, &ExitError{ExitDataDir, err}
+	}
+	if n.peer, err = quorum.New(peerOptions(c, n.log), n.store); err != nil {
+		n.store.Close()
+		return nil, &ExitError{ExitUnexpected, err}
+	}
+	n.server = server.New(n.serverOptions(c))
+	return n, nil
+}
+
+func storageOptions(c *config.Config, m *storage.Metrics, log *slog.Logger) storage.Options {
+	prealloc := c.PreAllocSize
+	if prealloc == 0 {
+		prealloc = -1 // storage's zero means its default, ZooKeeper's means none
+	}
+	return storage.Options{
+		DataDir: c.DataDir, LogDir: c.DataLogDir, PreallocBytes: prealloc,
+		LogSizeLimit: c.TxnLogSizeLimit, SlowSync: c.FsyncWarningThreshold, NoSync: !c.ForceSync,
+		TrustEmptySnapshot: c.SnapshotTrustEmpty, NoAutoCreateDB: !c.DBAutocreate,
+		NoAutoCreateDir: !c.DatadirAutocreate, NoDigest: !c.DigestEnabled,
+		NoSnapshotEnd: !c.SerializeLastProcessedZxid, Metrics: m, Logger: log,
+	}
+}
+
+func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
+	snapBytes := c.SnapSizeLimit
+	if snapBytes == 0 {
+		snapBytes = -1
+	}
+	return quorum.Options{
+		Self: proto.PeerID(c.MyID), Ensemble: c.Ensemble, Standalone: c.Standalone,
+		Observer: c.PeerType == ensemble.Observer && !c.Standalone,
+		Tick:     c.TickTime,
+		// A server alone has no limits of its own, but links none either.
+		InitTimeout: max(time.Duration(c.InitLimit)*c.TickTime, c.TickTime),
+		SyncTimeout: max(time.Duration(c.SyncLimit)*c.TickTime, c.TickTime),
+		Election:    election.Options{MinInterval: c.MinNotificationInterval, MaxInterval: c.MaxNotificationInterval},
+		CnxTimeout:  c.CnxTimeout, BindRetries: c.ElectionPortBindRetry, ListenAll: c.QuorumListenOnAllIPs,
+		Prep:           prep.Options{SkipACL: c.SkipACL, Digest: c.DigestEnabled},
+		MaxPacket:      max(64<<20, 2*(c.JuteMaxBuffer+c.JuteMaxBufferExtraSize)),
+		MaxOutstanding: outstandingLimit(c), History: max(c.CommitLogCount, 20_000),
+		SnapCount: c.SnapCount, SnapBytes: snapBytes, Logger: log,
+	}
+}
+
+// outstandingLimit shares the ensemble's limit among its servers. Source:
+// LearnerZooKeeperServer.getGlobalOutstandingLimit.
+func outstandingLimit(c *config.Config) int {
+	limit := c.GlobalOutstandingLimit
+	if voters := len(c.Ensemble.Voters()); !c.Standalone && voters > 2 {
+		limit /= voters - 1
+	}
+	return max(limit, 1)
+}
+
+func (n *Node) serverOptions(c *config.Config) server.Options {
+	id := c.MyID
+	if c.Standalone {
+		id = 1 // as Java's standalone server numbers its sessions
+	}
+	return server.Options{
+		Tree: n.peer.Tree(), Proposer: n.peer, SkipACL: c.SkipACL, ServerID: id,
+		Auth:              auth.New(auth.Options{SuperDigest: c.SuperDigest.Reveal()}),
+		MinSessionTimeout: c.MinSessionTimeout, MaxSessionTimeout: c.MaxSessionTimeout,
+		MaxFrame: c.JuteMaxBuffer, MaxClientConns: c.MaxClientCnxns, MaxConns: c.MaxCnxns,
+		Backlog: c.ClientPortListenBacklog, Whitelist: c.FourLetterWhitelist, Logger: n.log,
+	}
+}
+
+// Ready is closed once the client port is bound. Clients are served when a
+// quorum is there.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Addr returns the address of the client port, nil without one. It is known
+// once Ready is closed.
+func (n *Node) Addr() net.Addr { return n.addr }
+
+// Role returns what the node serves as, zab.RoleNone without a quorum.
+func (n *Node) Role() replica.Role { return n.server.Role() }
+
+// Close releases a Node that was never Run.
+func (n *Node) Close() error { return n.store.Close() }
+
+// Run serves until ctx ends, which gives nil, or until something fails, which
+// gives an *ExitError.
+func (n *Node) Run(ctx context.Context) error {
+	if err := n.listen(); err != nil {
+		n.shutServer()
+		n.store.Close()
+		return err
+	}
+	close(n.ready)
+	var purge sync.WaitGroup
+	purgeCtx, stopPurge := context.WithCancel(ctx)
+	purge.Go(func() { n.purge(purgeCtx) })
+
+	err := n.peer.Run(ctx, n.stateMachine())
+	n.shutServer()
+	stopPurge()
+	purge.Wait()
+	err = errors.Join(err, n.store.Close())
+	if err == nil {
+		return nil
+	}
+	var exit *quorum.ExitError
+	if errors.As(err, &exit) {
+		return &ExitError{exit.Code, err}
+	}
+	return &ExitError{ExitUnexpected, err}
+}
+
+// listen opens the client port.
+func (n *Node) listen() error {
+	c := n.opts.Config
+	if c.ClientPort < 0 {
+		n.log.Warn("no client port is configured, so no clients can connect")
+		return nil
+	}
+	addr, err := n.server.Listen(net.JoinHostPort(c.ClientPortAddress, strconv.Itoa(c.ClientPort)))
+	if err != nil {
+		return &ExitError{ExitUnexpected, fmt.Errorf("bind the client port: %w; is another server running on port %d?", err, c.ClientPort)}
+	}
+	n.addr = addr
+	n.log.Info("binding to port", "address", addr.String())
+	return nil
+}
+
+// shutTimeout bounds how long connections may take to end.
+const shutTimeout = 5 * time.Second
+
+func (n *Node) shutServer() {
+	ctx, cancel := context.WithTimeout(context.Background(), shutTimeout)
+	defer cancel()
+	if err := n.server.Close(ctx); err != nil {
+		n.log.Warn("client connections did not end in time", "err", err)
+	}
+}
+
+// aloofLeader is a server whose leader takes no clients (leaderServes=no).
+type aloofLeader struct{ *server.Server }
+
+func (a aloofLeader) Serve(role replica.Role) {
+	if role != zab.RoleLeader {
+		a.Server.Serve(role)
+	}
+}
+
+func (n *Node) stateMachine() quorum.StateMachine {
+	if n.opts.Config.LeaderServes {
+		return n.server
+	}
+	return aloofLeader{n.server}
+}
+
+// purge deletes old snapshots and logs, at once and then at every interval.
+// Source: DatadirCleanupManager.
+func (n *Node) purge(ctx context.Context) {
+	c := n.opts.Config
+	if c.PurgeInterval <= 0 {
+		return
+	}
+	tick := time.NewTicker(c.PurgeInterval)
+	defer tick.Stop()
+	for {
+		removed, err := n.store.Purge(c.SnapRetainCount)
+		if err != nil {
+			n.log.Error("purge of old files failed", "err", err)
+		}
+		if len(removed) > 0 {
+			n.log.Info("old files purged", "removed", len(removed))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
