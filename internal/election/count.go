@@ -15,7 +15,7 @@ func (e *Election) count(now time.Duration, from int, n proto.Notification, out 
 	case Looking:
 		return e.countLooking(now, from, n, out)
 	case Following, Leading:
-		return e.countSettled(from, n, out)
+		return e.countSettled(now, from, n, out)
 	}
 	return out // observers have no vote
 }
@@ -41,6 +41,8 @@ func (e *Election) countLooking(now time.Duration, from int, n proto.Notificatio
 		return out // Receive has answered.
 	case e.better(v, e.proposal):
 		out = e.propose(now, v, out)
+	case e.better(e.proposal, v): // It cannot have seen our vote, perhaps because it was not looking yet.
+		out = append(out, Send{e.voters[from], e.note(e.proposal, e.round)})
 	}
 	e.received[from] = ballot{Vote: v, state: Looking, cast: true}
 	return e.evaluate(now, out)
@@ -52,19 +54,19 @@ func (e *Election) countLooking(now time.Duration, from int, n proto.Notificatio
 //
 // Java leaves the version out of what it stores for this round but not out of what it looks for, so that epochs are
 // not compared there: followers learn the leader's new epoch at different moments.
-func (e *Election) countSettled(from int, n proto.Notification, out []Action) []Action {
+func (e *Election) countSettled(now time.Duration, from int, n proto.Notification, out []Action) []Action {
 	v := Vote{Leader: n.Leader, Zxid: n.Zxid, Round: n.Round, PeerEpoch: n.PeerEpoch}
 	probe := ballot{Vote: v, state: n.State, version: n.Version, cast: true}
 	if n.Round == e.round {
 		e.received[from] = ballot{Vote: v, state: n.State, cast: true}
 		if e.agreed(e.received, probe) && e.leads(e.received, v) {
-			return e.decide(v, out)
+			return e.decide(now, v, out)
 		}
 	}
 	e.outside[from] = probe
 	if e.agreed(e.outside, probe) && e.leads(e.outside, v) {
 		e.round = n.Round
-		return e.decide(v, out)
+		return e.decide(now, v, out)
 	}
 	return out
 }
@@ -126,7 +128,7 @@ func (e *Election) evaluate(now time.Duration, out []Action) []Action {
 	case !e.agreed(e.received, mine):
 		e.finalizeAt = Never
 	case e.unanimous(mine):
-		return e.decide(e.proposal, out)
+		return e.decide(now, e.proposal, out)
 	case e.finalizeAt == Never:
 		e.finalizeAt = now + e.opts.FinalizeWait
 	}
@@ -145,7 +147,7 @@ func (e *Election) unanimous(mine ballot) bool {
 }
 
 // decide ends the election with v. Java: setPeerState, leaveInstance.
-func (e *Election) decide(v Vote, out []Action) []Action {
+func (e *Election) decide(now time.Duration, v Vote, out []Action) []Action {
 	switch {
 	case v.Leader == e.opts.Self:
 		e.state = Leading
@@ -156,5 +158,6 @@ func (e *Election) decide(v Vote, out []Action) []Action {
 	}
 	e.vote = v
 	e.resendAt, e.finalizeAt = Never, Never
-	return append(out, Decided{e.state, v})
+	out = append(out, Decided{e.state, v})
+	return e.tellStrangers(now, out)
 }

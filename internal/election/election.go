@@ -108,7 +108,6 @@ func (e *Election) Start(now time.Duration, lastZxid proto.Zxid, currentEpoch in
 	clear(e.outside)
 	clear(e.unreachable)
 	clear(e.deserted)
-	e.strangers = e.strangers[:0]
 	e.initial = e.initialVote(lastZxid, currentEpoch)
 	out = e.propose(now, e.initial, out)
 	return e.evaluate(now, out)
@@ -183,7 +182,7 @@ func (e *Election) Tick(now time.Duration, out []Action) []Action {
 	switch {
 	case e.state != Looking:
 	case now >= e.finalizeAt:
-		return e.decide(e.proposal, out)
+		return e.decide(now, e.proposal, out)
 	case e.finalizeAt == Never && now >= e.resendAt:
 		e.interval = min(2*e.interval, e.opts.MaxInterval)
 		return e.broadcast(now, out)

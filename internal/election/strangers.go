@@ -48,6 +48,18 @@ func (e *Election) remember(a answer) bool {
 	return true
 }
 
+// tellStrangers passes a decision on to those who asked while there was none, so that an observer need not wait for
+// its next notification. Java leaves it to that.
+func (e *Election) tellStrangers(now time.Duration, out []Action) []Action {
+	for i := range e.strangers {
+		if s := &e.strangers[i]; now-s.at <= 2*e.opts.MinInterval {
+			*s = answer{s.to, e.note(e.vote, e.round), now}
+			out = append(out, Send{s.to, s.note})
+		}
+	}
+	return out
+}
+
 // configText remembers what peers attach to their notifications.
 type configText struct {
 	read  string // the latest that differed from our own, whether it parsed or not
