@@ -48,14 +48,7 @@ func StartEnsemble(tb testing.TB, software ...Software) *Ensemble {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
-		e.Kill()
-		if tb.Failed() {
-			for _, s := range e.Servers {
-				tb.Logf("end of the log of %v:\n%s", s, tail(s.LogPath(), 25))
-			}
-		}
-	})
+	endWith(tb, e.Servers...)
 	for _, s := range e.Servers {
 		if err := s.Start(); err != nil {
 			tb.Fatal(err)

@@ -117,10 +117,17 @@ func (s *Server) AwaitServing(ctx context.Context) (Status, error) {
 	return st, nil
 }
 
-// StartJava starts a Java server for the test, waits until it serves if it is standalone, and ends it
-// with the test. Home and ClientPort are chosen when cfg leaves them out. A member of an ensemble
-// serves only with its peers, so for it StartJava does not wait.
+// StartJava is StartServer for a Java server.
 func StartJava(tb testing.TB, cfg Config) *Server {
+	tb.Helper()
+	return StartServer(tb, Java{Require(tb)}, cfg)
+}
+
+// StartServer starts a server for the test, waits until it serves if it is standalone, and ends it with
+// the test. Home and ClientPort are chosen when cfg leaves them out. A member of an ensemble serves only
+// with its peers, so for one of those StartServer does not wait. When the test has failed, the cleanup
+// shows how the server's log ends.
+func StartServer(tb testing.TB, software Software, cfg Config) *Server {
 	tb.Helper()
 	if cfg.Home == "" {
 		cfg.Home = tb.TempDir()
@@ -132,14 +139,14 @@ func StartJava(tb testing.TB, cfg Config) *Server {
 		}
 		cfg.ClientPort = ports[0]
 	}
-	s, err := NewServer(Java{Require(tb)}, cfg)
-	if err == nil {
-		err = s.Start()
-	}
+	s, err := NewServer(software, cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(s.Kill)
+	endWith(tb, s)
+	if err := s.Start(); err != nil {
+		tb.Fatal(err)
+	}
 	if len(cfg.Members) == 0 {
 		ctx, cancel := context.WithTimeout(tb.Context(), StartTimeout)
 		defer cancel()
@@ -148,4 +155,19 @@ func StartJava(tb testing.TB, cfg Config) *Server {
 		}
 	}
 	return s
+}
+
+// endWith kills the servers with the test, and shows how their logs end when it has failed.
+func endWith(tb testing.TB, servers ...*Server) {
+	tb.Cleanup(func() {
+		for _, s := range servers {
+			s.Kill()
+		}
+		if !tb.Failed() {
+			return
+		}
+		for _, s := range servers {
+			tb.Logf("end of the log of %v:\n%s", s, tail(s.LogPath(), 25))
+		}
+	})
 }

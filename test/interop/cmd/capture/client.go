@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/paddock-io/paddock/test/interop/golden"
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
@@ -42,43 +43,26 @@ func startAndWait(servers ...*peers.Server) error {
 	return nil
 }
 
-// withTTL turns on what containers and nodes with a time to live need.
-var withTTL = map[string]string{"zookeeper.extendedTypesEnabled": "true"}
-
-// captureClient runs every case against one standalone server and writes a file each.
+// captureClient runs every case against a fresh standalone server of its own and writes a file each.
 func captureClient(c *capture) error {
-	s, err := startStandalone(c.peers, filepath.Join(c.work, "client"), withTTL)
-	if err != nil {
-		return err
-	}
-	defer s.Kill()
-	for _, cc := range clientCases {
-		t := &transcript{}
-		t.note("%s: Java %s, standalone, tickTime 500, extendedTypesEnabled", cc.name, c.peers.Version())
-		if err := catch(func() { cc.run(t, s.Addr()) }); err != nil {
-			return fmt.Errorf("case %s: %w\nso far:\n%s", cc.name, err, t.text())
+	for _, cc := range golden.Cases {
+		s, err := startStandalone(c.peers, filepath.Join(c.work, cc.Name), golden.Properties)
+		if err != nil {
+			return err
 		}
-		if err := t.save(c.path("proto/testdata/java", cc.name+".frames")); err != nil {
+		t := &golden.Transcript{}
+		t.Note("%s: Java %s, standalone, tickTime 500, extendedTypesEnabled, at %d ms", cc.Name, c.peers.Version(), time.Now().UnixMilli())
+		err = golden.Catch(func() { cc.Run(t, s.Addr()) })
+		s.Kill()
+		if err != nil {
+			return fmt.Errorf("case %s: %w\nso far:\n%s", cc.Name, err, t.Text())
+		}
+		if err := t.Save(c.path("proto/testdata/java", cc.Name+".frames")); err != nil {
 			return err
 		}
 	}
-	return c.noteFile("proto/testdata/java", "client,programs,quorum", "Frames of the client port (*.frames), recorded sessions of real clients (sessions/), "+
-		"frames of the quorum port (quorum/).")
-}
-
-// catch runs f and returns the captureError it ended with.
-func catch(f func()) (err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case captureError:
-			err = r.err
-		default:
-			panic(r)
-		}
-	}()
-	f()
-	return nil
+	return c.noteFile("proto/testdata/java", "client,programs,quorum", "Frames of the client port (*.frames), each case on a fresh server;\n"+
+		"recorded sessions of real clients (sessions/); frames of the quorum port (quorum/).")
 }
 
 // words are the four-letter words whose text is worth having, in an order in which they do not spoil
@@ -92,15 +76,15 @@ func captureWords(c *capture) error {
 		return err
 	}
 	defer s.Kill()
-	err = catch(func() {
-		quiet := &transcript{}
-		one := connect(quiet, s.Addr(), "")
-		one.ask(opCreate, create("/words", []byte("x"), open, 0), "")
-		one.ask(opCreate, create("/words/e", nil, open, 1), "")
-		two := connect(quiet, s.Addr(), "")
-		two.ask(opGetData, watched("/words", true), "")
-		two.ask(opGetChildren, watched("/words", true), "")
-		two.ask(opGetData, watched("/words/e", true), "")
+	err = golden.Catch(func() {
+		quiet := &golden.Transcript{}
+		one := golden.Connect(quiet, s.Addr(), "")
+		one.Ask(golden.OpCreate, golden.Create("/words", []byte("x"), golden.Open, 0), "")
+		one.Ask(golden.OpCreate, golden.Create("/words/e", nil, golden.Open, 1), "")
+		two := golden.Connect(quiet, s.Addr(), "")
+		two.Ask(golden.OpGetData, golden.Watched("/words", true), "")
+		two.Ask(golden.OpGetChildren, golden.Watched("/words", true), "")
+		two.Ask(golden.OpGetData, golden.Watched("/words/e", true), "")
 	})
 	if err != nil {
 		return err
@@ -110,7 +94,7 @@ func captureWords(c *capture) error {
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
-		if err := save(c.path("proto/testdata/java/words", w+".txt"), []byte(c.anonymous(text))); err != nil {
+		if err := golden.Save(c.path("proto/testdata/java/words", w+".txt"), []byte(c.anonymous(text))); err != nil {
 			return err
 		}
 	}

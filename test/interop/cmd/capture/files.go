@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/paddock-io/paddock/test/interop/golden"
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
@@ -16,20 +17,20 @@ const storageDir = "internal/storage/testdata/java"
 // captureFiles keeps the data directory of a standalone server that was killed twice: a first log, the
 // snapshot taken at the second start, a second log; and what a Java client sees of the result.
 func captureFiles(c *capture) error {
-	s, err := startStandalone(c.peers, filepath.Join(c.work, "files"), withTTL)
+	s, err := startStandalone(c.peers, filepath.Join(c.work, "files"), golden.Properties)
 	if err != nil {
 		return err
 	}
 	defer s.Kill()
-	quiet := &transcript{}
-	if err := catch(func() { fillFirst(connect(quiet, s.Addr(), "")) }); err != nil {
+	quiet := &golden.Transcript{}
+	if err := golden.Catch(func() { fillFirst(golden.Connect(quiet, s.Addr(), ""), s.Addr()) }); err != nil {
 		return err
 	}
 	s.Kill()
 	if err := startAndWait(s); err != nil {
 		return err
 	}
-	if err := catch(func() { fillSecond(connect(quiet, s.Addr(), "")) }); err != nil {
+	if err := golden.Catch(func() { fillSecond(golden.Connect(quiet, s.Addr(), "")) }); err != nil {
 		return err
 	}
 	dump, err := dumpTree(c, s.Addr())
@@ -47,56 +48,56 @@ func captureFiles(c *capture) error {
 }
 
 // fillFirst writes one of everything: kinds of nodes, ACLs, multi, failures, deletions.
-func fillFirst(s *session) {
-	ask := func(op int32, body record) { s.ask(op, body, "") }
-	ask(opCreate, create("/app", []byte("root of the app"), open, 0))
-	ask(opCreate, create("/app/config", []byte(`{"key":"value"}`), open, 0))
-	ask(opCreate, create("/app/null", nil, open, 0))
-	ask(opCreate, create("/app/empty", []byte{}, open, 0))
-	ask(opCreate2, create("/app/über", []byte("näme"), open, 0))
+func fillFirst(s *golden.Session, addr string) {
+	ask := func(op int32, body golden.Record) { s.Ask(op, body, "") }
+	ask(golden.OpCreate, golden.Create("/app", []byte("root of the app"), golden.Open, 0))
+	ask(golden.OpCreate, golden.Create("/app/config", []byte(`{"key":"value"}`), golden.Open, 0))
+	ask(golden.OpCreate, golden.Create("/app/null", nil, golden.Open, 0))
+	ask(golden.OpCreate, golden.Create("/app/empty", []byte{}, golden.Open, 0))
+	ask(golden.OpCreate2, golden.Create("/app/über", []byte("näme"), golden.Open, 0))
 	for range 3 {
-		ask(opCreate, create("/app/seq-", []byte("s"), open, 2))
+		ask(golden.OpCreate, golden.Create("/app/seq-", []byte("s"), golden.Open, 2))
 	}
-	ask(opSetData, record{}.string("/app/config").buffer([]byte(`{"key":"second"}`)).int(0))
-	ask(opSetData, record{}.string("/app/config").buffer([]byte(`{"key":"third"}`)).int(1))
-	ask(opSetData, record{}.string("/app/config").buffer([]byte("refused")).int(0))
-	ask(opDelete, record{}.string("/app/seq-0000000005").int(-1))
-	ask(opDelete, record{}.string("/app/nothing").int(-1))
-	digest := []entry{{31, "digest", "bob:fyVmFCwVbTJYrznoSu1koqYEYF0="}, {1, "world", "anyone"}}
-	ask(opCreate, create("/app/secret", []byte("for bob"), digest, 0))
-	ask(opCreate, create("/app/net", []byte("by address"), []entry{{1, "ip", "10.0.0.0/8"}, {31, "world", "anyone"}}, 0))
-	ask(opSetACL, record{}.string("/app/config").acl(digest).int(0))
-	ask(opCreateContainer, create("/container", []byte("c"), open, 4))
-	ask(opCreate, create("/container/child", nil, open, 0))
-	ask(opCreateTTL, append(create("/ttl", []byte("t"), open, 5), record{}.long(3600000)...))
-	ask(opCreate, create("/ephemerals", nil, open, 0))
-	ask(opCreate, create("/ephemerals/first", []byte("first session"), open, 1))
-	ask(opMulti, multi(
-		operation{opCreate, create("/multi", []byte("m"), open, 0)},
-		operation{opCreate, create("/multi/a", []byte("a"), open, 0)},
-		operation{opCheck, record{}.string("/multi/a").int(0)},
-		operation{opSetData, record{}.string("/multi/a").buffer([]byte("aa")).int(0)},
-		operation{opCreate, create("/multi/e", nil, open, 1)},
-		operation{opCreateContainer, create("/multi/c", nil, open, 4)},
-		operation{opCreateTTL, append(create("/multi/t", nil, open, 5), record{}.long(3600000)...)},
-		operation{opDelete, record{}.string("/app/empty").int(-1)}))
-	ask(opMulti, multi(
-		operation{opCreate, create("/multi/b", nil, open, 0)},
-		operation{opCheck, record{}.string("/multi/a").int(77)},
-		operation{opDelete, record{}.string("/multi/a").int(-1)}))
-	other := connect(&transcript{}, s.nc.RemoteAddr().String(), "")
-	other.ask(opCreate, create("/ephemerals/closed", nil, open, 1), "")
-	other.close()
+	ask(golden.OpSetData, golden.Record{}.Ustring("/app/config").Buffer([]byte(`{"key":"second"}`)).Int(0))
+	ask(golden.OpSetData, golden.Record{}.Ustring("/app/config").Buffer([]byte(`{"key":"third"}`)).Int(1))
+	ask(golden.OpSetData, golden.Record{}.Ustring("/app/config").Buffer([]byte("refused")).Int(0))
+	ask(golden.OpDelete, golden.Record{}.Ustring("/app/seq-0000000005").Int(-1))
+	ask(golden.OpDelete, golden.Record{}.Ustring("/app/nothing").Int(-1))
+	digest := []golden.Entry{golden.Allow(31, "digest", "bob:fyVmFCwVbTJYrznoSu1koqYEYF0="), golden.Allow(1, "world", "anyone")}
+	ask(golden.OpCreate, golden.Create("/app/secret", []byte("for bob"), digest, 0))
+	ask(golden.OpCreate, golden.Create("/app/net", []byte("by address"), []golden.Entry{golden.Allow(1, "ip", "10.0.0.0/8"), golden.Allow(31, "world", "anyone")}, 0))
+	ask(golden.OpSetACL, golden.Record{}.Ustring("/app/config").ACL(digest).Int(0))
+	ask(golden.OpCreateContainer, golden.Create("/container", []byte("c"), golden.Open, 4))
+	ask(golden.OpCreate, golden.Create("/container/child", nil, golden.Open, 0))
+	ask(golden.OpCreateTTL, append(golden.Create("/ttl", []byte("t"), golden.Open, 5), golden.Record{}.Long(3600000)...))
+	ask(golden.OpCreate, golden.Create("/ephemerals", nil, golden.Open, 0))
+	ask(golden.OpCreate, golden.Create("/ephemerals/first", []byte("first session"), golden.Open, 1))
+	ask(golden.OpMulti, golden.Multi(
+		golden.Part(golden.OpCreate, golden.Create("/multi", []byte("m"), golden.Open, 0)),
+		golden.Part(golden.OpCreate, golden.Create("/multi/a", []byte("a"), golden.Open, 0)),
+		golden.Part(golden.OpCheck, golden.Record{}.Ustring("/multi/a").Int(0)),
+		golden.Part(golden.OpSetData, golden.Record{}.Ustring("/multi/a").Buffer([]byte("aa")).Int(0)),
+		golden.Part(golden.OpCreate, golden.Create("/multi/e", nil, golden.Open, 1)),
+		golden.Part(golden.OpCreateContainer, golden.Create("/multi/c", nil, golden.Open, 4)),
+		golden.Part(golden.OpCreateTTL, append(golden.Create("/multi/t", nil, golden.Open, 5), golden.Record{}.Long(3600000)...)),
+		golden.Part(golden.OpDelete, golden.Record{}.Ustring("/app/empty").Int(-1))))
+	ask(golden.OpMulti, golden.Multi(
+		golden.Part(golden.OpCreate, golden.Create("/multi/b", nil, golden.Open, 0)),
+		golden.Part(golden.OpCheck, golden.Record{}.Ustring("/multi/a").Int(77)),
+		golden.Part(golden.OpDelete, golden.Record{}.Ustring("/multi/a").Int(-1))))
+	other := golden.Connect(&golden.Transcript{}, addr, "")
+	other.Ask(golden.OpCreate, golden.Create("/ephemerals/closed", nil, golden.Open, 1), "")
+	other.Close()
 }
 
 // fillSecond writes after the snapshot, and leaves its session open with an ephemeral node.
-func fillSecond(s *session) {
-	s.ask(opCreate, create("/after", []byte("the snapshot"), open, 0), "")
-	s.ask(opCreate, create("/after/e-", []byte("second session"), open, 3), "")
-	s.ask(opSetData, record{}.string("/app").buffer([]byte("changed")).int(0), "")
-	s.ask(opDelete, record{}.string("/container/child").int(-1), "")
-	s.ask(opCreate, create("/container/other", nil, open, 0), "")
-	s.ask(opSetData, record{}.string("/app").buffer([]byte("refused")).int(7), "")
+func fillSecond(s *golden.Session) {
+	s.Ask(golden.OpCreate, golden.Create("/after", []byte("the snapshot"), golden.Open, 0), "")
+	s.Ask(golden.OpCreate, golden.Create("/after/e-", []byte("second session"), golden.Open, 3), "")
+	s.Ask(golden.OpSetData, golden.Record{}.Ustring("/app").Buffer([]byte("changed")).Int(0), "")
+	s.Ask(golden.OpDelete, golden.Record{}.Ustring("/container/child").Int(-1), "")
+	s.Ask(golden.OpCreate, golden.Create("/container/other", nil, golden.Open, 0), "")
+	s.Ask(golden.OpSetData, golden.Record{}.Ustring("/app").Buffer([]byte("refused")).Int(7), "")
 }
 
 // dumpTree returns what DumpTree.java prints of the server.
@@ -132,13 +133,13 @@ func keepDirectory(c *capture, from, dir string, dump []byte) error {
 			}
 		}
 		to := c.path(dir, "version-2", f.Name())
-		if err := save(to, b); err != nil {
+		if err := golden.Save(to, b); err != nil {
 			return err
 		}
 		if text, err := renderFile(c.peers, kind, to); err != nil {
 			return err
 		} else if text != nil {
-			if err := save(c.path(dir, f.Name()+".txt"), text); err != nil {
+			if err := golden.Save(c.path(dir, f.Name()+".txt"), text); err != nil {
 				return err
 			}
 		}
@@ -146,7 +147,7 @@ func keepDirectory(c *capture, from, dir string, dump []byte) error {
 	if dump == nil {
 		return nil
 	}
-	return save(c.path(dir, "tree.json"), dump)
+	return golden.Save(c.path(dir, "tree.json"), dump)
 }
 
 // keepZeros is how much of a log's preallocated tail stays: enough for a reader to meet zeros.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/paddock-io/paddock/test/interop/golden"
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
@@ -72,5 +73,5 @@ func (c *capture) path(elem ...string) string {
 func (c *capture) noteFile(dir, only, what string) error {
 	text := fmt.Sprintf("%s\n\nJava ZooKeeper %s. Captured in test/interop by\n\n    go run ./cmd/capture -only %s\n\n"+
 		"The format of .frames files is described in test/interop/cmd/capture/doc.go.\n", what, c.peers.Version(), only)
-	return save(c.path(dir, "NOTE"), []byte(text))
+	return golden.Save(c.path(dir, "NOTE"), []byte(text))
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/paddock-io/paddock/test/interop/golden"
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
@@ -17,7 +18,7 @@ import (
 // to Java's shell. In the middle of each story the relay cuts the connections, which shows how each
 // library comes back.
 func capturePrograms(c *capture) error {
-	s, err := startStandalone(c.peers, filepath.Join(c.work, "programs"), withTTL)
+	s, err := startStandalone(c.peers, filepath.Join(c.work, "programs"), golden.Properties)
 	if err != nil {
 		return err
 	}
@@ -38,10 +39,10 @@ func capturePrograms(c *capture) error {
 		}
 		for i, t := range r.recorded() {
 			name := fmt.Sprintf("%s-%d.frames", p.name, i+1)
-			header := &transcript{}
-			header.note("connection %d of %s to Java %s, standalone, in the order of their opening", i+1, p.what, c.peers.Version())
-			header.lines = append(header.lines, t.lines...)
-			if err := header.save(c.path("proto/testdata/java/sessions", name)); err != nil {
+			header := &golden.Transcript{}
+			header.Note("connection %d of %s to Java %s, standalone, in the order of their opening", i+1, p.what, c.peers.Version())
+			header.Append(t)
+			if err := header.Save(c.path("proto/testdata/java/sessions", name)); err != nil {
 				return err
 			}
 		}

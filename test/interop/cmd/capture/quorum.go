@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/paddock-io/paddock/test/interop/golden"
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
@@ -120,18 +121,6 @@ func (m *mesh) await(mode string, ids ...int) error {
 	return nil
 }
 
-// keepLast writes the last connection of the learner to the leader under the name.
-func (m *mesh) keepLast(c *capture, l link, name, what string) error {
-	all := m.quorum[l].recorded()
-	if len(all) == 0 {
-		return fmt.Errorf("%s: server %d never connected to server %d", name, l.from, l.to)
-	}
-	t := &transcript{}
-	t.note("%s: server %d to leader %d, Java %s, tickTime 500", what, l.from, l.to, c.peers.Version())
-	t.lines = append(t.lines, all[len(all)-1].lines...)
-	return t.save(c.path("proto/testdata/java/quorum", name+".frames"))
-}
-
 // captureQuorum drives one Java ensemble through joins of every kind and keeps what passed.
 func captureQuorum(c *capture) error {
 	m, err := newMesh(c.peers, filepath.Join(c.work, "quorum"))
@@ -184,34 +173,34 @@ func awaitLog(s *peers.Server, text string) error {
 
 // traffic makes followers send requests of every kind, sync, touch and revalidate sessions.
 func traffic(c *capture, m *mesh) error {
-	quiet := &transcript{}
-	err := catch(func() {
-		s := connect(quiet, m.servers[1].Addr(), "")
-		s.ask(opCreate, create("/q", []byte("through a follower"), open, 0), "")
-		s.ask(opCreate, create("/q", nil, open, 0), "")
-		s.ask(opCreate2, create("/q/e", nil, open, 1), "")
-		s.ask(opCreate, create("/q/seq-", nil, open, 2), "")
-		s.ask(opSetData, record{}.string("/q").buffer([]byte("changed")).int(0), "")
-		s.ask(opSetACL, record{}.string("/q/seq-0000000001").acl([]entry{{31, "ip", "127.0.0.1"}}).int(0), "")
-		s.ask(opSync, record{}.string("/q"), "")
-		s.ask(opCreateContainer, create("/q/c", nil, open, 4), "")
-		s.ask(opMulti, multi(operation{opCheck, record{}.string("/q").int(1)}, operation{opCreate, create("/q/m", nil, open, 0)}), "")
-		s.ask(opMulti, multi(operation{opCheck, record{}.string("/q").int(9)}, operation{opCreate, create("/q/n", nil, open, 0)}), "")
-		s.ask(opDelete, record{}.string("/q/m").int(-1), "")
-		s.askAs(-4, opAuth, record{}.int(0).string("digest").buffer([]byte("bob:secret")), "")
-		s.ask(opCreate, create("/q/auth", nil, []entry{{31, "auth", ""}}, 0), "")
-		id, password := s.id, s.password
-		moved := dial(quiet, m.servers[2].Addr())
-		moved.handshake(handshake{timeoutMs: 10000, id: id, password: password}, "")
-		moved.ask(opSetData, record{}.string("/q").buffer([]byte("from the next server")).int(-1), "")
-		s.nc.Close()
-		unknown := dial(quiet, m.servers[2].Addr())
-		unknown.handshake(handshake{timeoutMs: 10000, id: 0x0100000000001234, password: derivedPassword(0x0100000000001234)}, "")
-		watching := connect(quiet, m.servers[observer].Addr(), "")
-		watching.ask(opCreate, create("/q/o", nil, open, 0), "")
-		watching.ask(opSync, record{}.string("/"), "")
-		watching.close()
-		moved.close()
+	quiet := &golden.Transcript{}
+	err := golden.Catch(func() {
+		s := golden.Connect(quiet, m.servers[1].Addr(), "")
+		s.Ask(golden.OpCreate, golden.Create("/q", []byte("through a follower"), golden.Open, 0), "")
+		s.Ask(golden.OpCreate, golden.Create("/q", nil, golden.Open, 0), "")
+		s.Ask(golden.OpCreate2, golden.Create("/q/e", nil, golden.Open, 1), "")
+		s.Ask(golden.OpCreate, golden.Create("/q/seq-", nil, golden.Open, 2), "")
+		s.Ask(golden.OpSetData, golden.Record{}.Ustring("/q").Buffer([]byte("changed")).Int(0), "")
+		s.Ask(golden.OpSetACL, golden.Record{}.Ustring("/q/seq-0000000001").ACL([]golden.Entry{golden.Allow(31, "ip", "127.0.0.1")}).Int(0), "")
+		s.Ask(golden.OpSync, golden.Record{}.Ustring("/q"), "")
+		s.Ask(golden.OpCreateContainer, golden.Create("/q/c", nil, golden.Open, 4), "")
+		s.Ask(golden.OpMulti, golden.Multi(golden.Part(golden.OpCheck, golden.Record{}.Ustring("/q").Int(1)), golden.Part(golden.OpCreate, golden.Create("/q/m", nil, golden.Open, 0))), "")
+		s.Ask(golden.OpMulti, golden.Multi(golden.Part(golden.OpCheck, golden.Record{}.Ustring("/q").Int(9)), golden.Part(golden.OpCreate, golden.Create("/q/n", nil, golden.Open, 0))), "")
+		s.Ask(golden.OpDelete, golden.Record{}.Ustring("/q/m").Int(-1), "")
+		s.AskAs(-4, golden.OpAuth, golden.Record{}.Int(0).Ustring("digest").Buffer([]byte("bob:secret")), "")
+		s.Ask(golden.OpCreate, golden.Create("/q/auth", nil, []golden.Entry{golden.Allow(31, "auth", "")}, 0), "")
+		id, password := s.ID, s.Password
+		moved := golden.Dial(quiet, m.servers[2].Addr())
+		moved.Handshake(golden.Handshake{TimeoutMs: 10000, ID: id, Password: password}, "")
+		moved.Ask(golden.OpSetData, golden.Record{}.Ustring("/q").Buffer([]byte("from the next server")).Int(-1), "")
+		s.Drop()
+		unknown := golden.Dial(quiet, m.servers[2].Addr())
+		unknown.Handshake(golden.Handshake{TimeoutMs: 10000, ID: 0x0100000000001234, Password: derivedPassword(0x0100000000001234)}, "")
+		watching := golden.Connect(quiet, m.servers[observer].Addr(), "")
+		watching.Ask(golden.OpCreate, golden.Create("/q/o", nil, golden.Open, 0), "")
+		watching.Ask(golden.OpSync, golden.Record{}.Ustring("/"), "")
+		watching.Close()
+		moved.Close()
 	})
 	if err != nil {
 		return err
@@ -259,7 +248,7 @@ func (m *mesh) awaitPing(l link) error {
 		if len(r.transcripts) == 0 {
 			return 0
 		}
-		return bytes.Count([]byte(r.transcripts[len(r.transcripts)-1].text()), []byte("# PING"))
+		return bytes.Count([]byte(r.transcripts[len(r.transcripts)-1].Text()), []byte("# PING"))
 	}
 	before := count()
 	return eventually("pings", func(context.Context) error {
@@ -270,7 +259,7 @@ func (m *mesh) awaitPing(l link) error {
 	})
 }
 
-// keepOpen is keepLast for a connection that goes on; what follows is not kept.
+// keepOpen writes what the newest connection of the learner to the leader has passed so far.
 func (m *mesh) keepOpen(c *capture, l link, name, what string) error {
 	r := m.quorum[l]
 	r.mu.Lock()
@@ -278,11 +267,11 @@ func (m *mesh) keepOpen(c *capture, l link, name, what string) error {
 		r.mu.Unlock()
 		return fmt.Errorf("%s: server %d never connected to server %d", name, l.from, l.to)
 	}
-	text := r.transcripts[len(r.transcripts)-1].text()
+	text := r.transcripts[len(r.transcripts)-1].Text()
 	r.mu.Unlock()
-	header := &transcript{}
-	header.note("%s: server %d to leader %d, Java %s, tickTime 500", what, l.from, l.to, c.peers.Version())
-	return save(c.path("proto/testdata/java/quorum", name+".frames"), []byte(header.text()+text))
+	header := &golden.Transcript{}
+	header.Note("%s: server %d to leader %d, Java %s, tickTime 500", what, l.from, l.to, c.peers.Version())
+	return golden.Save(c.path("proto/testdata/java/quorum", name+".frames"), []byte(header.Text()+text))
 }
 
 // keepElections writes the first lasting election connection of each pair of voters.
@@ -296,16 +285,16 @@ func (m *mesh) keepElections(c *capture) error {
 			r.mu.Lock()
 			var text string
 			for i, t := range r.transcripts {
-				text += fmt.Sprintf("# connection %d\n", i+1) + t.text()
+				text += fmt.Sprintf("# connection %d\n", i+1) + t.Text()
 			}
 			r.mu.Unlock()
 			if text == "" {
 				continue
 			}
-			header := &transcript{}
-			header.note("fresh ensemble, started in the order 1, 3, 2: server %d dials the election port of server %d, Java %s", from, to, c.peers.Version())
+			header := &golden.Transcript{}
+			header.Note("fresh ensemble, started in the order 1, 3, 2: server %d dials the election port of server %d, Java %s", from, to, c.peers.Version())
 			name := fmt.Sprintf("%d-to-%d.frames", from, to)
-			if err := save(c.path("internal/election/testdata/java", name), []byte(header.text()+text)); err != nil {
+			if err := golden.Save(c.path("internal/election/testdata/java", name), []byte(header.Text()+text)); err != nil {
 				return err
 			}
 		}
@@ -316,12 +305,12 @@ func (m *mesh) keepElections(c *capture) error {
 // diff has a follower miss a few transactions.
 func diff(c *capture, m *mesh) error {
 	m.servers[1].Kill()
-	err := catch(func() {
-		s := connect(&transcript{}, m.servers[3].Addr(), "")
-		s.ask(opCreate, create("/diff", []byte("missed"), open, 0), "")
-		s.ask(opCreate, create("/diff/a", nil, open, 0), "")
-		s.ask(opDelete, record{}.string("/diff/nothing").int(-1), "")
-		s.close()
+	err := golden.Catch(func() {
+		s := golden.Connect(&golden.Transcript{}, m.servers[3].Addr(), "")
+		s.Ask(golden.OpCreate, golden.Create("/diff", []byte("missed"), golden.Open, 0), "")
+		s.Ask(golden.OpCreate, golden.Create("/diff/a", nil, golden.Open, 0), "")
+		s.Ask(golden.OpDelete, golden.Record{}.Ustring("/diff/nothing").Int(-1), "")
+		s.Close()
 	})
 	if err != nil {
 		return err
@@ -344,8 +333,7 @@ func (m *mesh) rejoin(c *capture, id, leader int, name, what string) error {
 	return m.keepOpen(c, link{id, leader}, name, what)
 }
 
-// snap has a follower come back with an empty directory to a leader whose log no longer begins at
-// zero: its logs older than the snapshot are removed, as a purge does.
+// snap has a follower come back with an empty directory to a leader that is told to send snapshots.
 func snap(c *capture, m *mesh) error {
 	m.servers[1].Kill()
 	m.servers[3].Properties = map[string]string{"zookeeper.forceSnapshotSync": "true"}
@@ -361,11 +349,11 @@ func snap(c *capture, m *mesh) error {
 	if err := m.await("leader", 3); err != nil {
 		return err
 	}
-	session := &session{}
-	err := catch(func() {
-		session = connect(&transcript{}, m.servers[3].Addr(), "")
-		session.ask(opCreate, create("/snap", []byte("in the tree"), []entry{{31, "digest", "bob:fyVmFCwVbTJYrznoSu1koqYEYF0="}}, 0), "")
-		session.ask(opCreate, create("/e", []byte("ephemeral"), open, 1), "")
+	var session *golden.Session
+	err := golden.Catch(func() {
+		session = golden.Connect(&golden.Transcript{}, m.servers[3].Addr(), "")
+		session.Ask(golden.OpCreate, golden.Create("/snap", []byte("in the tree"), []golden.Entry{golden.Allow(31, "digest", "bob:fyVmFCwVbTJYrznoSu1koqYEYF0=")}, 0), "")
+		session.Ask(golden.OpCreate, golden.Create("/e", []byte("ephemeral"), golden.Open, 1), "")
 	})
 	if err != nil {
 		return err
@@ -373,7 +361,7 @@ func snap(c *capture, m *mesh) error {
 	if err := m.rejoin(c, 1, 3, "snap", "a follower with an empty directory, zookeeper.forceSnapshotSync on the leader"); err != nil {
 		return err
 	}
-	return catch(session.close)
+	return golden.Catch(session.Close)
 }
 
 // trunc leaves the leader with a transaction that nobody else has: its followers are stopped, it logs a
@@ -393,12 +381,12 @@ func trunc(c *capture, m *mesh) error {
 	}
 	m.servers[observer].Kill()
 	const lost = "never committed"
-	err := catch(func() {
-		s := connect(&transcript{}, m.servers[leader].Addr(), "")
-		s.ask(opCreate, create("/trunc", []byte("committed"), open, 0), "")
-		must(m.servers[follower].Pause(), "pause a follower")
-		must(m.servers[3].Pause(), "pause a follower")
-		s.send(append(record{}.int(100).int(opCreate), create("/lost", []byte(lost), open, 0)...), "")
+	err := golden.Catch(func() {
+		s := golden.Connect(&golden.Transcript{}, m.servers[leader].Addr(), "")
+		s.Ask(golden.OpCreate, golden.Create("/trunc", []byte("committed"), golden.Open, 0), "")
+		golden.Must(m.servers[follower].Pause(), "pause a follower")
+		golden.Must(m.servers[3].Pause(), "pause a follower")
+		s.Send(append(golden.Record{}.Int(100).Int(golden.OpCreate), golden.Create("/lost", []byte(lost), golden.Open, 0)...), "")
 	})
 	if err != nil {
 		return err
@@ -440,10 +428,10 @@ func awaitInLogs(dir, text string) error {
 // keepMembers keeps the directories of the follower, of the leader and of the truncated server, with
 // one more transaction behind the truncation.
 func (m *mesh) keepMembers(c *capture, truncated int) error {
-	err := catch(func() {
-		s := connect(&transcript{}, m.servers[1].Addr(), "")
-		s.ask(opCreate, create("/end", []byte("the last"), open, 0), "")
-		s.ask(opCreate, create("/end/e", nil, open, 1), "")
+	err := golden.Catch(func() {
+		s := golden.Connect(&golden.Transcript{}, m.servers[1].Addr(), "")
+		s.Ask(golden.OpCreate, golden.Create("/end", []byte("the last"), golden.Open, 0), "")
+		s.Ask(golden.OpCreate, golden.Create("/end/e", nil, golden.Open, 1), "")
 	})
 	if err != nil {
 		return err

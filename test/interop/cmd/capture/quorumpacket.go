@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+
+	"github.com/paddock-io/paddock/test/interop/golden"
 )
 
 // packetNames are QuorumPacket types; source: org.apache.zookeeper.server.quorum.Leader.
@@ -19,49 +21,49 @@ const packetSnap = 15
 func splitQuorum(bool) splitter {
 	snapshotNext := false
 	return func(r io.Reader) ([]byte, string, error) {
-		m := &message{r: r}
+		m := &golden.Message{R: r}
 		if snapshotNext {
 			snapshotNext = false
-			m.snapshot()
-			return m.taken, "snapshot stream", m.err
+			takeSnapshot(m)
+			return m.Taken, "snapshot stream", m.Err
 		}
-		kind, zxid := m.int(), m.long()
-		data := m.buffer()
-		for n := m.int(); n > 0 && m.err == nil; n-- {
-			m.buffer()
-			m.buffer()
+		kind, zxid := m.Int(), m.Long()
+		data := m.Buffer()
+		for n := m.Int(); n > 0 && m.Err == nil; n-- {
+			m.Buffer()
+			m.Buffer()
 		}
 		snapshotNext = kind == packetSnap
 		comment := fmt.Sprintf("%s zxid %#x", packetNames[kind], uint64(zxid))
 		if data == nil {
 			comment += ", data null"
 		}
-		return m.taken, comment, m.err
+		return m.Taken, comment, m.Err
 	}
 }
 
-// snapshot takes the dump: sessions, ACLs, nodes up to the path "/", and the signature.
+// takeSnapshot takes the dump: sessions, ACLs, nodes up to the path "/", and the signature.
 // Source: SerializeUtils.serializeSnapshot, DataTree.serialize, LearnerHandler.run.
-func (m *message) snapshot() {
-	for n := m.int(); n > 0 && m.err == nil; n-- {
-		m.long() // session
-		m.int()  // timeout
+func takeSnapshot(m *golden.Message) {
+	for n := m.Int(); n > 0 && m.Err == nil; n-- {
+		m.Long() // session
+		m.Int()  // timeout
 	}
-	for n := m.int(); n > 0 && m.err == nil; n-- {
-		m.long() // ACL id
-		for k := m.int(); k > 0 && m.err == nil; k-- {
-			m.int() // permissions
-			m.buffer()
-			m.buffer()
+	for n := m.Int(); n > 0 && m.Err == nil; n-- {
+		m.Long() // ACL id
+		for k := m.Int(); k > 0 && m.Err == nil; k-- {
+			m.Int() // permissions
+			m.Buffer()
+			m.Buffer()
 		}
 	}
-	for m.err == nil && string(m.buffer()) != "/" {
-		m.buffer() // data
-		m.long()   // ACL id
-		m.skip(60) // StatPersisted
+	for m.Err == nil && string(m.Buffer()) != "/" {
+		m.Buffer() // data
+		m.Long()   // ACL id
+		m.Skip(60) // StatPersisted
 	}
-	if signature := m.buffer(); m.err == nil && string(signature) != "BenWasHere" {
-		m.err = fmt.Errorf("signature %q after the snapshot", signature)
+	if signature := m.Buffer(); m.Err == nil && string(signature) != "BenWasHere" {
+		m.Err = fmt.Errorf("signature %q after the snapshot", signature)
 	}
 }
 
@@ -71,13 +73,13 @@ func splitElection(fromDialer bool) splitter {
 	initial := fromDialer
 	return func(r io.Reader) ([]byte, string, error) {
 		if !initial {
-			message, _, err := splitFrames(r)
+			message, _, err := golden.SplitFrames(r)
 			return message, "notification", err
 		}
 		initial = false
-		m := &message{r: r}
-		version, sid := m.long(), m.long()
-		m.buffer()
-		return m.taken, fmt.Sprintf("initial message, version %d, server %d", version, sid), m.err
+		m := &golden.Message{R: r}
+		version, sid := m.Long(), m.Long()
+		m.Buffer()
+		return m.Taken, fmt.Sprintf("initial message, version %d, server %d", version, sid), m.Err
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/paddock-io/paddock/test/interop/golden"
 )
 
 // splitter reads one message from r, all its bytes, and says in a word what it is.
@@ -23,7 +25,7 @@ type relay struct {
 	split    func(fromDialer bool) splitter
 
 	mu          sync.Mutex
-	transcripts []*transcript // one per connection that was opened, in order
+	transcripts []*golden.Transcript // one per connection that was opened, in order
 	open        map[net.Conn]bool
 }
 
@@ -49,13 +51,13 @@ func (r *relay) serve() {
 			from.Close() // the server is down; a dialer learns it this way a little later than usual
 			continue
 		}
-		t := &transcript{}
+		t := &golden.Transcript{}
 		r.mu.Lock()
 		r.transcripts = append(r.transcripts, t)
 		r.open[from], r.open[to] = true, true
 		r.mu.Unlock()
-		go r.pass(t, toListener, to, from, r.split(true))
-		go r.pass(t, toDialer, from, to, r.split(false))
+		go r.pass(t, golden.ToListener, to, from, r.split(true))
+		go r.pass(t, golden.ToDialer, from, to, r.split(false))
 	}
 }
 
@@ -71,16 +73,16 @@ func (r *relay) dialTarget() (net.Conn, error) {
 }
 
 // pass moves one direction. It records before it forwards, so a reply never precedes its request.
-func (r *relay) pass(t *transcript, direction string, to, from net.Conn, split splitter) {
+func (r *relay) pass(t *golden.Transcript, direction string, to, from net.Conn, split splitter) {
 	in := bufio.NewReader(from)
 	for {
 		message, comment, err := split(in)
 		if len(message) > 0 && err == nil {
-			t.add(direction, message, comment)
+			t.Add(direction, message, comment)
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				t.note("%s closes", map[string]string{toListener: "dialer", toDialer: "listener"}[direction])
+				t.Note("%s closes", map[string]string{golden.ToListener: "dialer", golden.ToDialer: "listener"}[direction])
 			}
 			break
 		}
@@ -106,7 +108,7 @@ func (r *relay) cut() {
 }
 
 // recorded returns the transcripts so far and forgets them.
-func (r *relay) recorded() []*transcript {
+func (r *relay) recorded() []*golden.Transcript {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ts := r.transcripts
@@ -119,21 +121,11 @@ func (r *relay) close() {
 	r.cut()
 }
 
-// maxMessage bounds what a splitter reads at once; a recorder that lost its place would ask for more.
-const maxMessage = 64 << 20
-
-// splitFrames is a stream of int32 length and payload, as on the client port in both directions.
-func splitFrames(r io.Reader) ([]byte, string, error) {
-	m := &message{r: r}
-	m.skip(int64(m.int()))
-	return m.taken, "", m.err
-}
-
-// splitClient is splitFrames with the number of each request's operation as a comment.
+// splitClient is golden.SplitFrames with the number of each request's operation as a comment.
 func splitClient(fromDialer bool) splitter {
 	connected := !fromDialer
 	return func(r io.Reader) ([]byte, string, error) {
-		frame, _, err := splitFrames(r)
+		frame, _, err := golden.SplitFrames(r)
 		const length, xid, op = 4, 4, 4
 		switch {
 		case !connected:
@@ -144,51 +136,4 @@ func splitClient(fromDialer bool) splitter {
 		}
 		return frame, "", err
 	}
-}
-
-// message reads the parts of one message and keeps every byte. The first error sticks.
-type message struct {
-	r     io.Reader
-	taken []byte
-	err   error
-}
-
-// skip takes n bytes and returns them.
-func (m *message) skip(n int64) []byte {
-	if m.err == nil && (n < 0 || n > maxMessage) {
-		m.err = fmt.Errorf("%d bytes at once: lost the place", n)
-	}
-	if m.err != nil {
-		return nil
-	}
-	b := make([]byte, n)
-	if _, err := io.ReadFull(m.r, b); err != nil {
-		if len(m.taken) > 0 && err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		m.err = err
-		return nil
-	}
-	m.taken = append(m.taken, b...)
-	return b
-}
-
-func (m *message) int() int32  { return int32(m.uint(4)) }
-func (m *message) long() int64 { return int64(m.uint(8)) }
-
-func (m *message) uint(n int64) uint64 {
-	var v uint64
-	for _, b := range m.skip(n) {
-		v = v<<8 | uint64(b)
-	}
-	return v
-}
-
-// buffer takes a length and that many bytes; nil for -1.
-func (m *message) buffer() []byte {
-	n := m.int()
-	if n == -1 {
-		return nil
-	}
-	return m.skip(int64(n))
 }
