@@ -1,0 +1,155 @@
+package bench
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/paddock-io/paddock/zk"
+)
+
+// session makes one connection's share of the load.
+type session struct {
+	b    *bench
+	c    *zk.Conn
+	idle atomic.Int32  // places of the window that have no request
+	wake chan struct{} // there is an idle place, or all have come back
+	busy atomic.Int32
+}
+
+// saturate keeps the window full until ctx ends and then waits for what is in
+// flight. Each reply's callback sends the next request; only after a lost
+// connection does this goroutine refill.
+func (s *session) saturate(ctx context.Context) {
+	s.idle.Store(int32(s.b.cfg.Outstanding))
+	s.signal()
+	for {
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			s.drain()
+			return
+		}
+		if s.c.WaitConnected(ctx) != nil {
+			continue
+		}
+		for n := s.idle.Swap(0); n > 0; n-- {
+			s.issue()
+		}
+	}
+}
+
+func (s *session) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// drain waits for the replies that are under way, for a while.
+func (s *session) drain() {
+	late := time.NewTimer(5 * time.Second)
+	defer late.Stop()
+	for s.busy.Load() > 0 {
+		select {
+		case <-s.wake:
+		case <-late.C:
+			return
+		}
+	}
+}
+
+// issue sends one request; its callback sends the next.
+func (s *session) issue() {
+	if s.b.closed.Load() {
+		s.signal()
+		return
+	}
+	op, kind := s.next()
+	sent := time.Now()
+	s.busy.Add(1)
+	err := s.c.Go(op, func(r zk.Result) {
+		s.b.rec.done(kind, sent, r.Err)
+		s.busy.Add(-1)
+		if r.Err != nil {
+			s.park()
+			return
+		}
+		s.issue()
+	})
+	if err != nil {
+		s.busy.Add(-1)
+		s.park()
+	}
+}
+
+func (s *session) park() {
+	s.idle.Add(1)
+	s.signal()
+}
+
+// paced sends the session's share of a fixed rate.
+func (s *session) paced(ctx context.Context, index int) {
+	gap := time.Duration(float64(s.b.cfg.Sessions) / s.b.cfg.Rate * float64(time.Second))
+	due := time.Now().Add(gap * time.Duration(index) / time.Duration(s.b.cfg.Sessions))
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for {
+		timer.Reset(time.Until(due))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			s.drain()
+			return
+		}
+		for now := time.Now(); !due.After(now); due = due.Add(gap) {
+			s.send(ctx, due)
+		}
+	}
+}
+
+// send sends a request that was due at a time already past or now.
+func (s *session) send(ctx context.Context, due time.Time) {
+	op, kind := s.next()
+	s.busy.Add(1)
+	done := func(r zk.Result) {
+		s.b.rec.done(kind, due, r.Err)
+		s.busy.Add(-1)
+		s.signal()
+	}
+	for s.c.Go(op, done) != nil {
+		if s.c.WaitConnected(ctx) != nil {
+			s.busy.Add(-1)
+			return
+		}
+	}
+}
+
+// kind tells reads from writes.
+type kind uint8
+
+const (
+	read kind = iota
+	write
+)
+
+func (s *session) next() (zk.Op, kind) {
+	cfg := &s.b.cfg
+	path := s.b.paths[rand.IntN(len(s.b.paths))]
+	if cfg.Reads > 0 && rand.Float64() < cfg.Reads {
+		return zk.GetOp(path), read
+	}
+	switch cfg.Write {
+	case "create":
+		return zk.CreateOp(cfg.Root+"/c", s.b.value, zk.PersistentSequential, zk.OpenACL), write
+	case "multi":
+		ops := make([]zk.Op, cfg.MultiOps)
+		for i := range ops {
+			ops[i] = zk.SetOp(s.b.paths[rand.IntN(len(s.b.paths))], s.b.value, zk.AnyVersion)
+		}
+		return zk.MultiOp(ops...), write
+	}
+	return zk.SetOp(path, s.b.value, zk.AnyVersion), write
+}
