@@ -196,11 +196,13 @@ func TestExpiredSession(t *testing.T) {
 	if r := c.handshake(&proto.ConnectRequest{SessionID: a.session, Passwd: a.passwd}); r.Timeout != 0 {
 		t.Errorf("an expired session was resumed: %+v", r)
 	}
-	w.do(func() {
-		if len(w.srv.sessions) != 1 {
-			t.Errorf("%d sessions left", len(w.srv.sessions))
-		}
-	})
+	c.ended()
+	w.gone(1)
+	w.srv.mu.RLock()
+	defer w.srv.mu.RUnlock()
+	if len(w.srv.sessions) != 1 {
+		t.Errorf("%d sessions left", len(w.srv.sessions))
+	}
 }
 
 // Whether the reason is the quorum or the process, all clients go, also those

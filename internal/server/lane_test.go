@@ -102,6 +102,27 @@ func TestSyncAnsweredEarly(t *testing.T) {
 	}
 }
 
+// A sync waits for the quorum even when nothing is before it.
+func TestSyncWaits(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	a := w.connect()
+	w.hold()
+	n := w.requests()
+	a.send(setData("/", "1"))
+	a.send(proto.OpSync, &proto.PathRequest{Path: "/"})
+	w.submitted(n + 2)
+	w.release(1)
+	a.next()
+	if q := w.srv.Stats().Outstanding; q != 1 {
+		t.Errorf("%d outstanding behind the write", q)
+	}
+	w.release(-1)
+	a.next()
+	if q := w.srv.Stats().Outstanding; q != 0 {
+		t.Errorf("%d outstanding in the end", q)
+	}
+}
+
 // Identities count from the auth packet on, wherever the requests wait.
 func TestAuthInOrder(t *testing.T) {
 	w := newWorld(t, 0, nil)
