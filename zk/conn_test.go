@@ -3,6 +3,7 @@ package zk
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
@@ -272,6 +273,77 @@ func TestGoFromDone(t *testing.T) {
 	}
 	must(t, c.Go(ExistsOp("/"), next))
 	must(t, <-done)
+}
+
+// Calls wait while MaxInFlight are under way, and go on when one is answered.
+func TestCallsWaitForReplies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dial, peers := dialPeers(t)
+		c, err := Open("h", Options{Dial: dial, MaxInFlight: 1})
+		must(t, err)
+		p := <-peers
+		p.expect(goldenConnect)
+		p.send(goldenWelcome)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				if err := c.Sync(t.Context(), "/"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for xid := 1; xid <= 2; xid++ {
+			synctest.Wait() // one is under way, the other waits
+			p.expect("0000000d" + hexInt(xid) + "00000009 000000012f")
+			p.send("00000015" + hexInt(xid) + "0000000000000001 00000000 000000012f")
+		}
+		wg.Wait()
+		c.Detach()
+	})
+}
+
+// Calls wait while much is still to be sent, and go on when it leaves.
+func TestCallsWaitForTheWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dial, peers := dialPeers(t)
+		c, err := Open("h", Options{Dial: dial})
+		must(t, err)
+		p := <-peers
+		p.expect(goldenConnect)
+		p.send(goldenWelcome)
+		synctest.Wait()
+		op := SetOp("/", make([]byte, 3<<20), AnyVersion)
+		sent := 0
+		for ; sent < 10; sent++ {
+			if err := c.Go(op, func(Result) {}); err != nil {
+				if !errors.Is(err, ErrBusy) {
+					t.Error(err)
+				}
+				break
+			}
+			synctest.Wait()
+		}
+		if sent != 3 { // one is being written, two wait
+			t.Errorf("%d requests taken", sent)
+		}
+		got := make(chan error)
+		go func() {
+			_, err := c.Do(t.Context(), op)
+			got <- err
+		}()
+		synctest.Wait()
+		in := frameReader{r: p.nc, max: 4 << 20}
+		for xid := int32(1); xid <= 4; xid++ {
+			frame, _, err := in.next()
+			if err != nil || int32(binary.BigEndian.Uint32(frame)) != xid {
+				t.Fatalf("request %d: %d bytes, %v", xid, len(frame), err)
+			}
+		}
+		c.Detach()
+		if err := <-got; !errors.Is(err, ErrClosed) {
+			t.Error(err)
+		}
+	})
 }
 
 func TestContextEndsACall(t *testing.T) {

@@ -20,7 +20,7 @@ func TestNonsenseLosesTheLink(t *testing.T) {
 		"long frame":              "7fffffff",
 		"short header":            "00000003 000000",
 		"truncated body":          "00000014 00000001 0000000000000001 00000000 7fffffff",
-		"other xid":               "00000010 00000002 0000000000000001 00000000",
+		"other xid":               "00000010 00000002 0000000000000001 ffffff9b",
 		"auth out of nowhere":     "00000010 fffffffc 0000000000000000 00000000",
 		"truncated event":         "00000018 ffffffff 0000000000000001 00000000 00000003 00000003",
 		"reply while none is due": "00000010 00000007 0000000000000001 00000000",

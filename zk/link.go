@@ -29,7 +29,7 @@ type link struct {
 
 	// Guarded by Conn.mu.
 	out     []byte // frames to send
-	idle    bool   // writeLoop waits for wake
+	idle    bool   // writeLoop waits for wake, or is about to
 	xid     int32  // of the latest request
 	pending callQueue
 	auths   callQueue
@@ -95,9 +95,13 @@ func (l *link) nextXid() int32 {
 
 // wakeWriter tells writeLoop that there is something to send; Conn.mu is held.
 func (l *link) wakeWriter() {
-	if l.idle {
-		l.idle = false
-		l.wake <- struct{}{} // Invariant: idle means that the channel is empty
+	if !l.idle {
+		return // it will look before it waits
+	}
+	l.idle = false
+	select {
+	case l.wake <- struct{}{}:
+	default: // left from a wake that came together with the time for a ping
 	}
 }
 
@@ -157,17 +161,10 @@ func (c *Conn) writeLoop(ctx context.Context, l *link) error {
 func (c *Conn) takeOut(l *link, spare []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(l.out) == 0 {
-		if !l.idle {
-			select { // a wake whose frames an earlier call has taken
-			case <-l.wake:
-			default:
-			}
-			l.idle = true
-		}
+	frames := l.out
+	if l.idle = len(frames) == 0; l.idle {
 		return nil
 	}
-	frames := l.out
 	l.out = spare
 	c.wakeIfRoom(l)
 	return frames

@@ -213,25 +213,30 @@ func TestOthersInTheDirectoryDoNotCount(t *testing.T) {
 
 // Whatever becomes of the create, exactly one znode stands in line for it.
 func TestConnectionLossWhileJoining(t *testing.T) {
-	for name, fates := range map[string][]fake.Fate{
-		"reply lost":               {fake.DropAfter},
-		"request lost":             {fake.DropBefore},
-		"both":                     {fake.DropBefore, fake.DropAfter},
-		"reply lost, then no sync": {fake.DropAfter, fake.DropBefore, fake.DropBefore},
+	for name, tc := range map[string]struct{ creates, syncs []fake.Fate }{
+		"reply lost":              {[]fake.Fate{fake.DropAfter}, []fake.Fate{fake.Pass}},
+		"request lost":            {[]fake.Fate{fake.DropBefore, fake.Pass}, []fake.Fate{fake.Pass}},
+		"both":                    {[]fake.Fate{fake.DropBefore, fake.DropAfter}, []fake.Fate{fake.Pass, fake.Pass}},
+		"reply lost, then syncs":  {[]fake.Fate{fake.DropAfter}, []fake.Fate{fake.DropBefore, fake.DropAfter, fake.Pass}},
+		"request and a sync lost": {[]fake.Fate{fake.DropBefore, fake.Pass}, []fake.Fate{fake.DropBefore, fake.Pass}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := fake.New()
 			s.Write("/lock", nil)
-			s.SetHook(func(op proto.OpCode, _ proto.Request) fake.Fate {
-				if len(fates) == 0 || op != proto.OpCreate2 && op != proto.OpSync {
-					return fake.Pass
+			next := func(fates *[]fake.Fate) (fate fake.Fate) {
+				if len(*fates) > 0 {
+					fate, *fates = (*fates)[0], (*fates)[1:]
 				}
-				fate := fates[0]
-				if op == proto.OpSync && len(fates) < 2 {
-					return fake.Pass
-				}
-				fates = fates[1:]
 				return fate
+			}
+			s.SetHook(func(op proto.OpCode, _ proto.Request) fake.Fate {
+				switch op {
+				case proto.OpCreate2:
+					return next(&tc.creates)
+				case proto.OpSync: // without it, a lagging server could hide the znode
+					return next(&tc.syncs)
+				}
+				return fake.Pass
 			})
 			c := connect(t, s)
 			h := acquire(t, NewLock(c, "/lock", LockOptions{}))
@@ -242,6 +247,9 @@ func TestConnectionLossWhileJoining(t *testing.T) {
 			}
 			must(t, h.Release(t.Context()))
 			waitContenders(t, c, "/lock", 0)
+			if len(tc.syncs) != 0 {
+				t.Errorf("%d syncs are missing", len(tc.syncs))
+			}
 		})
 	}
 }
