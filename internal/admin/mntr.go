@@ -1,0 +1,151 @@
+package admin
+
+import (
+	"bufio"
+	"fmt"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/internal/zab"
+)
+
+// mntr: everything that is measured, for monitoring. The version and the states
+// come first, the rest in ZooKeeper in the order of a hash map. Source:
+// MonitorCommand, ZooKeeperServer.dumpMonitorValues and registerMetrics.
+func (w *Words) mntr(b *bufio.Writer) {
+	m := monitor{b}
+	m.text("version", w.src.Version)
+	role, status := w.src.Server.Role(), w.src.Peer.Status()
+	m.text("server_state", role.String())
+	if role != zab.RoleStandalone {
+		m.text("peer_state", peerState(role, status))
+	}
+	if role == zab.RoleObserver {
+		m.number("observer_master_id", int64(status.Leader))
+	}
+	w.monitorServer(m)
+	w.monitorTree(m)
+	if role != zab.RoleStandalone {
+		m.number("quorum_size", int64(len(w.src.Peer.Ensemble().Voters())))
+	}
+	if role == zab.RoleLeader {
+		w.monitorLeader(m, status)
+	}
+	w.monitorProcess(m)
+	w.monitorQuorum(m)
+	w.monitorStore(m)
+}
+
+// peerState is what the server does and how far it has come. Source:
+// QuorumPeer.getDetailedPeerState.
+func peerState(role zab.Role, s replica.Status) string {
+	doing := map[zab.Role]string{
+		zab.RoleLeader: "leading", zab.RoleFollower: "following", zab.RoleObserver: "observing",
+	}[role]
+	return doing + " - " + s.Phase.String()
+}
+
+func (w *Words) monitorServer(m monitor) {
+	s := w.src.Server.Stats()
+	m.number("min_latency", floorMs(s.Latency.Min))
+	m.text("avg_latency", decimal(s.Latency.Avg))
+	m.number("max_latency", ceilMs(s.Latency.Max))
+	// Paddock's own, named as ZooKeeper names quantiles.
+	m.text("p50_latency", decimal(s.Latency.Quantile(0.5)))
+	m.text("p95_latency", decimal(s.Latency.Quantile(0.95)))
+	m.text("p99_latency", decimal(s.Latency.Quantile(0.99)))
+	m.text("p999_latency", decimal(s.Latency.Quantile(0.999)))
+	m.number("packets_received", s.PacketsReceived)
+	m.number("packets_sent", s.PacketsSent)
+	m.number("num_alive_connections", int64(s.Connections))
+	m.number("outstanding_requests", s.Outstanding)
+	m.number("auth_failed_count", s.AuthFailed)
+	m.number("connection_rejected", s.Rejected)
+	m.number("connection_revalidate_count", s.Revalidations)
+	m.number("sessionless_connections_expired", s.SessionlessClosed)
+	m.sizes("client_response_size", w.src.Responses)
+	m.number("uptime", time.Since(w.src.Started).Milliseconds())
+}
+
+func (w *Words) monitorTree(m monitor) {
+	t := w.treeFacts()
+	m.number("znode_count", int64(t.nodes))
+	m.number("ephemerals_count", int64(t.ephemerals))
+	m.number("approximate_data_size", t.dataSize)
+	m.number("global_sessions", int64(t.sessions))
+	watches := w.src.Peer.Tree().Watches()
+	m.number("watch_count", int64(watches.Counts(tree.WatchData).Watches+watches.Counts(tree.WatchChildren).Watches))
+}
+
+// monitorLeader tells of the others. Source: LeaderZooKeeperServer.registerMetrics.
+func (w *Words) monitorLeader(m monitor, s replica.Status) {
+	m.number("learners", int64(s.Learners))
+	m.number("followers", int64(s.Learners)) // of ZooKeeper 3.4, which old checks know
+	m.number("synced_followers", int64(s.Synced+s.NonVoting))
+	m.number("synced_non_voting_followers", int64(s.NonVoting))
+	m.number("synced_observers", int64(s.Observers))
+	m.sizes("proposal_size", w.src.Proposals)
+}
+
+func (w *Words) monitorProcess(m monitor) {
+	if n, ok := openFiles(); ok {
+		m.number("open_file_descriptor_count", n)
+	}
+	if n, ok := maxOpenFiles(); ok {
+		m.number("max_file_descriptor_count", n)
+	}
+}
+
+func (w *Words) monitorQuorum(m monitor) {
+	q := w.src.Peer.Metrics()
+	m.number("looking_count", q.Elections.Load())
+	m.number("diff_count", q.Diffs.Load()+q.Truncs.Load()) // as in LearnerHandler.run
+	m.number("snap_count", q.Snaps.Load())
+	m.number("stale_sessions_expired", q.Expired.Load())
+}
+
+func (w *Words) monitorStore(m monitor) {
+	m.histogram("fsynctime", w.src.Store.SyncTime.Values())
+	m.histogram("snapshottime", w.src.Store.SnapshotTime.Values())
+	m.number("snapshot_error_count", int64(w.src.Store.SnapshotFails.Load()))
+}
+
+// monitor prints the lines of mntr.
+type monitor struct{ b *bufio.Writer }
+
+func (m monitor) text(key, value string) { fmt.Fprintf(m.b, "zk_%s\t%s\n", key, value) }
+
+func (m monitor) number(key string, v int64) { fmt.Fprintf(m.b, "zk_%s\t%d\n", key, v) }
+
+func (m monitor) sizes(key string, s Sizes) {
+	if s == nil {
+		return
+	}
+	last, least, most := s.Sizes()
+	m.number("last_"+key, last)
+	m.number("min_"+key, least)
+	m.number("max_"+key, most)
+}
+
+// histogram prints durations as a summary in milliseconds. The smallest value
+// is only known to lie in a bucket, of which it prints the lower bound. Source:
+// AvgMinMaxCounter.values.
+func (m monitor) histogram(key string, v storage.HistogramValues) {
+	var least, average time.Duration
+	for i, n := range v.Buckets {
+		if n > 0 {
+			least = time.Duration(1) << i >> 1
+			break
+		}
+	}
+	if v.Count > 0 {
+		average = time.Duration(v.Sum) / time.Duration(v.Count)
+	}
+	m.text("avg_"+key, decimal(average))
+	m.number("min_"+key, floorMs(least))
+	m.number("max_"+key, ceilMs(time.Duration(v.Max)))
+	m.number("cnt_"+key, int64(v.Count))
+	m.number("sum_"+key, floorMs(time.Duration(v.Sum)))
+}

@@ -1,0 +1,157 @@
+package admin
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/config"
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/quorum"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/server"
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// Server is the client side, as *server.Server is.
+type Server interface {
+	Role() zab.Role
+	Stats() server.Stats
+	ResetStats()
+	Connections() []server.ConnInfo
+	ResetConnStats()
+	SessionOf(id tree.WatcherID) (proto.SessionID, bool)
+}
+
+// Peer is the server as a member of its ensemble, as *quorum.Peer is.
+type Peer interface {
+	Status() replica.Status
+	Ensemble() ensemble.Ensemble
+	Expiries(ctx context.Context) []replica.Expiry
+	Tree() *tree.Tree
+	Metrics() *quorum.Metrics
+}
+
+// Sizes are the sizes of some kind of message, in bytes. Source: BufferStats.
+type Sizes interface {
+	// Sizes returns the last, the smallest and the largest size since the
+	// start or since Reset, each -1 if there was no message.
+	Sizes() (last, least, most int64)
+	Reset()
+}
+
+// Source is where the answers come from. Everything is needed unless said
+// otherwise.
+type Source struct {
+	Config *config.Config
+	Server Server
+	Peer   Peer
+	Store  *storage.Metrics
+
+	Proposals Sizes // of the leader's proposals; nil if they are not measured
+	Responses Sizes // of replies to clients; nil if they are not measured
+
+	// Version is what stands behind "Zookeeper version: ", of the form
+	// "3.9.5-<40 hex digits>, built on 2026-02-11 08:15 UTC".
+	Version    string
+	ClientPort int       // that the server listens on; 0 if it is Config's
+	Started    time.Time // when Server was made
+}
+
+// Words answers four-letter words. It may be used by many goroutines.
+type Words struct {
+	src     Source
+	answers map[string]answer
+}
+
+// answer is how one word is answered.
+type answer struct {
+	print  func(w *bufio.Writer)
+	always bool // also while the server is not serving
+}
+
+// New returns the answers about src.
+func New(src Source) *Words {
+	w := &Words{src: src}
+	w.answers = map[string]answer{
+		"ruok": {text("imok"), true},
+		"envi": {w.envi, true},
+		"isro": {w.isro, true},
+		"gtmk": {text(traceMask), true},
+		"stmk": {text(traceMask), true},
+		"hash": {w.hash, true},
+		"srvr": {w.srvr, false},
+		"stat": {w.stat, false},
+		"srst": {w.srst, false},
+		"cons": {w.cons, false},
+		"crst": {w.crst, false},
+		"conf": {w.conf, false},
+		"dirs": {w.dirs, false},
+		"dump": {w.dump, false},
+		"wchs": {w.wchs, false},
+		"wchc": {w.wchc, false},
+		"wchp": {w.wchp, false},
+		"mntr": {w.mntr, false},
+	}
+	return w
+}
+
+// traceMask is the answer to gtmk and stmk: ZooKeeper's default. There is no
+// tracing by mask here, so stmk changes nothing. Source: ZooTrace.
+const traceMask = "306"
+
+// Source: AbstractFourLetterCommand.ZK_NOT_SERVING.
+const notServing = "This ZooKeeper instance is not currently serving requests"
+
+// Answer writes the answer to a word, nothing if it does not know the word. It
+// does not look at the whitelist. An error of out ends the answer; out keeps it
+// for the caller. Source: CommandExecutor.
+func (w *Words) Answer(word string, out io.Writer) {
+	a, ok := w.answers[word]
+	if !ok {
+		return
+	}
+	buf := bufio.NewWriter(out)
+	if a.always || w.serving() {
+		a.print(buf)
+	} else {
+		buf.WriteString(notServing + "\n")
+	}
+	buf.Flush()
+}
+
+func text(s string) func(*bufio.Writer) {
+	return func(w *bufio.Writer) { w.WriteString(s) }
+}
+
+func (w *Words) serving() bool { return w.src.Server.Role() != zab.RoleNone }
+
+// isro: may clients write? Source: IsroCommand.
+func (w *Words) isro(b *bufio.Writer) {
+	if w.serving() {
+		b.WriteString("rw")
+	} else {
+		b.WriteString("null")
+	}
+}
+
+// srst resets the server's counters. Source: StatResetCommand.
+func (w *Words) srst(b *bufio.Writer) {
+	w.src.Server.ResetStats()
+	for _, s := range []Sizes{w.src.Proposals, w.src.Responses} {
+		if s != nil {
+			s.Reset()
+		}
+	}
+	b.WriteString("Server stats reset.\n")
+}
+
+// crst resets the connections' counters. Source: CnxnStatResetCommand.
+func (w *Words) crst(b *bufio.Writer) {
+	w.src.Server.ResetConnStats()
+	b.WriteString("Connection stats reset.\n")
+}
