@@ -176,8 +176,7 @@ func TestLastReplyInOrder(t *testing.T) {
 	}
 }
 
-// Malformed records are answered, writes among them by a transaction, and the
-// connection goes on.
+// Malformed records are answered, and the connection goes on.
 func TestMalformedRecords(t *testing.T) {
 	w := newWorld(t, 0, nil)
 	c := w.connect()

@@ -243,17 +243,23 @@ func (c *conn) enqueue(e *entry) {
 }
 
 // submit puts a write or a sync into the lane and before the quorum, in this
-// order: its answer might come at once.
+// order: its answer might come at once. A record that does not decode is no
+// matter for the quorum, and execute refuses it in its turn; only for a multi
+// Java spends a zxid on that. Source: PrepRequestProcessor.pRequestHelper.
 func (c *conn) submit(q *call, state entryState) error {
-	c.unlockTree()
 	r := &replica.Request{Request: prep.Request{Session: c.session, Cxid: q.xid, Op: q.op, IDs: q.ids}}
 	if len(q.record) > 0 {
 		r.Raw = bytes.Clone(q.record)
 	}
 	var err error
 	if r.Body, err = proto.DecodeRequest(q.op, r.Raw); err != nil {
+		if q.op != proto.OpMulti {
+			c.read(q)
+			return nil
+		}
 		r.Body, r.Malformed = nil, true
 	}
+	c.unlockTree()
 	e := newEntry(q, state)
 	if e.record = nil; state == stateSync {
 		e.record = r.Raw
