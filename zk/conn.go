@@ -17,7 +17,6 @@ import (
 type Conn struct {
 	opts    Options // fixed
 	root    chroot  // fixed
-	hosts   string  // fixed: the connect string, for messages
 	servers *servers
 	calls   sync.Pool // of *call
 
@@ -69,7 +68,7 @@ func Open(servers string, opts Options) (*Conn, error) {
 	}
 	opts = opts.withDefaults()
 	c := &Conn{
-		opts: opts, root: root, hosts: servers,
+		opts: opts, root: root,
 		servers: newServers(hosts, opts.Dial == nil),
 		done:    make(chan struct{}),
 		sess:    opts.Resume,

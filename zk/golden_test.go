@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 )
 
 // The bytes of this file are those of a conversation with ZooKeeper 3.9 for a
@@ -41,6 +42,13 @@ var goldenCalls = []struct {
 			Czxid: 0x100000006, Mzxid: 0x100000006, Ctime: 1700000000000, Mtime: 1700000000000,
 			EphemeralOwner: 0x0100019a2b3c0000, Pzxid: 0x100000006,
 		}},
+	},
+	{
+		name:    "createTTL",
+		op:      CreateTTLOp("/a/n-", nil, PersistentTTL, OpenACL, 1500*time.Millisecond),
+		request: "00000015 | 000000052f612f6e2d | ffffffff | 00000001 | 0000001f | 00000005776f726c64 | 00000006616e796f6e65 | 00000005 | 00000000000005dc",
+		reply:   "0000000100000006 | fffffffa",
+		want:    Result{Zxid: 0x100000006}, wantCode: ErrUnimplemented,
 	},
 	{
 		name:    "getData",
@@ -179,4 +187,10 @@ func TestGoldenResume(t *testing.T) {
 		t.Errorf("ended with %v", c.Err())
 	}
 	<-done
+}
+
+func TestDigestID(t *testing.T) {
+	if got, want := DigestID("bob", "secret"), (ID{Scheme: "digest", ID: "bob:fyVmFCwVbTJYrznoSu1koqYEYF0="}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
 }

@@ -1,6 +1,8 @@
 package zk
 
 import (
+	"time"
+
 	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -39,6 +41,13 @@ func CreateStatOp(path string, data []byte, flags CreateFlags, acl []ACL) Op {
 		op.code = proto.OpCreate2
 	}
 	return op
+}
+
+// CreateTTLOp creates a znode of a kind with a time to live, in milliseconds
+// on the wire; Result.Path is its name, Result.Stat its metadata. Servers refuse
+// it unless extended types are enabled.
+func CreateTTLOp(path string, data []byte, flags CreateFlags, acl []ACL, ttl time.Duration) Op {
+	return Op{code: proto.OpCreateTTL, path: path, data: data, flags: flags, acl: acl, ttl: ttl.Milliseconds()}
 }
 
 // DeleteOp deletes a znode that has this version.
