@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/paddock-io/paddock/proto"
@@ -47,7 +49,9 @@ func (s *Store) Purge(keep int) (removed []string, err error) {
 		doomed = append(doomed, filepath.Join(s.logDir, f.name))
 	}
 	for _, path := range doomed {
-		if err := s.fs.Remove(path); err != nil {
+		if err := s.fs.Remove(path); errors.Is(err, fs.ErrNotExist) {
+			continue // another purge was faster
+		} else if err != nil {
 			return removed, fmt.Errorf("purge: %w", err)
 		}
 		removed = append(removed, path)

@@ -43,13 +43,17 @@ type Cut struct {
 // Recover loads the newest good snapshot into sink and hands every
 // transaction logged after it to replay, in order; entries belong to replay.
 // An error from replay ends it. What an interrupted batch left at the end of
-// the log is cut off physically.
+// the log is cut off physically. The owner of the log writer calls it, first of
+// all and again when the state in memory is to be dropped.
 //
 // Errors: *CorruptionError, *NoSnapshotError, *FatalError when cutting fails,
 // and what replay returned, wrapped. Source: FileTxnSnapLog.restore.
 func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, err error) {
 	start := time.Now()
 	defer func() { rec.Took = time.Since(start) }()
+	if err := s.log.Roll(); err != nil {
+		return rec, err
+	}
 	trusted, err := s.takeInitMark()
 	if err != nil {
 		return rec, err

@@ -134,6 +134,28 @@ func TestRecoverWithout(t *testing.T) {
 	}
 }
 
+// TestRecoverAgain recovers under a writer that has a log open, and crashes later.
+func TestRecoverAgain(t *testing.T) {
+	mem := vfs.NewMem()
+	s := open(t, Options{FS: mem, DataDir: "/d"})
+	put(t, mem, "/d/version-2/snapshot.0", unhex(t, goldenSnap))
+	for z := proto.Zxid(1); z < 9; z++ {
+		if err := errors.Join(s.Log().Append(entry(z, 9)), s.Log().Flush()); err != nil {
+			t.Fatal(err)
+		}
+		if rec, err := s.Recover(newState(), func(Entry) error { return nil }); err != nil || rec.LastZxid != z {
+			t.Fatalf("%+v, %v", rec, err)
+		}
+		if err := errors.Join(s.Log().Append(entry(z+1, 9)), s.Log().Flush()); err != nil {
+			t.Fatal(err)
+		}
+		open, err := writing(mem, s.logDir)
+		if z++; err != nil || open != logName(z) {
+			t.Fatalf("the log being written is noted as %q, %v", open, err)
+		}
+	}
+}
+
 func TestReplayErrorNamesThePlace(t *testing.T) {
 	mem, ends := batches(t, 10, true, 2)
 	s := open(t, Options{FS: mem, DataDir: "/d"})

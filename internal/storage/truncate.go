@@ -39,9 +39,10 @@ func (s *Store) Truncate(z proto.Zxid) error {
 	return s.cutAt(c, dirty)
 }
 
-// DiscardAbove removes everything above z that a restart would replay on top
-// of the snapshot named z, which the caller has written after a full
-// synchronisation. Callers and durability as with Truncate.
+// DiscardAbove removes everything above z that a restart would take for newer
+// than the snapshot named z, which the caller writes next because a full
+// synchronisation brought it. In this order a crash in between leaves an older
+// state of this server's own. Callers and durability as with Truncate.
 func (s *Store) DiscardAbove(z proto.Zxid) error {
 	if err := s.log.Roll(); err != nil {
 		return err
