@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/admin"
 	"github.com/paddock-io/paddock/internal/auth"
 	"github.com/paddock-io/paddock/internal/config"
 	"github.com/paddock-io/paddock/internal/election"
@@ -39,6 +41,7 @@ type Node struct {
 	metrics *storage.Metrics
 	peer    *quorum.Peer
 	server  *server.Server
+	words   *admin.Words
 
 	ready chan struct{}
 	addr  net.Addr // of the client port; set before ready is closed
@@ -81,6 +84,10 @@ func New(o Options) (*Node, error) {
 		return nil, &ExitError{ExitUnexpected, err}
 	}
 	n.server = server.New(n.serverOptions(c))
+	n.words = admin.New(admin.Source{
+		Config: c, Server: n.server, Peer: n.peer, Store: n.metrics,
+		Proposals: &n.peer.Metrics().Proposals, Version: o.Version, Started: n.started,
+	})
 	return n, nil
 }
 
@@ -140,6 +147,7 @@ func (n *Node) serverOptions(c *config.Config) server.Options {
 		MinSessionTimeout: c.MinSessionTimeout, MaxSessionTimeout: c.MaxSessionTimeout,
 		MaxFrame: c.JuteMaxBuffer, MaxClientConns: c.MaxClientCnxns, MaxConns: c.MaxCnxns,
 		Backlog: c.ClientPortListenBacklog, Whitelist: c.FourLetterWhitelist, Logger: n.log,
+		Words: func(word string, w io.Writer) { n.words.Answer(word, w) },
 	}
 }
 

@@ -18,6 +18,9 @@ func (p *Peer) run(actions []replica.Action) {
 		case replica.Send:
 			p.send(a.Link, a.Msg)
 		case replica.Append:
+			if p.loop.leads {
+				p.opts.Metrics.Proposals.Observe(len(a.Txn.Raw))
+			}
 			p.diskPut(a.Txn)
 		case replica.Apply:
 			p.loop.applies = append(p.loop.applies, a.Txn)
@@ -62,9 +65,11 @@ func (p *Peer) runOrdered(a replica.Action) {
 		p.hangup(a)
 	case replica.Serve:
 		p.rollSnapDice()
+		p.loop.leads = a.Role == zab.RoleLeader
 		p.serving.Store(true)
 		p.sm.Serve(a.Role)
 	case replica.StopServing:
+		p.loop.leads = false
 		p.serving.Store(false)
 		p.requests.drop()
 		p.sm.StopServing(a.Reason)

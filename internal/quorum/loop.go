@@ -21,6 +21,7 @@ type loopState struct {
 	links   map[zab.LinkID]*link
 	dirty   []*link // links with unsent messages of this batch
 	disk    bool    // the disk has operations of this batch
+	leads   bool    // serving as leader
 	events  []replica.Event
 	reqs    []*replica.Request
 	touches []replica.Touch

@@ -14,6 +14,36 @@ type Metrics struct {
 	Expired      atomic.Int64 // sessions expired
 	Snapshots    atomic.Int64 // snapshots taken in the background
 	SnapshotTime atomic.Int64 // nanoseconds that the last one took
+	Proposals    Sizes        // of a leader's proposals
 
 	lookingSince atomic.Int64 // nanoseconds since the peer was made
+}
+
+// Sizes keeps the sizes of some kind of message, in bytes. The zero value is
+// ready. Source: BufferStats.
+type Sizes struct{ last, least, most atomic.Int64 } // one more than the size, so that 0 means none
+
+// Observe takes the size of one message. It is for one goroutine.
+func (s *Sizes) Observe(n int) {
+	v := int64(n) + 1
+	s.last.Store(v)
+	if least := s.least.Load(); least == 0 || v < least {
+		s.least.Store(v)
+	}
+	if v > s.most.Load() {
+		s.most.Store(v)
+	}
+}
+
+// Sizes returns the last, the smallest and the largest size since the start or
+// since Reset, each -1 if there was no message.
+func (s *Sizes) Sizes() (last, least, most int64) {
+	return s.last.Load() - 1, s.least.Load() - 1, s.most.Load() - 1
+}
+
+// Reset forgets all sizes.
+func (s *Sizes) Reset() {
+	s.last.Store(0)
+	s.least.Store(0)
+	s.most.Store(0)
 }
