@@ -31,7 +31,7 @@ func TestCrash(t *testing.T) {
 	}
 	for _, seed := range seeds {
 		if err := runCrashes(seed); err != nil {
-			t.Fatalf("%v\nreplay: go test ./internal/storage -run TestCrash -crash.seed %d", err, seed)
+			t.Fatalf("%v\nreplay: go test ./internal/storage -run TestCrash -crash.seed=%d", err, seed)
 		}
 	}
 }
