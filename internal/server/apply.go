@@ -14,26 +14,31 @@ const configPath = "/zookeeper/config"
 
 // Apply applies committed transactions, in zxid order: to the tree, and from
 // there watch events, replies to the clients of this server and the reads that
-// waited behind them into the outboxes.
+// waited behind them into the outboxes. A tree that is not what the leader
+// predicted is counted, and logged the first time.
 func (s *Server) Apply(txns []*proto.Txn) {
-	s.now1 = s.now()
+	s.batchAt = s.now()
 	s.applying = true
+	mismatches := int64(0)
 	s.tree.Lock()
 	for _, txn := range txns {
 		s.tree.Apply(txn, &s.result)
 		if s.result.DigestMismatch {
-			s.log.Error("tree digest differs from the leader's", "zxid", txn.Zxid.String())
+			mismatches++
 		}
 		s.answer(txn)
 	}
 	s.tree.Unlock()
 	s.applying = false
 	s.endBatch()
+	if mismatches > 0 && s.counters.mismatches.Add(mismatches) == mismatches {
+		s.log.Error("the tree is not what its digest says", "zxid", txns[len(txns)-1].Zxid.String())
+	}
 }
 
 // Synced answers the oldest sync of a session, and the reads behind it.
 func (s *Server) Synced(id proto.SessionID, cxid int32) {
-	s.now1 = s.now()
+	s.batchAt = s.now()
 	s.mu.RLock()
 	c := s.sessions[id].conn
 	s.mu.RUnlock()
@@ -207,9 +212,9 @@ func moved(txn *proto.Txn) bool {
 
 // answered counts the reply to e. Holds c.mu.
 func (s *Server) answered(c *conn, e *entry) {
-	d := time.Duration(s.now1 - e.at)
+	d := time.Duration(s.batchAt - e.at)
 	c.stats.observe(d, 1)
-	c.stats.LastResponse = time.Duration(s.now1)
+	c.stats.LastResponse = time.Duration(s.batchAt)
 	s.counters.observe(&s.batch, d, 1)
 	s.batch.answered++
 }

@@ -189,6 +189,7 @@ func (c *conn) request(frame []byte, now int64) error {
 // clients: the last are deleteContainer, which Java takes from anybody, and
 // createSession. Source: UnimplementedRequestProcessor.
 func (c *conn) unimplemented(q *call) {
+	c.unlockTree()
 	c.srv.counters.unimplemented.Add(1)
 	c.srv.log.Debug("unimplemented request", "remote", c.remote, "session", c.session.String(), "op", q.op.String())
 	c.settle(q, -1, proto.ErrUnimplemented, true)
@@ -286,6 +287,7 @@ func (c *conn) submit(q *call, state entryState) error {
 // the client sent before runs without the new identities, what it sends after
 // runs with them. Source: ZooKeeperServer.processPacket.
 func (c *conn) authenticate(q *call) error {
+	c.unlockTree()
 	var p proto.AuthPacket
 	d := jute.NewDecoder(q.record)
 	p.Decode(&d)

@@ -97,7 +97,7 @@ type Server struct {
 	dirty       []*conn // with scheduled set, not yet with a flusher
 	nextFlusher int
 	batch       tally
-	now1        int64  // the time of this batch
+	batchAt     int64  // when this batch began, nanoseconds since the start
 	event       []byte // scratch of Notify
 }
 

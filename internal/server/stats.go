@@ -29,6 +29,7 @@ type Stats struct {
 	IdleClosed        int64 // connections closed that were silent for longer than their session lives
 	Revalidations     int64 // sessions that clients asked to resume
 	Unimplemented     int64 // requests with an opcode that is not served
+	DigestMismatches  int64 // transactions after which the tree was not what its digest says
 }
 
 // Latency sums up the time from a request's arrival to its reply.
@@ -111,6 +112,7 @@ type counters struct {
 	accepted, rejected, authFailed, events atomic.Int64
 	overflows, badFrames, sessionless      atomic.Int64
 	idle, revalidations, unimplemented     atomic.Int64
+	mismatches                             atomic.Int64
 
 	latencyCount, latencySum atomic.Int64
 	latencyMin, latencyMax   atomic.Int64 // nanoseconds; min is meaningless without a count
@@ -176,6 +178,7 @@ func (c *counters) snapshot() Stats {
 		WatchEvents: c.events.Load(), OutboxOverflows: c.overflows.Load(), BadFrames: c.badFrames.Load(),
 		SessionlessClosed: c.sessionless.Load(), IdleClosed: c.idle.Load(),
 		Revalidations: c.revalidations.Load(), Unimplemented: c.unimplemented.Load(),
+		DigestMismatches: c.mismatches.Load(),
 	}
 	if n := c.latencyCount.Load(); n > 0 {
 		s.Latency.Count = n
@@ -193,7 +196,7 @@ func (c *counters) snapshot() Stats {
 func (c *counters) reset() {
 	for _, n := range []*atomic.Int64{
 		&c.received, &c.sent, &c.accepted, &c.rejected, &c.authFailed, &c.events, &c.overflows,
-		&c.badFrames, &c.sessionless, &c.idle, &c.revalidations, &c.unimplemented,
+		&c.badFrames, &c.sessionless, &c.idle, &c.revalidations, &c.unimplemented, &c.mismatches,
 		&c.latencyCount, &c.latencySum, &c.latencyMin, &c.latencyMax,
 	} {
 		n.Store(0)
