@@ -216,14 +216,7 @@ func (q *call) replyXid() int32 {
 	return q.xid
 }
 
-// backlog returns how many bytes wait to be written.
-func (c *conn) backlog() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.pending()
-}
-
-// pending is backlog for those who hold c.mu.
+// pending returns how many bytes wait to be written. Holds c.mu.
 func (c *conn) pending() int {
 	n := c.inflight
 	if c.out != nil {
