@@ -68,6 +68,9 @@ func (e *Election) countSettled(now time.Duration, from int, n proto.Notificatio
 		e.round = n.Round
 		return e.decide(now, v, out)
 	}
+	if n.Round == e.round && e.initial.Zxid != untrusted {
+		return e.evaluate(now, out) // It may be the answer that was open. Java sees that at the next looking vote.
+	}
 	return out
 }
 
@@ -136,8 +139,12 @@ func (e *Election) evaluate(now time.Duration, out []Action) []Action {
 }
 
 // unanimous reports whether every voter agrees with mine, but for those that cannot be asked and those without
-// weight, whose votes nobody counts. See the package comment.
+// weight, whose votes nobody counts. There is no hurry to follow a leader that cannot be asked. See the package
+// comment.
 func (e *Election) unanimous(mine ballot) bool {
+	if i, ok := e.index(mine.Leader); ok && e.unreachable[i] {
+		return false
+	}
 	for i, id := range e.voters {
 		if !e.received[i].agrees(mine) && !e.unreachable[i] && e.weight(id) != 0 {
 			return false

@@ -195,6 +195,25 @@ func TestQuorumDecidesWithoutThoseThatRefuse(t *testing.T) {
 	s.refused(5, "= LEADING 3@0x0,0 r1")
 }
 
+func TestNoHurryToFollowTheDead(t *testing.T) {
+	s := start(t, members(t, 3, 0), 1, 0, 0)
+	s.refused(2, "")
+	s.hear(3, say(Looking, 3, 0, 1, 0), "2<LOOKING 3@0x0,0 r1; 3<LOOKING 3@0x0,0 r1; = FOLLOWING 3@0x0,0 r1")
+
+	s = start(t, members(t, 3, 0), 1, 0, 0)
+	s.hear(3, say(Looking, 3, 0, 1, 0), "2<LOOKING 3@0x0,0 r1; 3<LOOKING 3@0x0,0 r1")
+	s.refused(3, "")
+	s.refused(2, "")
+	s.tick(200*ms, "= FOLLOWING 3@0x0,0 r1")
+}
+
+// The answer to the last repetition of a vote may come from somebody who has decided already.
+func TestSettledAnswerMayBeTheLastOpenOne(t *testing.T) {
+	s := start(t, members(t, 3, 0), 2, 0, 0)
+	s.hear(3, say(Looking, 3, 0, 1, 0), "1<LOOKING 3@0x0,0 r1; 3<LOOKING 3@0x0,0 r1")
+	s.hear(1, say(Following, 3, 0, 1, 0), "= FOLLOWING 3@0x0,0 r1")
+}
+
 func TestRefusalIsForgotten(t *testing.T) {
 	t.Run("by a notification", func(t *testing.T) {
 		s := start(t, members(t, 3, 0), 2, 0, 0)

@@ -61,7 +61,8 @@ func (n *voteNet) attach(l *voteLine, nc net.Conn) {
 	n.wg.Go(func() { n.read(k) })
 }
 
-// detach ends k. If something could not be sent, another connection is due.
+// detach ends k. If something could not be sent, or may have been lost during an election, another connection is
+// due; with a peer that has just died it is refused, which is worth knowing too.
 func (n *voteNet) detach(k *voteLink) {
 	k.close()
 	l := k.line
@@ -71,6 +72,9 @@ func (n *voteNet) detach(k *voteLink) {
 		return
 	}
 	l.link = nil
+	if l.next == nil && l.last != nil && l.last.looking && !n.settled {
+		l.next = l.last
+	}
 	if l.next != nil {
 		n.dialSoon(l)
 	}
