@@ -66,6 +66,11 @@ func (w *Words) monitorServer(m monitor) {
 	m.number("connection_revalidate_count", s.Revalidations)
 	m.number("sessionless_connections_expired", s.SessionlessClosed)
 	m.sizes("client_response_size", w.src.Responses)
+	// Not measured but known: there are neither connections dropped by chance
+	// nor local sessions nor TLS on the client port.
+	m.text("connection_drop_probability", "0.0")
+	m.number("local_sessions", 0)
+	m.number("outstanding_tls_handshake", 0)
 	m.number("uptime", time.Since(w.src.Started).Milliseconds())
 }
 

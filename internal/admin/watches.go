@@ -38,15 +38,16 @@ func (w *Words) wchc(b *bufio.Writer) {
 // wchp: who watches each path.
 func (w *Words) wchp(b *bufio.Writer) {
 	for _, watched := range w.src.Peer.Tree().Watches().ByPath(tree.WatchData) {
-		b.WriteString(watched.Path + "\n")
+		heading := watched.Path + "\n"
 		for _, watcher := range watched.Watchers {
 			id, ok := w.src.Server.SessionOf(watcher)
 			if !ok {
 				continue
 			}
-			if _, err := b.WriteString("\t" + hex(id) + "\n"); err != nil {
+			if _, err := b.WriteString(heading + "\t" + hex(id) + "\n"); err != nil {
 				return
 			}
+			heading = ""
 		}
 	}
 	b.WriteString("\n")
