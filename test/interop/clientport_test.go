@@ -9,17 +9,13 @@ import (
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
-// notServed are the cases whose operations Paddock answers with Unimplemented for now.
+// notServed are the cases whose operations Paddock does not serve yet. One that comes to pass fails the
+// test until it is taken out of here.
 var notServed = map[string]string{
-	"create_extended":    "containers and nodes with a time to live",
-	"multi_extended":     "containers and nodes with a time to live",
-	"multi_read":         "multiRead",
+	"create_extended":    "nodes with a time to live",
+	"multi_extended":     "nodes with a time to live",
 	"set_watches2":       "persistent watches",
 	"persistent_watches": "persistent watches",
-	"remove_watches":     "checkWatches and removeWatches",
-	"other_reads":        "getEphemerals and getAllChildrenNumber",
-	"who_am_i":           "whoAmI",
-	"reconfig_disabled":  "reconfig",
 }
 
 // TestClientPort asks a standalone server everything that was asked of Java when the frames in
@@ -35,12 +31,9 @@ func TestClientPort(t *testing.T) {
 	t.Run("paddock", func(t *testing.T) { clientPort(t, peers.RequirePaddock(t), notServed) })
 }
 
-func clientPort(t *testing.T, software peers.Software, skip map[string]string) {
+func clientPort(t *testing.T, software peers.Software, later map[string]string) {
 	for _, c := range golden.Cases {
 		t.Run(c.Name, func(t *testing.T) {
-			if why := skip[c.Name]; why != "" {
-				t.Skip("not served yet: " + why)
-			}
 			want, err := os.ReadFile(filepath.Join("../../proto/testdata/java", c.Name+".frames"))
 			if err != nil {
 				t.Fatal(err)
@@ -48,11 +41,17 @@ func clientPort(t *testing.T, software peers.Software, skip map[string]string) {
 			s := peers.StartServer(t, software, peers.Config{Properties: golden.Properties})
 			got := &golden.Transcript{}
 			failed := golden.Catch(func() { c.Run(got, s.Addr()) })
-			if err := golden.Compare(string(want), got.Text()); err != nil {
-				t.Fatal(err)
+			err = golden.Compare(string(want), got.Text())
+			if err == nil {
+				err = failed
 			}
-			if failed != nil {
-				t.Fatal(failed)
+			switch why := later[c.Name]; {
+			case why != "" && err == nil:
+				t.Fatalf("%s are served now", why)
+			case why != "":
+				t.Skipf("%s are not served yet", why)
+			case err != nil:
+				t.Fatal(err)
 			}
 		})
 	}

@@ -2,12 +2,14 @@
 // languages, and servers in one ensemble. It is a module of its own, so that nothing it needs weighs on
 // the module that users import.
 //
-//	clients_test.go   each client program of clients/ against a three-server ensemble that loses the
-//	                  server the client is on
-//	shells_test.go    the same with the shells cli_mt and zkCli.sh, typed to
-//	mixed_test.go     one ensemble of Java and Paddock servers
-//	peers/            finds those programs, runs servers
-//	cmd/capture       records testdata from a real Java server
+//	clientport_test  the questions once recorded, asked again; the answers compared with Java's
+//	clients_test     each client program of clients/ against a three-server ensemble that loses the
+//	                 server the client is on
+//	shells_test      the same with the shells cli_mt and zkCli.sh, typed to
+//	mixed_test       one ensemble of Java and Paddock servers
+//	peers/           finds those programs, runs servers
+//	golden/          those questions, as programs, and the comparison
+//	cmd/capture      records testdata from a real Java server
 //
 // The programs come from test/peers/install.sh. Without them the tests skip, or fail when
 // PADDOCK_REQUIRE_PEERS is set. PADDOCK_BIN names the binary under test; without it cmd/paddock is built.
