@@ -57,6 +57,16 @@ func defines(properties map[string]string) []string {
 	return flags
 }
 
+// builtDir has the binary that this process built; empty when it built none.
+var builtDir string
+
+// RemoveBuilt removes the binary that RequirePaddock built, when all tests of the process are over.
+func RemoveBuilt() {
+	if builtDir != "" {
+		_ = os.RemoveAll(builtDir)
+	}
+}
+
 var buildPaddock = sync.OnceValues(func() (string, error) {
 	if binary := os.Getenv("PADDOCK_BIN"); binary != "" {
 		return filepath.Abs(binary)
@@ -65,12 +75,10 @@ var buildPaddock = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The directory outlives every test of the process; go test has no hook that comes after them.
-	dir, err := os.MkdirTemp("", "paddock-bin-")
-	if err != nil {
+	if builtDir, err = os.MkdirTemp("", "paddock-bin-"); err != nil {
 		return "", fmt.Errorf("make directory for the paddock binary: %w", err)
 	}
-	binary := filepath.Join(dir, "paddock")
+	binary := filepath.Join(builtDir, "paddock")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/paddock")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
