@@ -1,0 +1,87 @@
+# `make` checks what a commit must pass, in about a minute; `make help` lists the rest.
+# Go is all it needs: the tools come through go.mod.
+
+.DEFAULT_GOAL := check
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+DIST ?= dist#        where make dist puts the directory paddock
+FUZZTIME ?= 20s#     for each fuzz target
+GO ?= go
+
+# Commit and time of commit go into the binary; the same commit gives the same bytes.
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+COMMITTED := $(shell git log -1 --format=%cI 2>/dev/null)
+VERSION := github.com/paddock-io/paddock/internal/version
+STAMP := -X $(VERSION).stampedCommit=$(COMMIT) -X $(VERSION).stampedTime=$(COMMITTED)
+
+.PHONY: check
+check: fmt-check vet unit ## format, vet, fast tests (the default)
+
+.PHONY: test
+test: lint race interop ## everything CI runs: lint, unit tests with -race, walkthrough, other people's clients and servers
+
+.PHONY: unit
+unit: ## unit tests, the fast way
+	$(GO) test -short ./...
+
+.PHONY: race
+race: ## all tests of the main module with the race detector, walkthrough and import floors among them
+	$(GO) test -race -timeout 20m ./...
+
+.PHONY: interop
+interop: ## tests against Java, C, Python and Go clients and Java servers; test/peers/install.sh gets them
+	cd test/interop && $(GO) vet ./... && $(GO) test -timeout 20m ./...
+
+.PHONY: walkthrough
+walkthrough: ## the classic walkthrough with the real scripts, for three and five servers
+	$(GO) test -count=1 -v ./test/walkthrough/
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+.PHONY: lint
+lint: fmt-check vet ## format, vet, staticcheck
+	$(GO) tool staticcheck ./...
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: fmt
+fmt: ## rewrite the sources as gofumpt wants them
+	$(GO) tool gofumpt -w $$(git ls-files -co --exclude-standard '*.go')
+
+# gofumpt is the stricter formatter for those who like it; what must hold is gofmt.
+.PHONY: fmt-check
+fmt-check: ## fail if gofmt would change a file
+	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard --deduplicate '*.go' | xargs -r ls 2>/dev/null)); \
+	if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
+
+.PHONY: build
+build: ## the binary, into bin/paddock
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(STAMP)' -o bin/paddock ./cmd/paddock
+
+.PHONY: dist
+dist: ## DIST/paddock/{bin,conf}: static binary, scripts, sample configuration
+	rm -rf $(DIST)/paddock
+	mkdir -p $(DIST)/paddock/bin $(DIST)/paddock/conf
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(STAMP)' -o $(DIST)/paddock/bin/paddock ./cmd/paddock
+	install -m 755 packaging/bin/*.sh $(DIST)/paddock/bin/
+	install -m 644 packaging/conf/zoo_sample.cfg $(DIST)/paddock/conf/
+	install -m 644 LICENSE $(DIST)/paddock/
+	@echo "$(DIST)/paddock is ready: mv conf/zoo_sample.cfg conf/zoo.cfg there, then bin/zkServer.sh start"
+
+.PHONY: clean
+clean: ## remove what make has built
+	rm -rf bin dist
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
