@@ -46,7 +46,7 @@ func plan(dir string, n, base int) ([]serverFiles, error) {
 	var busy []string
 	for i := range servers {
 		s := &servers[i]
-		*s = serverFiles{id: i + 1, dir: filepath.Join(dir, fmt.Sprintf("server-%d", i+1)), client: base + i}
+		*s = serverFiles{id: i + 1, dir: filepath.Join(dir, serverDir(i+1)), client: base + i}
 		taken[s.client] = true
 		if !free(s.client) {
 			busy = append(busy, strconv.Itoa(s.client))
@@ -66,6 +66,8 @@ func plan(dir string, n, base int) ([]serverFiles, error) {
 	}
 	return servers, nil
 }
+
+func serverDir(id int) string { return "server-" + strconv.Itoa(id) }
 
 // free reports whether a TCP port can be bound on loopback.
 func free(port int) bool {
@@ -92,12 +94,14 @@ func nextFree(from int, taken map[int]bool) (int, error) {
 // laid out for another number of servers is refused, because the servers would
 // not agree on who they are.
 func write(dir string, servers []serverFiles) error {
-	old, err := filepath.Glob(filepath.Join(dir, "server-*", "data", "myid"))
-	if err != nil {
-		return err
+	old := 0
+	for i := range maxServers {
+		if _, err := os.Stat(filepath.Join(dir, serverDir(i+1), "data", "myid")); err == nil {
+			old++
+		}
 	}
-	if len(old) > 0 && len(old) != len(servers) {
-		return fmt.Errorf("%s holds an ensemble of %d servers, not of %d; use -n %d, or another directory with --data", dir, len(old), len(servers), len(old))
+	if old > 0 && old != len(servers) {
+		return fmt.Errorf("%s holds an ensemble of %d servers, not of %d; use -n %d, or another directory with --data", dir, old, len(servers), old)
 	}
 	var members strings.Builder
 	for _, s := range servers {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -177,12 +178,25 @@ func (e *ensemble) connectString() string {
 	return strings.Join(v, ",")
 }
 
+// self is how the reader can run this program again.
+func (e *ensemble) self() string {
+	name := filepath.Base(e.program)
+	switch found, err := exec.LookPath(name); {
+	case strings.Contains(e.program, "go-build"): // go run
+		return "go run ./cmd/paddock"
+	case err == nil && found == e.program:
+		return name
+	}
+	return e.program
+}
+
 // hints are things to try next.
 func (e *ensemble) hints() []string {
 	first := e.children[0]
+	self := e.self()
 	v := []string{
-		"paddock cli -server " + e.connectString() + " ls /",
-		"paddock bench -servers " + e.connectString(),
+		self + " cli -server " + e.connectString() + " ls /",
+		self + " bench -servers " + e.connectString(),
 	}
 	if len(e.children) > 2 {
 		v = append(v, fmt.Sprintf("kill -9 %d    # server %d; clients go on with the others", first.cmd.Process.Pid, first.id))
