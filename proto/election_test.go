@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/paddock-io/paddock/jute"
 )
 
 const configC = "server.1=zk1:2888:3888:participant;0.0.0.0:2181\n" +
@@ -84,6 +86,15 @@ func TestBadInitialMessage(t *testing.T) {
 	} {
 		if m, err := DecodeInitialMessage(b); !errors.Is(err, ErrInitialMessage) {
 			t.Errorf("%s: %v, %v, want ErrInitialMessage", name, m, err)
+		}
+	}
+}
+
+func TestInitialMessageLengthIsCheckedFirst(t *testing.T) {
+	header := peerBytes(t, goldenV1)[:initialHeaderSize]
+	for length, ok := range map[int32]bool{-1: false, 0: false, 1: true, MaxElectionAddr: true, MaxElectionAddr + 1: false} {
+		if n, err := InitialMessageSize(jute.AppendInt(bytes.Clone(header[:16]), length)); (err == nil) != ok {
+			t.Errorf("address of %d bytes: size %d, %v", length, n, err)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (e *Election) countLooking(now time.Duration, from int, n proto.Notificatio
 	case e.better(v, e.proposal):
 		out = e.propose(now, v, out)
 	case e.better(e.proposal, v): // It cannot have seen our vote, perhaps because it was not looking yet.
-		out = append(out, Send{e.voters[from], e.note(e.proposal, e.round)})
+		out = append(out, Send{e.voters[from], e.note(e.proposal)})
 	}
 	e.received[from] = ballot{Vote: v, state: Looking, cast: true}
 	return e.evaluate(now, out)
@@ -111,7 +111,7 @@ func (e *Election) broadcast(now time.Duration, out []Action) []Action {
 	for i, id := range e.voters {
 		switch {
 		case id != e.opts.Self:
-			out = append(out, Send{id, e.note(e.proposal, e.round)})
+			out = append(out, Send{id, e.note(e.proposal)})
 		case e.initial.Zxid != untrusted:
 			e.received[i] = ballot{Vote: e.proposal, state: Looking, cast: true}
 		}

@@ -145,13 +145,13 @@ func (e *Election) Receive(now time.Duration, from proto.PeerID, n proto.Notific
 		return e.answerStranger(now, from, n, out)
 	case e.state == Looking:
 		if n.State == Looking && n.Round < e.round {
-			out = append(out, Send{from, e.note(e.proposal, e.round)})
+			out = append(out, Send{from, e.note(e.proposal)})
 		}
 		return e.count(now, i, n, out)
 	}
 	e.noticeDesertion(i, n)
 	if n.State == Looking {
-		out = append(out, Send{from, e.note(e.vote, e.vote.Round)})
+		out = append(out, Send{from, e.note(e.vote)})
 	}
 	return out
 }
@@ -263,9 +263,9 @@ func (e *Election) quorum(has func(i int) bool) bool {
 }
 
 // note is what this server tells others: a vote under its present state, and the committed configuration.
-func (e *Election) note(v Vote, round int64) proto.Notification {
+func (e *Election) note(v Vote) proto.Notification {
 	return proto.Notification{
-		State: e.state, Leader: v.Leader, Zxid: v.Zxid, Round: round, PeerEpoch: v.PeerEpoch,
+		State: e.state, Leader: v.Leader, Zxid: v.Zxid, Round: v.Round, PeerEpoch: v.PeerEpoch,
 		Version: proto.NotificationVersion, Config: e.text,
 	}
 }

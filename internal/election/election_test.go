@@ -170,6 +170,21 @@ func TestLaterRoundForgetsAdoptedVotes(t *testing.T) {
 	s.tick(210*ms, "= FOLLOWING 2@0x0,0 r2") // 4 voted for itself in round 1, which counts no longer
 }
 
+func TestLaterRoundFallsBackToTheOwnVote(t *testing.T) {
+	s := start(t, members(t, 4, 0), 2, 0, 0)
+	s.hear(4, say(Looking, 4, 0, 1, 0), "1<LOOKING 4@0x0,0 r1; 3<LOOKING 4@0x0,0 r1; 4<LOOKING 4@0x0,0 r1")
+	s.hear(1, say(Looking, 1, 0, 2, 0), "1<LOOKING 2@0x0,0 r2; 3<LOOKING 2@0x0,0 r2; 4<LOOKING 2@0x0,0 r2")
+}
+
+// Among settled votes of one round the epoch is not compared, so those of an earlier round must be gone.
+func TestLaterRoundForgetsSettledVotes(t *testing.T) {
+	s := start(t, members(t, 5, 0), 1, 0, 0)
+	s.hear(2, say(Following, 3, 0, 1, 0), "")
+	s.hear(4, say(Following, 3, 0, 1, 0), "")
+	s.e.Receive(0, 5, say(Looking, 5, 0, 2, 0), nil)
+	s.hear(3, say(Leading, 3, 0, 2, 1), "")
+}
+
 func TestQuorumWaitsForOpenAnswers(t *testing.T) {
 	s := start(t, members(t, 3, 0), 2, 0, 0)
 	s.now = 50 * ms

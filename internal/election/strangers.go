@@ -23,7 +23,7 @@ func (e *Election) answerStranger(now time.Duration, from proto.PeerID, n proto.
 	if n.State != Looking {
 		return out
 	}
-	a := answer{from, e.note(e.Vote(), e.round), now}
+	a := answer{from, e.note(e.Vote()), now}
 	if !e.remember(a) {
 		return out
 	}
@@ -53,7 +53,7 @@ func (e *Election) remember(a answer) bool {
 func (e *Election) tellStrangers(now time.Duration, out []Action) []Action {
 	for i := range e.strangers {
 		if s := &e.strangers[i]; now-s.at <= 2*e.opts.MinInterval {
-			*s = answer{s.to, e.note(e.vote, e.round), now}
+			*s = answer{s.to, e.note(e.vote), now}
 			out = append(out, Send{s.to, s.note})
 		}
 	}

@@ -109,6 +109,22 @@ func (p *votePort) expectReach(id proto.PeerID, ok bool) {
 	}
 }
 
+// waitFor polls a condition on what voteNet.mu guards.
+func (p *votePort) waitFor(what string, done func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); ; p.net.sleep(time.Millisecond, nil) {
+		p.net.mu.Lock()
+		ok := done()
+		p.net.mu.Unlock()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("waiting in vain for %s", what)
+		}
+	}
+}
+
 func noteOfRound(round int64) proto.Notification {
 	return proto.Notification{State: proto.PeerLooking, Leader: 3, Round: round, Version: 2, Config: "version=0"}
 }
