@@ -44,13 +44,14 @@ func (p *Peer) Run(ctx context.Context, sm StateMachine) error {
 	if err := p.listen(); err != nil {
 		return err
 	}
-	go func() { diskDone <- p.disk.run(diskCtx) }()
+	go func() { diskDone <- p.disk.run(diskCtx) }() // ends with stopDisk, or when a write has failed
 
 	err := p.cycle(ctx, diskDone)
 	p.shutdown()
 	stopDisk()
+	derr := <-diskDone
 	if err == nil {
-		err = diskError(<-diskDone)
+		err = diskError(derr)
 	}
 	return err
 }
@@ -92,6 +93,7 @@ func (p *Peer) cycle(ctx context.Context, diskDone chan error) error {
 		case call := <-p.calls:
 			call(time.Since(p.start))
 		case err := <-diskDone:
+			diskDone <- nil // for Run, which waits for the disk's end
 			return diskError(fmt.Errorf("the disk failed, so nothing more can be acknowledged: %w", err))
 		case err := <-p.snapFailed():
 			if !errors.Is(err, errSnapshotStopped) {
