@@ -76,8 +76,13 @@ esac
 
 # --- verbs ---------------------------------------------------------------------------------------
 
-# running PID: whether that process is there.
-running() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
+# running PID: whether that process runs. In a container whose first process waits for nobody, the dead keep their pids.
+running() {
+    [ -n "$1" ] && kill -0 "$1" 2>/dev/null || return 1
+    case "$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null)" in
+    Z*) return 1 ;;
+    esac
+}
 
 # fails LAST-WORDS REASON: ends the line that start has begun, and says why on the standard error.
 fails() {
