@@ -103,8 +103,8 @@ const (
 // transactions to send then.
 type Plan struct {
 	Kind SyncKind
-	To   proto.Zxid // for SyncTrunc: keep up to here
-	Txns []*proto.Txn
+	To   proto.Zxid   // for SyncTrunc: keep up to here
+	Txns []*proto.Txn // a view into the history, valid until the next Add
 }
 
 // Plan decides how a learner whose last transaction is p gets to Last. Source:

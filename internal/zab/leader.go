@@ -2,6 +2,7 @@ package zab
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -93,11 +94,12 @@ type learner struct {
 	link         LinkID
 	info         FollowerInfo
 	state        learnerState
-	lastZxid     proto.Zxid // from AckEpoch
-	promised     bool       // it had not promised this epoch to an earlier link
-	acked        proto.Zxid // everything up to here is on its disk
-	sent         proto.Zxid // newest proposal sent
-	held         []*proto.Txn
+	lastZxid     proto.Zxid   // from AckEpoch
+	promised     bool         // it had not promised this epoch to an earlier link
+	acked        proto.Zxid   // everything up to here is on its disk
+	sent         proto.Zxid   // newest proposal sent
+	held         []*proto.Txn // committed during its snapshot
+	heldBytes    int
 	heardAt      time.Duration
 	unackedSince time.Duration // when acked last moved while sent was ahead of it
 }
@@ -217,6 +219,10 @@ func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action
 	if m.ConfigVersion > l.opts.Ensemble.Version {
 		return l.hangup(f, "learner has a newer configuration", out)
 	}
+	if m.AcceptedEpoch < 0 || m.AcceptedEpoch >= math.MaxInt32 {
+		// Zxids would become negative in the next epoch.
+		return l.hangup(f, fmt.Sprintf("learner cannot have accepted epoch %d", m.AcceptedEpoch), out)
+	}
 	if l.phase == Broadcast && m.AcceptedEpoch > l.epoch && l.opts.Ensemble.IsVoter(int64(m.ID)) {
 		// It has promised a newer epoch and could never follow this one. A new
 		// election is short; leaving it out lasts until the next failure.
@@ -320,11 +326,14 @@ func (l *Leader) isAhead(m AckEpoch) bool {
 		m.CurrentEpoch == l.disk.CurrentEpoch && m.LastZxid > l.disk.LastZxid
 }
 
+// tryFinishDiscovery ends discovery once a quorum has promised the epoch. A
+// last zxid of -1 is an empty directory that must not be trusted. Source:
+// Leader.waitForEpochAck.
 func (l *Leader) tryFinishDiscovery(out []Action) []Action {
 	if l.phase != Discovery || !l.epochSet || l.saving {
 		return out
 	}
-	if !l.quorum(func(f *learner) bool { return f.state >= epochAcked && f.promised }) {
+	if !l.quorum(func(f *learner) bool { return f.state >= epochAcked && f.promised && f.lastZxid != -1 }) {
 		return out
 	}
 	l.saving = true

@@ -110,12 +110,20 @@ func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
 	return l.answerSyncs(out)
 }
 
+// maxHeldBytes bounds what is held back for one learner during its snapshot.
+const maxHeldBytes = 256 << 20
+
 // announce tells the learners that a proposal is decided.
 func (l *Leader) announce(t *proto.Txn, out []Action) []Action {
-	for _, f := range l.learners {
+	for i := 0; i < len(l.learners); i++ {
+		f := l.learners[i]
 		switch {
+		case f.state == snapshotting && f.heldBytes+len(t.Raw) > maxHeldBytes:
+			out = l.hangup(f, "too much is written while its snapshot is under way", out)
+			i-- // it is out of the list
 		case f.state == snapshotting:
 			f.held = append(f.held, t)
+			f.heldBytes += len(t.Raw)
 		case f.state < newLeaderTold:
 		case f.info.Observer && f.state == serving:
 			out = append(out, Send{f.link, Inform{t}})
@@ -183,11 +191,11 @@ func (l *Leader) dropIfSilent(now time.Duration, f *learner, out []Action) []Act
 	switch {
 	case f.state == snapshotting: // bounded by the shell's write deadline
 		return out
-	case f.state < newLeaderAcked && now-f.heardAt > l.opts.InitTimeout:
+	case f.state < serving && now-f.heardAt > l.opts.InitTimeout:
 		return l.hangup(f, "silent while joining", out)
-	case f.state >= newLeaderAcked && now-f.heardAt > l.opts.SyncTimeout:
+	case f.state == serving && now-f.heardAt > l.opts.SyncTimeout:
 		return l.hangup(f, "silent for longer than syncLimit", out)
-	case f.state >= newLeaderAcked && f.sent > f.acked && now-f.unackedSince > l.opts.SyncTimeout:
+	case f.state == serving && f.sent > f.acked && now-f.unackedSince > l.opts.SyncTimeout:
 		return l.hangup(f, "acknowledges nothing for longer than syncLimit", out)
 	}
 	return out

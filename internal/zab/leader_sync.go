@@ -36,7 +36,7 @@ func (l *Leader) SnapshotSent(now time.Duration, link LinkID, out []Action) []Ac
 	for _, t := range f.held {
 		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})
 	}
-	f.held, f.heardAt = nil, now
+	f.held, f.heldBytes, f.heardAt = nil, 0, now
 	return l.tellNewLeader(now, f, out)
 }
 
@@ -86,6 +86,7 @@ func (l *Leader) ack(now time.Duration, f *learner, z proto.Zxid, out []Action) 
 
 func (l *Leader) learnerSynced(now time.Duration, f *learner, out []Action) []Action {
 	f.state = newLeaderAcked
+	f.unackedSince = now // it logs what is outstanding only from UpToDate on
 	out = append(out, Note{Fact: FactLearnerSynced, Peer: f.info.ID})
 	if l.phase == Synchronization {
 		return l.tryEstablish(now, out)
@@ -108,7 +109,7 @@ func (l *Leader) tryEstablish(now time.Duration, out []Action) []Action {
 	out = append(out, Note{Fact: FactEstablished, Epoch: l.epoch}, SetLast{start}, Serve{RoleLeader, l.epoch})
 	for _, f := range l.learners {
 		if f.state == newLeaderAcked {
-			f.state = serving
+			f.state, f.heardAt = serving, now // it was not pinged while it waited
 			out = append(out, Send{f.link, UpToDate{}})
 		}
 	}

@@ -129,7 +129,8 @@ func (f *Learner) Connected(now time.Duration, link LinkID, out []Action) []Acti
 	if f.state != dialing || f.resigned {
 		return append(out, Hangup{link, "not wanted any more"})
 	}
-	f.link, f.state, f.heardAt = link, awaitingEpoch, now
+	f.link, f.state = link, awaitingEpoch
+	f.heard(now)
 	return append(out, Send{link, FollowerInfo{
 		ID: f.opts.Self, AcceptedEpoch: f.disk.AcceptedEpoch,
 		ConfigVersion: f.opts.Ensemble.Version, Observer: f.opts.Observer,
@@ -153,8 +154,8 @@ func (f *Learner) Tick(now time.Duration, out []Action) []Action {
 		if now >= f.heardAt+f.opts.SyncTimeout {
 			return f.resign("the leader is silent", out)
 		}
-	case now >= f.deadline && f.state < savingHistory:
-		return f.resign(fmt.Sprintf("not synchronised within %v", f.opts.InitTimeout), out)
+	case now >= f.deadline && !f.busy():
+		return f.resign(fmt.Sprintf("no word from the leader within %v", f.opts.InitTimeout), out)
 	case now >= f.deadline:
 		f.deadline = now + f.opts.InitTimeout // our own disk is slow; the leader decides how long it waits
 	case f.redialAt != 0 && now >= f.redialAt:
@@ -193,7 +194,7 @@ func (f *Learner) Message(now time.Duration, link LinkID, m Message, out []Actio
 	if link != f.link || link == 0 || f.resigned {
 		return out
 	}
-	f.heardAt = now
+	f.heard(now)
 	if f.busy() {
 		if len(f.stash) >= maxStash {
 			return f.resign("the leader sends more than can be kept while the disk is busy", out)
@@ -202,6 +203,21 @@ func (f *Learner) Message(now time.Duration, link LinkID, m Message, out []Actio
 		return out
 	}
 	return f.handle(now, m, out)
+}
+
+// Heard tells that something is arriving on the link, though no message is
+// complete yet: a snapshot takes its time.
+func (f *Learner) Heard(now time.Duration, link LinkID) {
+	if link == f.link && link != 0 {
+		f.heard(now)
+	}
+}
+
+// heard notes a sign of life of the leader. As in Java it is single reads that
+// have a limit, not the whole synchronisation.
+func (f *Learner) heard(now time.Duration) {
+	f.heardAt = now
+	f.deadline = max(f.deadline, now+f.opts.InitTimeout)
 }
 
 // busy reports whether messages must wait for the disk.

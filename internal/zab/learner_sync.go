@@ -33,6 +33,7 @@ func (f *Learner) EpochSaved(now time.Duration, kind EpochKind, epoch int64, out
 		out = append(out, Send{f.link, AckEpoch{f.disk.CurrentEpoch, f.disk.LastZxid}})
 	case kind == CurrentEpoch && f.state == savingCurrent:
 		f.disk.CurrentEpoch, f.state = epoch, awaitingUpToDate
+		f.deadline = now + f.opts.InitTimeout
 		out = append(out, Send{f.link, Ack{proto.MakeZxid(f.epoch, 0)}})
 	default:
 		return out
@@ -83,7 +84,7 @@ func (f *Learner) proposal(t *proto.Txn, out []Action) []Action {
 		return f.resign("PROPOSAL before synchronisation", out)
 	}
 	z := t.Zxid
-	repeats := !f.anyProposal && z <= f.queued
+	repeats := f.state == syncing && !f.anyProposal && z <= f.queued
 	if !repeats && z != f.queued+1 && z.Epoch() <= f.queued.Epoch() {
 		return f.resign(fmt.Sprintf("proposal %s does not follow %s", z, f.queued), out)
 	}
@@ -98,12 +99,20 @@ func (f *Learner) proposal(t *proto.Txn, out []Action) []Action {
 // log appends every pending proposal that is not in the log yet.
 func (f *Learner) log(out []Action) []Action {
 	for _, t := range f.pending[f.logged:] {
-		f.appended = t.Zxid
-		f.unacked = append(f.unacked, t.Zxid)
-		out = append(out, Append{t})
+		out = f.logOne(t, out)
 	}
 	f.logged = len(f.pending)
 	return out
+}
+
+// logOne appends a transaction and, unless this is an observer, has it
+// acknowledged once it is durable.
+func (f *Learner) logOne(t *proto.Txn, out []Action) []Action {
+	f.appended = t.Zxid
+	if !f.opts.Observer {
+		f.unacked = append(f.unacked, t.Zxid)
+	}
+	return append(out, Append{t})
 }
 
 // commit decides the oldest pending proposal.
@@ -238,13 +247,8 @@ func (f *Learner) upToDate(now time.Duration, out []Action) []Action {
 // already, in order, then what is not.
 func (f *Learner) logLate(out []Action) []Action {
 	for _, t := range f.decided {
-		f.appended = t.Zxid
-		f.unacked = append(f.unacked, t.Zxid)
-		out = f.apply(t, append(out, Append{t}))
+		out = f.apply(t, f.logOne(t, out))
 	}
 	f.decided = nil
-	if f.opts.Observer {
-		f.unacked = nil
-	}
 	return f.log(out)
 }
