@@ -46,6 +46,10 @@ fuzz: ## every fuzz target for FUZZTIME
 		done; \
 	done
 
+.PHONY: bench-compare
+bench-compare: ## Paddock beside Java ZooKeeper, in turns, as one table; ARGS='-rounds 3 -seconds 10'
+	$(GO) run ./bench/compare $(ARGS)
+
 .PHONY: lint
 lint: fmt-check vet ## format, vet, staticcheck
 	$(GO) tool staticcheck ./...

@@ -1,9 +1,9 @@
 // Package deps holds the project's rules about its own sources, as tests: who may import whom, what the pure floor
 // must not touch, how tests must not wait. A rule that a test holds needs no reviewer.
 //
-//	6  cmd/paddock
-//	5  internal/node  up  shell
-//	4  internal/admin  bench  zk/recipe  zk/zktest
+//	6  cmd/paddock  bench/...  test/...
+//	5  internal/node  up  shell  zk/zktest
+//	4  internal/admin  bench  zk/recipe
 //	3  internal/server  quorum  sim  zk
 //	2  internal/replica                            │
 //	1  internal/prep  election  zab │ storage auth │ pure: jute to replica,
