@@ -1,0 +1,287 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/paddock-io/paddock/zk"
+)
+
+// sessionOptions say how sessions connect.
+type sessionOptions struct {
+	timeout  time.Duration
+	maxFrame int
+}
+
+// session is a zk.Conn that behaves as ZooKeeper's Java client does towards its user: every failed
+// attempt to connect fails the command under way with ConnectionLoss, where zk.Conn would wait, and
+// everything that happens is told in the words of WatchedEvent.
+type session struct {
+	conn   *zk.Conn
+	screen *screen
+	mute   *atomic.Bool // printwatches off
+
+	// ephemerals is set once the session may own ephemeral znodes. Only the goroutine that runs
+	// commands uses it.
+	ephemerals bool
+
+	mu      sync.Mutex
+	cancel  context.CancelFunc // of the command under way; nil without one
+	link    *dialed            // the latest connection
+	greeted bool               // a server has confirmed the session
+	closing bool               // attempts to connect are given up, not failed
+	missed  bool               // a reconnection failed; told when it is clear that the session lives
+	silent  bool               // the shell ends, nothing is told any more
+	last    zk.Event           // the event printed latest
+}
+
+// openSession starts to connect to the servers of a connect string.
+func openSession(servers string, o sessionOptions, scr *screen, mute *atomic.Bool) (*session, error) {
+	s := &session{screen: scr, mute: mute}
+	conn, err := zk.Open(servers, zk.Options{
+		SessionTimeout: o.timeout, MaxFrame: o.maxFrame, Dial: s.dial, OnState: s.onState,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.conn = conn
+	return s, nil
+}
+
+func (s *session) alive() bool { return s != nil && s.conn.Err() == nil }
+
+// state is the state's name as in Java's prompt. Source: ZooKeeper.States.
+func (s *session) state() string {
+	if s == nil {
+		return "NOT_CONNECTED"
+	}
+	switch st := s.conn.State(); st {
+	case zk.Connected, zk.AuthFailed:
+		return st.String()
+	case zk.Connecting, zk.Disconnected:
+		return "CONNECTING"
+	}
+	return "CLOSED"
+}
+
+// dialed is a connection that tells when it ends before a server has confirmed the session on it.
+type dialed struct {
+	net.Conn
+	once    sync.Once
+	settled bool // guarded by session.mu; a server has confirmed the session
+	session *session
+}
+
+func (d *dialed) Close() error {
+	d.once.Do(func() { d.session.attemptEnded(d) })
+	return d.Conn.Close()
+}
+
+func (s *session) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	s.mu.Lock()
+	missed := s.missed
+	s.missed = false
+	s.mu.Unlock()
+	if missed {
+		s.tell(disconnected) // another attempt shows that the last did not end the session
+	}
+	nc, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		s.attemptEnded(nil)
+		return nil, err
+	}
+	d := &dialed{Conn: nc, session: s}
+	s.mu.Lock()
+	s.link = d
+	s.mu.Unlock()
+	return d, nil
+}
+
+// attemptEnded fails the command that waits for a connection, if d never became one.
+// Source: ClientCnxn.SendThread.cleanAndNotifyState.
+func (s *session) attemptEnded(d *dialed) {
+	s.mu.Lock()
+	if d != nil && d.settled || s.closing {
+		s.mu.Unlock()
+		return
+	}
+	s.missed = s.greeted
+	tellNow := !s.missed
+	if s.cancel != nil {
+		defer s.cancel()
+	}
+	s.mu.Unlock()
+	if tellNow {
+		s.tell(disconnected)
+	}
+}
+
+// Names of connection states. Source: Watcher.Event.KeeperState.
+const (
+	syncConnected = "SyncConnected"
+	disconnected  = "Disconnected"
+	expired       = "Expired"
+	authFailed    = "AuthFailed"
+	closed        = "Closed"
+)
+
+func (s *session) onState(st zk.State) {
+	s.mu.Lock()
+	if st == zk.Connected {
+		s.greeted, s.missed = true, false
+		if s.link != nil {
+			s.link.settled = true
+		}
+	}
+	s.mu.Unlock()
+	switch st {
+	case zk.Connected:
+		s.tell(syncConnected)
+	case zk.Disconnected:
+		s.tell(disconnected)
+	case zk.Expired:
+		s.tell(expired)
+	case zk.AuthFailed:
+		s.tell(authFailed)
+	case zk.Closed:
+		s.tell(closed)
+	}
+}
+
+// tell prints a change of the connection.
+func (s *session) tell(state string) { s.print(state, "None", "null", -1) }
+
+// onEvent prints what a watch reports. ZooKeeper's shell has one watcher for everything, which hears of
+// a change once, however many of its watches the change sets off.
+func (s *session) onEvent(ev zk.Event) {
+	if ev.Type == zk.EventNone {
+		return // the end of the session is told by onState
+	}
+	s.mu.Lock()
+	again := ev == s.last
+	s.last = ev
+	s.mu.Unlock()
+	if !again {
+		s.print(syncConnected, ev.Type.String(), ev.Path, ev.Zxid)
+	}
+}
+
+// print prints a WatchedEvent. Source: WatchedEvent.toString, ZooKeeperMain.printMessage.
+func (s *session) print(state, typ, path string, zxid zk.Zxid) {
+	s.mu.Lock()
+	silent := s.silent
+	s.mu.Unlock()
+	if !silent && !s.mute.Load() {
+		s.screen.notice(fmt.Sprintf("\nWATCHER::\n\nWatchedEvent state:%s type:%s path:%s zxid: %d\n", state, typ, path, int64(zxid)))
+	}
+}
+
+// syncTimeout bounds a sync. Source: SyncCommand.SYNC_TIMEOUT.
+const syncTimeout = 30 * time.Second
+
+// do executes an operation. It fails with ConnectionLoss when an attempt to connect fails meanwhile.
+func (s *session) do(op zk.Op) (zk.Result, error) {
+	ctx, done := s.waiting(context.Background())
+	defer done()
+	res, err := s.conn.Do(ctx, op)
+	if e := (*zk.Error)(nil); errors.As(err, &e) && errors.Is(err, context.Canceled) {
+		e.Err = zk.ErrConnectionLoss
+	}
+	return res, err
+}
+
+// watch is do with a watch if w is true.
+func (s *session) watch(op zk.Op, w bool) (zk.Result, error) {
+	if !w {
+		return s.do(op)
+	}
+	s.mu.Lock()
+	s.last = zk.Event{} // what comes next was not printed yet, even if it looks the same
+	s.mu.Unlock()
+	return s.do(op.OnEvent(s.onEvent))
+}
+
+// sync waits until the server has caught up with the leader, and returns what the server says.
+func (s *session) sync(path string) (zk.Code, error) {
+	parent, cancel := context.WithTimeout(context.Background(), syncTimeout)
+	defer cancel()
+	ctx, done := s.waiting(parent)
+	defer done()
+	_, err := s.conn.Do(ctx, zk.SyncOp(path))
+	e := (*zk.Error)(nil)
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return 0, fmt.Errorf("sync %s: no answer within %v", path, syncTimeout)
+	case errors.Is(err, context.Canceled):
+		return zk.ErrConnectionLoss, nil
+	case errors.As(err, &e) && e.Code() != 0:
+		return e.Code(), nil
+	}
+	return 0, err
+}
+
+// addAuth presents a credential, which the session keeps if there is no connection.
+func (s *session) addAuth(scheme string, data []byte) {
+	ctx, done := s.waiting(context.Background())
+	defer done()
+	if err := s.conn.AddAuth(ctx, scheme, data); errors.Is(err, zk.ErrAuthFailed) {
+		<-s.conn.Done() // a refusal ends the session
+	}
+}
+
+// waiting returns a context that the end of an attempt to connect cancels.
+func (s *session) waiting(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(parent)
+	s.mu.Lock()
+	s.cancel = cancel
+	s.mu.Unlock()
+	return ctx, func() {
+		s.mu.Lock()
+		s.cancel = nil
+		s.mu.Unlock()
+		cancel()
+	}
+}
+
+// closePatience is how long close waits for a connection attempt under way.
+const closePatience = 5 * time.Second
+
+// close ends the session as the user asked. What cannot be ended now, the ensemble ends after the timeout.
+// Java's client sends the request to close on the connection that it is about to make, if it makes one.
+func (s *session) close() {
+	if !s.alive() {
+		return
+	}
+	parent, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	ctx, done := s.waiting(parent)
+	s.conn.WaitConnected(ctx)
+	done()
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.conn.Close()
+}
+
+// leave ends the shell's part in the session without a word. Java's shell just exits, which leaves the
+// session to its timeout; that matters only to ephemeral znodes, so without any it is ended.
+func (s *session) leave() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	s.silent = true
+	s.mu.Unlock()
+	if s.ephemerals || s.conn.State() != zk.Connected {
+		s.conn.Detach()
+		return
+	}
+	s.close()
+}
