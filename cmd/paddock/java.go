@@ -96,6 +96,9 @@ var mainClasses = map[string]func(context.Context, app, javaCall) error{
 	"org.apache.zookeeper.server.ZooKeeperServerMain": func(ctx context.Context, a app, c javaCall) error {
 		return a.javaServer(ctx, c, true)
 	},
+	"org.apache.zookeeper.ZooKeeperMain": func(ctx context.Context, a app, c javaCall) error {
+		return exit(a.cli(ctx, c.args, a.out, a.err))
+	},
 	"org.apache.zookeeper.client.FourLetterWordMain": func(ctx context.Context, a app, c javaCall) error {
 		if len(c.args) != 3 && len(c.args) != 4 {
 			fmt.Fprintln(a.out, "Usage: FourLetterWordMain <host> <port> <cmd> <secure(optional)>")
@@ -125,7 +128,6 @@ var mainClasses = map[string]func(context.Context, app, javaCall) error{
 
 // laterClasses are main classes of ZooKeeper that Paddock knows by name only.
 var laterClasses = []string{
-	"org.apache.zookeeper.ZooKeeperMain",
 	"org.apache.zookeeper.server.SnapshotFormatter",
 	"org.apache.zookeeper.server.SnapshotComparer",
 	"org.apache.zookeeper.server.SnapshotRecursiveSummary",

@@ -24,7 +24,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args, app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
+	os.Exit(run(ctx, os.Args, app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, releaseSignals: stop}))
 }
 
 // app is what the commands know of the process they run in.
@@ -33,6 +33,8 @@ type app struct {
 	out    io.Writer // answers
 	err    io.Writer // everything else, logs too
 	getenv func(string) string
+
+	releaseSignals func() // lets signals end the process again, and ends the commands' context
 }
 
 // run is main without the process around it. args[0] is the name the program was called by.

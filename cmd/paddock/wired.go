@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/paddock-io/paddock/internal/bench"
+	"github.com/paddock-io/paddock/internal/shell"
 	"github.com/paddock-io/paddock/internal/up"
 )
 
@@ -14,6 +15,7 @@ import (
 func (a app) wired() []*cobra.Command {
 	return []*cobra.Command{
 		a.wire("up [-n 3] [--data DIR] [--base-port 2181]", "Run a whole ensemble on this computer", up.Main),
+		a.wire("cli [-server HOST:PORT,...[/chroot]] [-timeout MS] [COMMAND...]", "ZooKeeper's shell, zkCli.sh", a.cli),
 		a.wire("bench [flags]", "Load a running ensemble and print rates and latencies", bench.Main),
 	}
 }
@@ -28,4 +30,10 @@ func (a app) wire(use, short string, main func(ctx context.Context, args []strin
 			return exit(main(cmd.Context(), args, a.out, a.err))
 		},
 	}
+}
+
+// cli is the shell. It does not watch ctx, so that an interrupt must be left to end the process.
+func (a app) cli(_ context.Context, args []string, out, errOut io.Writer) int {
+	a.releaseSignals()
+	return shell.Main(args, a.in, out, errOut)
 }

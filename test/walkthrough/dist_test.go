@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -234,27 +235,40 @@ const (
 	electionOffset = 1700
 )
 
+// given are the ports that tests of this process have got; they run in parallel.
+var given = struct {
+	sync.Mutex
+	ports map[int]bool
+}{ports: map[int]bool{}}
+
 // basePort finds a port from which n client ports, and those for quorum and election above them, are free. It stays
 // below the range that systems hand out for outgoing connections, so that a killed server finds its port again.
 func basePort(t *testing.T, n int) int {
 	t.Helper()
+	given.Lock()
+	defer given.Unlock()
+search:
 	for range 200 {
 		base := 12000 + rand.IntN(32000-electionOffset-12000)
-		if portsFree(base, n) && portsFree(base+quorumOffset, n) && portsFree(base+electionOffset, n) {
-			return base
+		var ports []int
+		for i := range n {
+			ports = append(ports, base+i, base+quorumOffset+i, base+electionOffset+i)
 		}
+		for _, port := range ports {
+			l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+			if err != nil {
+				continue search
+			}
+			l.Close()
+			if given.ports[port] {
+				continue search
+			}
+		}
+		for _, port := range ports {
+			given.ports[port] = true
+		}
+		return base
 	}
 	t.Fatal("no free ports")
 	return 0
-}
-
-func portsFree(base, n int) bool {
-	for port := base; port < base+n; port++ {
-		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-		if err != nil {
-			return false
-		}
-		l.Close()
-	}
-	return true
 }

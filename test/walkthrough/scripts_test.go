@@ -20,6 +20,7 @@ func standalone(t *testing.T, more ...string) *install {
 
 // TestForeground: the script becomes the server, so that whoever signals the script's pid means the server.
 func TestForeground(t *testing.T) {
+	t.Parallel()
 	s := standalone(t)
 	cmd := s.command("zkServer.sh", "start-foreground")
 	var log strings.Builder
@@ -46,6 +47,7 @@ func TestForeground(t *testing.T) {
 
 // TestEnvironment: every variable that says where things are.
 func TestEnvironment(t *testing.T) {
+	t.Parallel()
 	s := standalone(t)
 	conf, logs := filepath.Join(s.home, "etc"), filepath.Join(s.home, "var", "log")
 	pidFile := filepath.Join(s.home, "run", "zk.pid")
@@ -89,6 +91,7 @@ func TestEnvironment(t *testing.T) {
 
 // TestWords: verbs that only print.
 func TestWords(t *testing.T) {
+	t.Parallel()
 	s := standalone(t)
 	if r := s.run("zkServer.sh", "version"); r.code != 0 || !regexp.MustCompile(`^Apache ZooKeeper, version 3\.9\.5 \d{4}-\d\d-\d\d \d\d:\d\d UTC\n`).MatchString(r.out) {
 		t.Errorf("version: %+v", r)
@@ -115,6 +118,7 @@ func TestWords(t *testing.T) {
 
 // TestLinkedScript: the script finds its way when called through a link.
 func TestLinkedScript(t *testing.T) {
+	t.Parallel()
 	s := standalone(t)
 	link := filepath.Join(s.home, "elsewhere")
 	if err := os.Symlink("bin/zkServer.sh", link); err != nil {
@@ -127,11 +131,12 @@ func TestLinkedScript(t *testing.T) {
 
 // TestFailedStart: a start that fails says so at once, says why on the standard error, and leaves no pid file.
 func TestFailedStart(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", ":0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	t.Cleanup(func() { taken.Close() }) // after the subtests, which run in parallel
 	for name, tc := range map[string]struct {
 		break_ func(s *install)
 		why    string
@@ -143,6 +148,7 @@ func TestFailedStart(t *testing.T) {
 		"no directory": {func(s *install) { s.write("data", "a file in its place") }, "data"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := standalone(t)
 			tc.break_(s)
 			r := s.run("zkServer.sh", "start")
@@ -158,6 +164,7 @@ func TestFailedStart(t *testing.T) {
 
 // TestAutocreateDisabled: with ZOO_DATADIR_AUTOCREATE_DISABLE a missing directory is a mistake, not an empty database.
 func TestAutocreateDisabled(t *testing.T) {
+	t.Parallel()
 	s := standalone(t)
 	s.env = []string{"ZOO_DATADIR_AUTOCREATE_DISABLE=1"}
 	s.want(1, "ZooKeeper data directory is missing at "+s.path("data")+" fix the path or run initialize\n", "start")
@@ -170,6 +177,7 @@ func TestAutocreateDisabled(t *testing.T) {
 
 // TestStatusFindsPort: the client port may stand in a server line, here or in the dynamic file.
 func TestStatusFindsPort(t *testing.T) {
+	t.Parallel()
 	s := standalone(t)
 	dynamic := s.path("conf/zoo.cfg.dynamic")
 	s.write("data/myid", "1")
@@ -193,6 +201,7 @@ func TestStatusFindsPort(t *testing.T) {
 
 // TestCleanup: zkCleanup.sh reads zoo.cfg and keeps what a restart needs.
 func TestCleanup(t *testing.T) {
+	t.Parallel()
 	s := standalone(t)
 	s.want(0, "Starting zookeeper ... STARTED\n", "start")
 	s.awaitMode("standalone")
@@ -205,6 +214,32 @@ func TestCleanup(t *testing.T) {
 	}
 	if r := s.run("zkCleanup.sh", "-n", "2"); r.code != 1 || !strings.Contains(r.err, "greater than or equal to 3") {
 		t.Errorf("too small a count: %+v", r)
+	}
+	s.want(0, "Stopping zookeeper ... STOPPED\n", "stop")
+}
+
+// TestShell: zkCli.sh runs one command, and its exit code tells how that went.
+func TestShell(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	s.want(0, "Starting zookeeper ... STARTED\n", "start")
+	s.awaitMode("standalone")
+	server := fmt.Sprintf("localhost:%d", s.port)
+	for _, tc := range []struct {
+		command string
+		code    int
+		out     string // the end of the standard output
+		err     string // the standard error
+	}{
+		{"create /greeting hello", 0, "", "Created /greeting\n"},
+		{"get /greeting", 0, "\nhello\n", ""},
+		{"ls /", 0, "\n[greeting, zookeeper]\n", ""},
+		{"get /nowhere", 1, "", "Node does not exist: /nowhere\n"},
+	} {
+		r := s.run("zkCli.sh", append([]string{"-server", server}, strings.Fields(tc.command)...)...)
+		if r.code != tc.code || !strings.HasSuffix(r.out, tc.out) || r.err != tc.err {
+			t.Errorf("%s: %+v\nwant %+v", tc.command, r, tc)
+		}
 	}
 	s.want(0, "Stopping zookeeper ... STOPPED\n", "stop")
 }

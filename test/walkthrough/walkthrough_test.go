@@ -11,10 +11,17 @@ import (
 )
 
 func TestThreeServers(t *testing.T) { walk(t, 3) }
-func TestFiveServers(t *testing.T)  { walk(t, 5) }
+
+func TestFiveServers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("three servers do for a first look")
+	}
+	walk(t, 5)
+}
 
 // walk is the tutorial for n servers, and what its reader tries next.
 func walk(t *testing.T, n int) {
+	t.Parallel()
 	servers := ensemble(t, n)
 	quorum := n/2 + 1
 
