@@ -19,7 +19,7 @@ import (
 
 // member is one server of a test ensemble.
 type member struct {
-	t      *testing.T
+	t      testing.TB
 	cfg    string
 	client string
 	node   *Node
@@ -28,7 +28,7 @@ type member struct {
 }
 
 // freePorts returns n ports that were free a moment ago.
-func freePorts(t *testing.T, n int) []int {
+func freePorts(t testing.TB, n int) []int {
 	t.Helper()
 	var ports []int
 	for range n {
@@ -43,7 +43,7 @@ func freePorts(t *testing.T, n int) []int {
 }
 
 // newEnsemble writes the files of n servers; 1 makes a standalone one.
-func newEnsemble(t *testing.T, n int, extra ...string) []*member {
+func newEnsemble(t testing.TB, n int, extra ...string) []*member {
 	t.Helper()
 	ports := freePorts(t, 3*n)
 	var servers strings.Builder
@@ -99,7 +99,7 @@ func (m *member) halt() {
 	m.node = nil
 }
 
-func connect(t *testing.T, ctx context.Context, addrs ...string) *zk.Conn {
+func connect(t testing.TB, ctx context.Context, addrs ...string) *zk.Conn {
 	t.Helper()
 	c, err := zk.Connect(ctx, strings.Join(addrs, ","), zk.Options{})
 	if err != nil {
