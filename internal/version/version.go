@@ -30,7 +30,7 @@ var (
 type Info struct {
 	Commit   string    // abbreviated; "devel" when unknown
 	Modified bool      // built from a tree with changes that are not in Commit
-	Built    time.Time // when Commit was made, which makes builds reproducible; zero when unknown
+	Built    time.Time // when Commit was made, which makes builds reproducible; 1970 when unknown
 }
 
 // Get returns what is known about this binary.
@@ -49,7 +49,7 @@ var Get = sync.OnceValue(func() Info {
 const commitDigits = 12
 
 func parse(commit, built string, modified bool) Info {
-	info := Info{Commit: cmp.Or(commit, "devel"), Modified: modified}
+	info := Info{Commit: cmp.Or(commit, "devel"), Modified: modified, Built: time.Unix(0, 0).UTC()}
 	info.Commit = info.Commit[:min(len(info.Commit), commitDigits)]
 	if t, err := time.Parse(time.RFC3339, built); err == nil {
 		info.Built = t.UTC()
