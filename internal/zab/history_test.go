@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/paddock-io/paddock/proto"
@@ -138,9 +139,9 @@ func TestPlanIsAView(t *testing.T) {
 	}
 	plan := h.Plan(z - 2)
 	before := slices.Clone(plan.Txns)
-	_ = append(plan.Txns, txnAt(99)) // must not land in the history
+	longer := append(plan.Txns, txnAt(99)) // must not share what the history adds
 	h.Add(txnAt(z + 1))
-	if h.Last() != z+1 || !slices.Equal(plan.Txns, before) {
+	if h.Last() != z+1 || !slices.Equal(plan.Txns, before) || longer[len(longer)-1].Zxid != 99 {
 		t.Fatalf("the plan changed: %s", showPlan(plan))
 	}
 	for i := range proto.Zxid(8) {
@@ -213,4 +214,39 @@ func showAll(v []proto.Zxid) string {
 		s += " " + dot(z)
 	}
 	return fmt.Sprintf("[%s]", s)
+}
+
+// TestHeldBackIsBounded: a learner for which too much piles up during its
+// snapshot is let go, and the others are served.
+func TestHeldBackIsBounded(t *testing.T) {
+	script := `leader self=1 voters=1,2,3 version=0 accepted=4 current=4 base=4.2
+start
+connect 1
+info 1 id=2 accepted=4
+saved accepted 5
+ackepoch 1 current=4 last=4.2
+saved current 5
+ack 1 5.0
+connect 2
+info 2 id=3 accepted=4
+ackepoch 2 current=4 last=4.1`
+	m := &machine{t: t}
+	for line := range strings.Lines(script) {
+		m.run(strings.TrimSpace(line))
+	}
+	big := make([]byte, 1<<20)
+	for i := range 300 {
+		z, _, _ := m.leader.NextZxid(nil)
+		m.leader.Propose(0, &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: z}, Raw: big}, nil)
+		m.leader.Persisted(0, z, nil)
+		out := m.leader.Message(0, 1, Ack{z}, nil)
+		if i == maxHeldBytes>>20 {
+			want := []Action{Send{1, Commit{z}}, Hangup{2, "too much is written while its snapshot is under way"}}
+			if !slices.Equal(out[:2], want) || len(out) != 4 {
+				t.Fatalf("%d: %v", i, out)
+			}
+		} else if len(out) != 2 {
+			t.Fatalf("%d: %v", i, out)
+		}
+	}
 }
