@@ -48,8 +48,10 @@ func (n *voteNet) dialer(l *voteLine) {
 			continue // to learn that it is over
 		}
 		l.dialed = time.Now()
-		n.finishAttempt(l, n.dialOnce(l))
-		if n.linked(l) {
+		err := n.dialOnce(l)
+		n.finishAttempt(l, err)
+		if err == nil {
+			n.awaitLink(l)
 			continue
 		}
 		if woken := !n.sleep(pause, l.again); woken {
@@ -57,6 +59,13 @@ func (n *voteNet) dialer(l *voteLine) {
 		} else {
 			pause = min(2*pause, dialPauseMax)
 		}
+	}
+}
+
+// awaitLink gives a peer time to dial back. To ask again at once would make a Java server drop the connection it has
+// just begun, whatever there is to send.
+func (n *voteNet) awaitLink(l *voteLine) {
+	for until := time.Now().Add(dialPauseMax); !n.linked(l) && !n.sleep(time.Until(until), l.again) && n.ctx.Err() == nil; {
 	}
 }
 

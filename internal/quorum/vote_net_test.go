@@ -206,9 +206,15 @@ func TestJavaPeerIsAskedToDial(t *testing.T) {
 	w := acceptWire(t, ln)
 	w.expect(hello(2, p.addr))
 	w.expectEnd()
+	p.net.Send(3, noteOfRound(2)) // no reason to ask again so soon
+	ln.(*net.TCPListener).SetDeadline(time.Now().Add(4 * dialPauseKick))
+	if nc, err := ln.Accept(); err == nil {
+		t.Errorf("asked again from %v", nc.RemoteAddr())
+	}
 	back := dialWire(t, p.addr)
 	back.send(hello(3, ln.Addr().String()))
-	back.expect(frameOf(noteOfRound(1)))
+	back.expect(frameOf(noteOfRound(2)))
+	p.waitFor("the dialer to end", func() bool { return !p.net.lines[3].dialing })
 }
 
 func TestObserversWithoutID(t *testing.T) {
