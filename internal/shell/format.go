@@ -50,9 +50,15 @@ func formatText(data []byte) string {
 	return b.String()
 }
 
-// brokenLen returns how many bytes at the start of data would begin a character that does not go on.
-// The longest beginning of a character is cut off when one byte more makes it no beginning.
+// brokenLen returns how many bytes at the start of data, which begins no character, Java takes for one
+// that breaks off: all that could go on, and the halves of surrogate pairs whole.
 func brokenLen(data []byte) int {
+	if len(data) > 1 && data[0] == 0xed && data[1] >= 0xa0 && data[1] <= 0xbf {
+		if len(data) > 2 && data[2] >= 0x80 && data[2] <= 0xbf {
+			return 3
+		}
+		return 2
+	}
 	for n := min(3, len(data)); n > 1; n-- {
 		if !utf8.FullRune(data[:n]) {
 			return n

@@ -96,6 +96,13 @@ func (s *screen) complain(text string) {
 	fmt.Fprintln(s.err, text)
 }
 
+// heading writes a line before any notice that has come.
+func (s *screen) heading(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.WriteString(text + "\n")
+}
+
 // settle prints the notices that have come.
 func (s *screen) settle() { s.print("") }
 

@@ -30,14 +30,11 @@ type session struct {
 	// commands uses it.
 	ephemerals bool
 
-	mu      sync.Mutex
-	cancel  context.CancelFunc // of the command under way; nil without one
-	link    *dialed            // the latest connection
-	greeted bool               // a server has confirmed the session
-	closing bool               // attempts to connect are given up, not failed
-	missed  bool               // a reconnection failed; told when it is clear that the session lives
-	silent  bool               // the shell ends, nothing is told any more
-	last    zk.Event           // the event printed latest
+	mu     sync.Mutex
+	cancel context.CancelFunc // of the command under way; nil without one
+	link   *dialed            // the latest connection
+	silent bool               // the shell ends, nothing is told any more
+	last   zk.Event           // the event printed latest
 }
 
 // openSession starts to connect to the servers of a connect string.
@@ -83,13 +80,6 @@ func (d *dialed) Close() error {
 }
 
 func (s *session) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	s.mu.Lock()
-	missed := s.missed
-	s.missed = false
-	s.mu.Unlock()
-	if missed {
-		s.tell(disconnected) // another attempt shows that the last did not end the session
-	}
 	nc, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if err != nil {
 		s.attemptEnded(nil)
@@ -102,59 +92,37 @@ func (s *session) dial(ctx context.Context, network, addr string) (net.Conn, err
 	return d, nil
 }
 
-// attemptEnded fails the command that waits for a connection, if d never became one.
-// Source: ClientCnxn.SendThread.cleanAndNotifyState.
+// attemptEnded fails the command that waits for a connection, if d did not become one.
+// Source: ClientCnxn.SendThread.cleanup.
 func (s *session) attemptEnded(d *dialed) {
 	s.mu.Lock()
-	if d != nil && d.settled || s.closing {
-		s.mu.Unlock()
-		return
-	}
-	s.missed = s.greeted
-	tellNow := !s.missed
-	if s.cancel != nil {
-		defer s.cancel()
-	}
-	s.mu.Unlock()
-	if tellNow {
-		s.tell(disconnected)
+	defer s.mu.Unlock()
+	if (d == nil || !d.settled) && s.cancel != nil {
+		s.cancel()
 	}
 }
 
-// Names of connection states. Source: Watcher.Event.KeeperState.
-const (
-	syncConnected = "SyncConnected"
-	disconnected  = "Disconnected"
-	expired       = "Expired"
-	authFailed    = "AuthFailed"
-	closed        = "Closed"
-)
+const syncConnected = "SyncConnected"
+
+// stateNames are the states of which Java's client tells, in its words.
+// Source: Watcher.Event.KeeperState.
+var stateNames = map[zk.State]string{
+	zk.Connected: syncConnected, zk.Disconnected: "Disconnected", zk.Expired: "Expired",
+	zk.AuthFailed: "AuthFailed", zk.Closed: "Closed",
+}
 
 func (s *session) onState(st zk.State) {
-	s.mu.Lock()
 	if st == zk.Connected {
-		s.greeted, s.missed = true, false
+		s.mu.Lock()
 		if s.link != nil {
 			s.link.settled = true
 		}
+		s.mu.Unlock()
 	}
-	s.mu.Unlock()
-	switch st {
-	case zk.Connected:
-		s.tell(syncConnected)
-	case zk.Disconnected:
-		s.tell(disconnected)
-	case zk.Expired:
-		s.tell(expired)
-	case zk.AuthFailed:
-		s.tell(authFailed)
-	case zk.Closed:
-		s.tell(closed)
+	if name, ok := stateNames[st]; ok {
+		s.print(name, "None", "null", -1)
 	}
 }
-
-// tell prints a change of the connection.
-func (s *session) tell(state string) { s.print(state, "None", "null", -1) }
 
 // onEvent prints what a watch reports. ZooKeeper's shell has one watcher for everything, which hears of
 // a change once, however many of its watches the change sets off.
@@ -264,9 +232,6 @@ func (s *session) close() {
 	ctx, done := s.waiting(parent)
 	s.conn.WaitConnected(ctx)
 	done()
-	s.mu.Lock()
-	s.closing = true
-	s.mu.Unlock()
 	s.conn.Close()
 }
 

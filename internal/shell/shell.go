@@ -37,7 +37,7 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 		sh.complain(err.Error())
 		return exitInvocation
 	}
-	sh.println("Connecting to " + sh.start.server)
+	sh.heading("Connecting to " + sh.start.server)
 	if err := sh.connect(sh.start.server); err != nil {
 		sh.complain(err.Error())
 		return exitFailed
@@ -48,7 +48,7 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 		sh.run(sh.start.command)
 		return sh.code
 	}
-	sh.println("Welcome to ZooKeeper!")
+	sh.heading("Welcome to ZooKeeper!")
 	sh.converse(in, out)
 	return sh.code
 }
@@ -67,7 +67,7 @@ func (sh *shell) pumping() (stop func()) {
 // converse reads and runs lines until quit or the end of the input.
 func (sh *shell) converse(in io.Reader, out io.Writer) {
 	lines := openLines(sh, in, out)
-	sh.println("JLine support is " + map[bool]string{true: "enabled", false: "disabled"}[lines.edits()])
+	sh.heading("JLine support is " + map[bool]string{true: "enabled", false: "disabled"}[lines.edits()])
 	sh.screen.show = lines.show
 	defer sh.pumping()()
 	for !sh.done {

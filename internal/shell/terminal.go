@@ -6,7 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/reeflective/readline"
@@ -16,15 +16,18 @@ import (
 
 // terminal lets lines be edited, found again and completed. Ctrl-C and Ctrl-D leave the shell.
 type terminal struct {
-	editor  *readline.Shell
+	editor *readline.Shell
+
+	mu      sync.Mutex // held by show while it prints
 	prompt  string
-	editing atomic.Bool
+	editing bool
 }
 
 // newTerminal edits lines on the process's terminal. complete returns what the last word before the
 // cursor may become.
 func newTerminal(complete func(before string) []string) *terminal {
 	t := &terminal{editor: readline.NewShell()}
+	t.editor.Config.Set("show-all-if-ambiguous", true) // list the candidates at the first tab
 	t.editor.Prompt.Primary(func() string { return t.prompt })
 	t.editor.Completer = func(line []rune, cursor int) readline.Completions {
 		words := complete(string(line[:cursor]))
@@ -34,21 +37,28 @@ func newTerminal(complete func(before string) []string) *terminal {
 }
 
 func (t *terminal) read(prompt string) (string, error) {
-	t.prompt = prompt
-	t.editing.Store(true)
+	t.edit(true, prompt)
 	line, err := t.editor.Readline()
-	t.editing.Store(false)
+	t.edit(false, prompt)
 	if errors.Is(err, readline.ErrInterrupt) {
 		err = io.EOF
 	}
 	return line, err
 }
 
+func (t *terminal) edit(on bool, prompt string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.editing, t.prompt = on, prompt
+}
+
 func (t *terminal) edits() bool { return true }
 
 // show puts text above the line being edited. The terminal is in raw mode then.
 func (t *terminal) show(text string) bool {
-	if !t.editing.Load() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.editing {
 		return false
 	}
 	t.editor.PrintTransientf("%s", strings.ReplaceAll(text, "\n", "\r\n"))
