@@ -47,7 +47,7 @@ func (p *Peer) listen() error {
 
 // closeOnStop closes the listener when the network is shut down.
 func (p *Peer) closeOnStop(ln net.Listener) {
-	<-p.stop
+	<-p.netCtx.Done()
 	ln.Close()
 }
 
@@ -60,7 +60,7 @@ func (p *Peer) accept(ln net.Listener) {
 		case err != nil:
 			p.log.Warn("accept on the quorum port failed", "err", err)
 			select {
-			case <-p.stop:
+			case <-p.netCtx.Done():
 				return
 			case <-time.After(100 * time.Millisecond): // out of descriptors, most likely
 			}
@@ -127,8 +127,8 @@ func (p *Peer) dial(leader proto.PeerID) {
 func (p *Peer) dialAny(addrs []ensemble.Addr) (net.Conn, error) {
 	var errs []error
 	for _, a := range addrs {
-		d := net.Dialer{Timeout: p.opts.CnxTimeout, Cancel: p.stop}
-		nc, err := d.Dial("tcp", net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
+		d := net.Dialer{Timeout: p.opts.CnxTimeout}
+		nc, err := d.DialContext(p.netCtx, "tcp", net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
 		if err == nil {
 			return nc, nil
 		}
@@ -139,7 +139,7 @@ func (p *Peer) dialAny(addrs []ensemble.Addr) (net.Conn, error) {
 
 // closeNet closes every socket and waits for the goroutines behind them.
 func (p *Peer) closeNet() {
-	close(p.stop)
+	p.endNet()
 	p.netMu.Lock()
 	p.stopped = true
 	for k := range p.conns {

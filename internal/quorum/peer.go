@@ -114,7 +114,8 @@ type Peer struct {
 	stopped  bool                 // guarded by netMu
 	reloaded *recovered           // guarded by netMu: waits for its event
 	wg       sync.WaitGroup       // accept loop, links, dials
-	stop     chan struct{}        // closed when the network shuts down
+	netCtx   context.Context      // for dials; ends when the network shuts down
+	endNet   context.CancelFunc
 
 	loop loopState
 }
@@ -126,8 +127,9 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 	p := &Peer{
 		opts: opts, log: opts.Logger, store: store, start: time.Now(),
 		inbox: newInbox(), calls: make(chan func(time.Duration)),
-		arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{}, stop: make(chan struct{}),
+		arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{},
 	}
+	p.netCtx, p.endNet = context.WithCancel(context.Background())
 	p.requests = newRequestQueue(opts.MaxOutstanding, p.inbox.signal)
 	p.disk = newDisk(p, store)
 	if err := p.recover(); err != nil {

@@ -12,7 +12,7 @@ import (
 // openVotes opens the election port and lets its events into the inbox.
 func (p *Peer) openVotes() (*voteNet, error) {
 	opts := voteOptions{
-		Self: p.opts.Self, BindRetries: p.opts.BindRetries, Stop: p.stop,
+		Self: p.opts.Self, BindRetries: p.opts.BindRetries, Stop: p.netCtx.Done(),
 		ConnectTimeout: p.opts.CnxTimeout, HandshakeTimeout: p.opts.SyncTimeout, Logger: p.log,
 		Receive: func(from proto.PeerID, n proto.Notification) {
 			p.inbox.putBounded(replica.Vote{From: from, Note: n})

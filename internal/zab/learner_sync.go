@@ -52,10 +52,10 @@ func (f *Learner) beginSync(m Message, out []Action) []Action {
 		f.inMemory, f.snapped = true, true
 		f.queued, f.applied = m.Zxid, m.Zxid
 		f.hist.Reset(m.Zxid)
-		return append(out, Install{m.Zxid, m.State})
+		return append(out, Install(m))
 	case Trunc:
 		f.state = truncating
-		return append(out, Truncate{m.Zxid})
+		return append(out, Truncate(m))
 	}
 	return out
 }
