@@ -28,6 +28,7 @@ unit: ## unit tests, the fast way
 .PHONY: race
 race: ## all tests of the main module with the race detector, walkthrough and import floors among them
 	$(GO) test -race -timeout 20m ./...
+	cd docs/gen && $(GO) test ./...
 
 .PHONY: interop
 interop: ## tests against Java, C, Python and Go clients and Java servers; test/peers/install.sh gets them

@@ -30,6 +30,9 @@ func nextStep(file string) string {
 		return "for a report run: paddock snap verify " + file
 	case strings.HasPrefix(base, logPrefix):
 		return "for a report run: paddock log verify " + file
+	case base == acceptedName:
+		// Forgetting a promise could let two leaders share an epoch; a newer one than was made harms nobody.
+		return "write into it the newest acceptedEpoch of any server of the ensemble, never a smaller one: echo -n EPOCH > " + file
 	default:
 		return "remove the file to have it made anew from the log: rm " + file
 	}
