@@ -49,15 +49,7 @@ var supported = map[string]struct{ def, meaning string }{
 	"DigestAuthenticationProvider.superDigest": {"none", "super:HASH of the user whom no ACL stops; `paddock digest super:PASSWORD` prints it"},
 	"DigestAuthenticationProvider.digestAlg":   {"SHA1", "SHA1 is the only one; others are refused"},
 
-	// Read and checked, without effect so far.
-	"connectToLearnerMasterLimit":          {"initLimit", noEffect + "a learner dials five times and has initLimit ticks in all"},
-	"syncEnabled":                          {"true", noEffect + "an observer always keeps a log"},
-	"observer.syncEnabled":                 {"true", noEffect + "an observer always keeps a log"},
-	"maxBatchSize":                         {"1000", noEffect + "a batch of the log is bounded by 4 MiB"},
-	"closeSessionTxn.enabled":              {"true", noEffect + "transactions that close a session always list its ephemerals"},
-	"tcpKeepAlive":                         {"false", noEffect + "keep-alive is always on"},
-	"clientTcpKeepAlive":                   {"false", noEffect + "keep-alive is always on"},
-	"DigestAuthenticationProvider.enabled": {"true", noEffect + "the scheme digest cannot be switched off"},
+	"connectToLearnerMasterLimit": {"initLimit", "ticks for a learner to reach its leader"},
+	"maxBatchSize":                {"1000", "transactions in one sync of the log, at most"},
 }
 
-const noEffect = "**no effect yet**: "
