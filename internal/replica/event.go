@@ -67,6 +67,10 @@ type Message struct {
 	Msg  zab.Message
 }
 
+// Heard says that a message is arriving on the link to the leader, and takes
+// its time.
+type Heard struct{ Link zab.LinkID }
+
 // Persisted says that every Append up to Zxid is durable.
 type Persisted struct{ Zxid proto.Zxid }
 
@@ -101,6 +105,7 @@ func (Connected) isEvent()     {}
 func (DialFailed) isEvent()    {}
 func (Disconnected) isEvent()  {}
 func (Message) isEvent()       {}
+func (Heard) isEvent()         {}
 func (Persisted) isEvent()     {}
 func (Applied) isEvent()       {}
 func (EpochSaved) isEvent()    {}

@@ -121,6 +121,11 @@ func (r *Replica) fromLeader(now time.Duration, ev Message, out []Action) []Acti
 	}
 	switch m := ev.Msg.(type) {
 	case zab.Ping:
+		if !r.learner.Following() {
+			// Before UPTODATE a Java leader takes no other packet than the ACK of
+			// NEWLEADER, but pings all the same (LearnerHandler.run).
+			return out
+		}
 		return append(out, Send{Link: ev.Link, Msg: zab.Ping{Zxid: m.Zxid, Touches: r.takeTouches()}})
 	case zab.Sync:
 		if len(r.syncs) > 0 {

@@ -23,6 +23,7 @@ type Options struct {
 	Tick        time.Duration // tickTime: width of the session buckets, pings twice in it
 	InitTimeout time.Duration // initLimit ticks
 	SyncTimeout time.Duration // syncLimit ticks
+	DialTimeout time.Duration // connectToLearnerMasterLimit ticks; 0 means InitTimeout
 	Election    election.Options
 	Prep        prep.Options
 }
@@ -67,9 +68,8 @@ type Replica struct {
 	inflight map[proto.SessionID]int // requests sent to the leader, by session
 	pending  int                     // sum of inflight
 
-	wall      int64         // milliseconds since 1970 ...
-	wallAt    time.Duration // ... at this time
-	earlyTick time.Duration
+	wall   int64         // milliseconds since 1970 ...
+	wallAt time.Duration // ... at this time
 }
 
 // earlyLink is a link whose FollowerInfo waits for the election's end.
@@ -120,7 +120,7 @@ func (r *Replica) Start(now time.Duration, wall int64, out []Action) []Action {
 func (r *Replica) zabOptions() zab.Options {
 	return zab.Options{
 		Self: r.opts.Self, Ensemble: r.opts.Ensemble, InitTimeout: r.opts.InitTimeout,
-		SyncTimeout: r.opts.SyncTimeout, Tick: r.opts.Tick,
+		SyncTimeout: r.opts.SyncTimeout, DialTimeout: r.opts.DialTimeout, Tick: r.opts.Tick,
 		Standalone: r.opts.Standalone, Observer: r.opts.Observer,
 	}
 }
@@ -137,6 +137,10 @@ func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
 		return r.request(now, ev, out)
 	case Message:
 		return r.message(now, ev, out)
+	case Heard:
+		if r.state == learning {
+			r.learner.Heard(now, ev.Link)
+		}
 	case Persisted:
 		return r.onPersisted(now, ev.Zxid, out)
 	case Applied:

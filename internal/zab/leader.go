@@ -29,6 +29,7 @@ type Options struct {
 	Ensemble    ensemble.Ensemble
 	InitTimeout time.Duration // for every phase before broadcast: initLimit ticks
 	SyncTimeout time.Duration // for silence during broadcast: syncLimit ticks
+	DialTimeout time.Duration // for reaching the leader: connectToLearnerMasterLimit ticks; 0 means InitTimeout
 	Tick        time.Duration // pings go twice a tick, the quorum is checked once
 	Standalone  bool          // alone, and without epochs
 	Observer    bool          // a learner that does not vote

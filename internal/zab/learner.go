@@ -1,6 +1,7 @@
 package zab
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -96,7 +97,7 @@ func (f *Learner) Phase() Phase {
 
 // Start dials the leader.
 func (f *Learner) Start(now time.Duration, out []Action) []Action {
-	f.deadline, f.dials = now+f.opts.InitTimeout, 1
+	f.deadline, f.dials = now+cmp.Or(f.opts.DialTimeout, f.opts.InitTimeout), 1
 	return append(out, Dial{f.leader})
 }
 
