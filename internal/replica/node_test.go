@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
@@ -71,7 +72,7 @@ func (n *node) boot() {
 	n.tree = t
 	n.r = New(Options{
 		Self: proto.PeerID(n.id), Ensemble: n.w.ens, Observer: n.id > n.w.voters,
-		Tick: 400 * ms, InitTimeout: 4 * time.Second, SyncTimeout: 2 * time.Second, Prep: prepOptions,
+		Tick: 400 * ms, InitTimeout: 4 * time.Second, SyncTimeout: 2 * time.Second, Prep: prep.Options{Digest: true},
 	}, t, hist, zab.Durable{AcceptedEpoch: n.accepted, CurrentEpoch: n.current, LastZxid: hist.Last()})
 	n.exec(n.r.Start(n.w.now, n.w.wall(), nil))
 	n.schedule()

@@ -1,0 +1,117 @@
+package replica
+
+import (
+	"math/rand"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// TestBucketOf: as ExpiryQueue.roundToNextInterval, strictly later.
+func TestBucketOf(t *testing.T) {
+	s := newSessions(2*time.Second, 0)
+	for _, tc := range []struct {
+		now, timeout time.Duration
+		ends         time.Duration
+	}{
+		{0, 0, 2 * time.Second},
+		{0, 1, 2 * time.Second},
+		{0, 2 * time.Second, 4 * time.Second},
+		{1999 * time.Millisecond, 0, 2 * time.Second},
+		{500 * time.Millisecond, 6 * time.Second, 8 * time.Second},
+	} {
+		if got := time.Duration(s.bucketOf(tc.now, tc.timeout)) * s.tick; got != tc.ends {
+			t.Errorf("now %v timeout %v: ends at %v, want %v", tc.now, tc.timeout, got, tc.ends)
+		}
+	}
+}
+
+func TestSessions(t *testing.T) {
+	const tick = 2 * time.Second
+	s := newSessions(tick, 11*time.Second)
+	if _, ok := s.deadline(); ok {
+		t.Error("a deadline without sessions")
+	}
+	a := s.add(11*time.Second, 1, 5*time.Second) // ends at 18 s
+	if s.add(12*time.Second, 1, time.Hour) != a || a.timeout != 5*time.Second {
+		t.Error("adding twice makes another session")
+	}
+	s.add(11*time.Second, 2, 5*time.Second)
+	s.add(11*time.Second, 3, 5*time.Second)
+	if at, ok := s.deadline(); !ok || at > 18*time.Second {
+		t.Errorf("deadline %v", at)
+	}
+	s.remove(2)
+	if s.touch(17*time.Second, 2, 0) || s.touch(17*time.Second, 9, 0) {
+		t.Error("touched what is not there")
+	}
+	s.touch(17*time.Second, 3, 0) // ends at 24 s now, though it sits in the bucket of 18 s
+	if got := s.expire(17999 * time.Millisecond); len(got) != 0 {
+		t.Errorf("%v end early", got)
+	}
+	if got := s.expire(18 * time.Second); !slices.Equal(got, []proto.SessionID{1}) {
+		t.Errorf("%v end at 18 s", got)
+	}
+	if s.touch(18*time.Second, 1, 0) || len(s.expire(19*time.Second)) != 0 {
+		t.Error("a closing session is touched, or ends twice")
+	}
+	if got := s.expire(30 * time.Second); !slices.Equal(got, []proto.SessionID{3}) {
+		t.Errorf("%v end at last", got)
+	}
+	if len(s.buckets) != 0 {
+		t.Errorf("%d buckets are left", len(s.buckets))
+	}
+}
+
+// TestSessionsAgainstModel compares with one timer per session.
+func TestSessionsAgainstModel(t *testing.T) {
+	const tick = 100 * time.Millisecond
+	rng := rand.New(rand.NewSource(1))
+	for range 200 {
+		now := time.Duration(rng.Intn(1000)) * time.Millisecond
+		s := newSessions(tick, now)
+		ends := map[proto.SessionID]time.Duration{}
+		bucket := func(timeout time.Duration) time.Duration { return ((now+timeout)/tick + 1) * tick }
+		timeouts := map[proto.SessionID]time.Duration{}
+		for range 200 {
+			id := proto.SessionID(rng.Intn(20))
+			timeout := time.Duration(rng.Intn(900)) * time.Millisecond
+			switch rng.Intn(5) {
+			case 0:
+				if _, ok := ends[id]; !ok && s.byID[id] == nil {
+					s.add(now, id, timeout)
+					ends[id], timeouts[id] = bucket(timeout), timeout
+				}
+			case 1, 2:
+				_, ok := ends[id]
+				if s.touch(now, id, timeout) != ok {
+					t.Fatalf("touch of %d: %v", id, !ok)
+				}
+				if ok {
+					if timeout > 0 {
+						timeouts[id] = timeout
+					}
+					ends[id] = max(ends[id], bucket(timeouts[id]))
+				}
+			case 3:
+				s.remove(id)
+				delete(ends, id)
+			case 4:
+				now += time.Duration(rng.Intn(300)) * time.Millisecond
+				var want []proto.SessionID
+				for id, at := range ends {
+					if at <= now {
+						want = append(want, id)
+						delete(ends, id)
+					}
+				}
+				slices.Sort(want)
+				if got := s.expire(now); !slices.Equal(got, want) {
+					t.Fatalf("at %v: %v end, want %v", now, got, want)
+				}
+			}
+		}
+	}
+}
