@@ -22,7 +22,8 @@ type link struct {
 	nc     net.Conn
 	leads  bool // this end is the leader's
 	peer   *Peer
-	budget int // bytes that may wait in the queue
+	budget int        // bytes that may wait in the queue
+	in     linkReader // owned by readLoop
 
 	mu     sync.Mutex
 	queue  []zab.Message // guarded by mu
@@ -41,10 +42,13 @@ const (
 	linkReadBuffer  = 64 << 10
 	linkWriteBatch  = 256 << 10
 	linkQueueBudget = 256 << 20
+	maxFirstPacket  = 1 << 10 // from whoever connects, which should be FOLLOWERINFO
 )
 
 func newLink(p *Peer, id zab.LinkID, nc net.Conn, leads bool) *link {
-	return &link{id: id, nc: nc, leads: leads, peer: p, budget: linkQueueBudget, wake: make(chan struct{}, 1)}
+	l := &link{id: id, nc: nc, leads: leads, peer: p, budget: linkQueueBudget, wake: make(chan struct{}, 1)}
+	l.in.l = l
+	return l
 }
 
 // put queues a message; the loop calls wakeUp once per batch. A queue over its
@@ -184,9 +188,13 @@ func (l *link) streamTree() error {
 
 // readLoop turns packets into events until the link ends, and returns why.
 func (l *link) readLoop() error {
-	br := bufio.NewReaderSize(l.nc, linkReadBuffer)
+	br := bufio.NewReaderSize(&l.in, linkReadBuffer)
+	limit := l.peer.opts.MaxPacket
+	if l.leads {
+		limit = maxFirstPacket
+	}
 	for {
-		p, err := readPacket(br, l.peer.opts.MaxPacket)
+		p, err := readPacket(br, limit)
 		if err != nil {
 			return err
 		}
@@ -194,6 +202,7 @@ func (l *link) readLoop() error {
 		if err != nil {
 			return err
 		}
+		limit = l.peer.opts.MaxPacket
 		if m == nil {
 			l.peer.log.Warn("unknown quorum packet ignored", "type", p.typ, "link", l.id)
 			continue
@@ -211,6 +220,8 @@ func (l *link) decode(br *bufio.Reader, p packet) (zab.Message, error) {
 	m, err := fromLeader(p)
 	if s, ok := m.(zab.Snap); ok && err == nil {
 		sink := newTreeSink()
+		l.in.long = true
+		defer func() { l.in.long = false }()
 		if err := readTree(br, sink); err != nil {
 			return nil, fmt.Errorf("read the leader's snapshot: %w", err)
 		}
@@ -220,6 +231,24 @@ func (l *link) decode(br *bufio.Reader, p packet) (zab.Message, error) {
 		m = s
 	}
 	return m, err
+}
+
+// linkReader is the socket as readLoop sees it. While a snapshot arrives it
+// tells the loop so now and then, since that may take longer than the leader
+// may be silent.
+type linkReader struct {
+	l    *link
+	long bool // a snapshot is being read
+	told time.Time
+}
+
+func (r *linkReader) Read(b []byte) (int, error) {
+	n, err := r.l.nc.Read(b)
+	if r.long && n > 0 && time.Since(r.told) >= r.l.peer.opts.Tick {
+		r.told = time.Now()
+		r.l.peer.inbox.put(replica.Heard{Link: r.l.id})
+	}
+	return n, err
 }
 
 func readTree(br *bufio.Reader, sink *treeSink) error {

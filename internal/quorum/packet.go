@@ -55,8 +55,9 @@ var errPacket = errors.New("malformed quorum packet")
 // maxPacketIDs bounds the identities of one client.
 const maxPacketIDs = 1 << 12
 
-// readPacket reads one packet. Data longer than limit is refused; what is
-// allocated never runs far ahead of what has arrived.
+// readPacket reads one packet. One with more than limit bytes of data and
+// identities is refused; what is allocated never runs far ahead of what has
+// arrived.
 func readPacket(br *bufio.Reader, limit int) (packet, error) {
 	head, err := br.Peek(16)
 	if err != nil {
@@ -75,7 +76,7 @@ func readPacket(br *bufio.Reader, limit int) (packet, error) {
 			return packet{}, fmt.Errorf("data of packet type %d: %w", p.typ, err)
 		}
 	}
-	if p.ids, err = readIDs(br); err != nil {
+	if p.ids, err = readIDs(br, limit-len(p.data)); err != nil {
 		return packet{}, fmt.Errorf("identities of packet type %d: %w", p.typ, err)
 	}
 	return p, nil
@@ -117,7 +118,7 @@ func readInt(br *bufio.Reader) (int32, error) {
 	return v, err
 }
 
-func readIDs(br *bufio.Reader) ([]proto.ID, error) {
+func readIDs(br *bufio.Reader, limit int) ([]proto.ID, error) {
 	n, err := readInt(br)
 	if err != nil || n <= 0 {
 		return nil, err
@@ -133,10 +134,11 @@ func readIDs(br *bufio.Reader) ([]proto.ID, error) {
 			if err != nil {
 				return nil, err
 			}
-			b, err := readBytes(br, int(max(l, 0)), 1<<20)
+			b, err := readBytes(br, int(max(l, 0)), limit)
 			if err != nil {
 				return nil, err
 			}
+			limit -= len(b)
 			s[i] = string(b)
 		}
 		ids = append(ids, proto.ID{Scheme: s[0], ID: s[1]})

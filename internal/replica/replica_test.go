@@ -387,3 +387,33 @@ func TestStandalone(t *testing.T) {
 		t.Errorf("%+v", b.r.Status())
 	}
 }
+
+// TestLeaderHangsUp: whoever followed looks around at once.
+func TestLeaderHangsUp(t *testing.T) {
+	b := newLeader(t)
+	out := b.run(b.r.absorb(0, 0, b.r.endRole(0, "why", nil)))
+	expect(t, "the end", out, StopServing{"why"}, Hangup{Link: 1, Reason: "why"}, Hangup{Link: 3, Reason: "why"})
+}
+
+// TestVoteAfterEstablished: those who look are told the new epoch, or votes of
+// one leader would not agree (QuorumPeer.updateElectionVote).
+func TestVoteAfterEstablished(t *testing.T) {
+	b := newBench(t)
+	for _, id := range []proto.PeerID{1, 3} {
+		b.step(Vote{id, proto.Notification{State: proto.PeerLooking, Leader: 3, Round: 1, Version: 2}})
+	}
+	b.step(Connected{1, true})
+	b.message(1, zab.LeaderInfo{Epoch: 6})
+	b.step(EpochSaved{zab.AcceptedEpoch, 6})
+	b.message(1, zab.Diff{})
+	b.message(1, zab.NewLeader{Epoch: 6})
+	b.step(EpochSaved{zab.CurrentEpoch, 6})
+	b.message(1, zab.UpToDate{})
+	out := b.r.Step(b.now, Vote{1, proto.Notification{State: proto.PeerLooking, Leader: 1, Round: 1, Version: 2}}, nil)
+	if len(out) != 1 {
+		t.Fatal(show(out))
+	}
+	if v := out[0].(SendVote); v.Note.PeerEpoch != 6 || v.Note.Leader != 3 || v.Note.State != proto.PeerFollowing {
+		t.Errorf("%+v", v.Note)
+	}
+}

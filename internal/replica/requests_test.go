@@ -260,6 +260,12 @@ func TestSyncOrder(t *testing.T) {
 	l := newLeader(t)
 	expect(t, "the leader's own", l.step(request(7, 1, proto.OpSync, nil)), Synced{7, 1})
 	expect(t, "a learner's", l.message(3, forward(request(7, 1, proto.OpSync, nil))), Send{Link: 3, Msg: zab.Sync{}})
+	z := appended(l.step(create(7, 2, "/a")))[0].Zxid
+	expect(t, "behind a proposal", l.message(3, forward(request(7, 1, proto.OpSync, nil))))
+	l.message(1, zab.Ack{Zxid: z})
+	if v := sent[zab.Sync](l.message(3, zab.Ack{Zxid: z})); len(v) != 1 {
+		t.Errorf("%d answers behind the commit", len(v))
+	}
 }
 
 // TestRevalidateRoundTrip: answers are matched by session, questions for one

@@ -60,8 +60,9 @@ func TestSessions(t *testing.T) {
 	if got := s.expire(30 * time.Second); !slices.Equal(got, []proto.SessionID{3}) {
 		t.Errorf("%v end at last", got)
 	}
-	if len(s.buckets) != 0 {
-		t.Errorf("%d buckets are left", len(s.buckets))
+	s.add(30*time.Second, 4, time.Second).closing = true // by its client
+	if got := s.expire(40 * time.Second); len(got) != 0 || len(s.buckets) != 0 {
+		t.Errorf("%v end, %d buckets are left", got, len(s.buckets))
 	}
 }
 

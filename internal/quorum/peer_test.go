@@ -1,0 +1,801 @@
+package quorum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/storage/vfs"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// machine is a StateMachine: a tree, and clients that wait for their
+// transactions.
+type machine struct {
+	tree *tree.Tree
+	role atomic.Int32
+	acks atomic.Int64
+
+	mu      sync.Mutex
+	res     tree.Result
+	waiting map[answerKey]chan proto.ErrCode // closed when the role ends
+	synced  map[answerKey]chan struct{}
+	alive   []replica.Touch
+}
+
+type answerKey struct {
+	id   proto.SessionID
+	cxid int32
+}
+
+func (m *machine) Apply(txns []*proto.Txn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tree.Lock()
+	defer m.tree.Unlock()
+	for _, t := range txns {
+		m.tree.Apply(t, &m.res)
+		err := proto.OK
+		if e, ok := t.Body.(*proto.ErrorTxn); ok {
+			err = e.Err
+		}
+		k := answerKey{t.Session, t.Cxid}
+		if c := m.waiting[k]; c != nil {
+			c <- err
+			delete(m.waiting, k)
+		}
+	}
+}
+
+func (m *machine) Synced(id proto.SessionID, cxid int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.synced[answerKey{id, cxid}]; c != nil {
+		close(c)
+	}
+}
+
+func (m *machine) Revalidated(proto.SessionID, uint64, bool) {}
+func (m *machine) Serve(role replica.Role)                   { m.role.Store(int32(role)) }
+func (m *machine) StopServing(string) {
+	m.role.Store(int32(zab.RoleNone))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, c := range m.waiting {
+		close(c)
+		delete(m.waiting, k)
+	}
+}
+
+func (m *machine) Touched(dst []replica.Touch) []replica.Touch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append(dst, m.alive...)
+}
+
+// server is a Peer under test over a file system in memory that outlives it.
+type server struct {
+	t     *testing.T
+	opts  Options
+	fs    vfs.FS
+	mem   *vfs.Mem
+	store *storage.Store
+	peer  *Peer
+	sm    *machine
+	stop  context.CancelFunc
+	done  chan error
+}
+
+const testTick = 200 * time.Millisecond
+
+func standalone(t *testing.T) *server {
+	mem := vfs.NewMem()
+	return &server{t: t, mem: mem, fs: mem, opts: Options{Standalone: true, Tick: testTick,
+		InitTimeout: 50 * testTick, SyncTimeout: 25 * testTick}}
+}
+
+// ensembleOf prepares n voters on loopback ports that were free a moment ago.
+func ensembleOf(t *testing.T, n int) []*server {
+	t.Helper()
+	text := ""
+	for i := range n {
+		q, e := freeAddr(t), freeAddr(t)
+		_, qp, _ := net.SplitHostPort(q)
+		_, ep, _ := net.SplitHostPort(e)
+		text += fmt.Sprintf("server.%d=127.0.0.1:%s:%s:participant\n", i+1, qp, ep)
+	}
+	ens, err := ensemble.Parse(text + "version=0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v []*server
+	for i := range n {
+		s := standalone(t)
+		s.opts.Standalone, s.opts.Self, s.opts.Ensemble = false, proto.PeerID(i+1), ens
+		v = append(v, s)
+	}
+	return v
+}
+
+func (s *server) quorumAddr() string {
+	m, _ := s.opts.Ensemble.Member(int64(s.opts.Self))
+	return net.JoinHostPort(m.QuorumAddrs[0].Host, strconv.Itoa(m.QuorumAddrs[0].Port))
+}
+
+// open recovers the directory without running.
+func (s *server) open() error {
+	var err error
+	if s.store, err = storage.Open(storage.Options{FS: s.fs, DataDir: "/data", PreallocBytes: -1}); err != nil {
+		return err
+	}
+	opts := s.opts
+	if testing.Verbose() {
+		opts.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("id", opts.Self)
+	}
+	if s.peer, err = New(opts, s.store); err != nil {
+		s.store.Close()
+		return err
+	}
+	s.sm = &machine{tree: s.peer.Tree(), waiting: map[answerKey]chan proto.ErrCode{}, synced: map[answerKey]chan struct{}{}}
+	return nil
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	if err := s.open(); err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop, s.done = cancel, make(chan error, 1)
+	go func() { s.done <- s.peer.Run(ctx, s.sm) }()
+	s.t.Cleanup(func() {
+		if s.done != nil {
+			s.halt()
+		}
+	})
+}
+
+// halt stops the server as a signal would.
+func (s *server) halt() {
+	s.t.Helper()
+	s.stop()
+	if err := s.wait(); err != nil {
+		s.t.Errorf("server %d: %v", s.opts.Self, err)
+	}
+}
+
+// wait returns how Run ended.
+func (s *server) wait() error {
+	s.t.Helper()
+	select {
+	case err := <-s.done:
+		s.done = nil
+		s.stop()
+		s.store.Close()
+		return err
+	case <-time.After(patience):
+		s.t.Fatalf("server %d does not end", s.opts.Self)
+		return nil
+	}
+}
+
+// eventually waits until ok holds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(patience); !ok(); {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+func (s *server) serves() bool { return s.sm.role.Load() != int32(zab.RoleNone) }
+func (s *server) leads() bool  { return s.sm.role.Load() == int32(zab.RoleLeader) }
+
+func allServe(t *testing.T, servers ...*server) {
+	t.Helper()
+	eventually(t, "everybody serves", func() bool {
+		for _, s := range servers {
+			if !s.serves() {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func leaderOf(t *testing.T, servers []*server) (leader *server, others []*server) {
+	t.Helper()
+	allServe(t, servers...)
+	for _, s := range servers {
+		if s.leads() {
+			leader = s
+		} else {
+			others = append(others, s)
+		}
+	}
+	if leader == nil {
+		t.Fatal("nobody leads")
+	}
+	return leader, others
+}
+
+// errLost is the outcome of a request whose server lost its role.
+var errLost = errors.New("connection lost")
+
+// do submits a request and waits for its transaction.
+func (s *server) do(id proto.SessionID, cxid int32, op proto.OpCode, body proto.Request) error {
+	q := &replica.Request{}
+	q.Session, q.Cxid, q.Op, q.Body = id, cxid, op, body
+	if body != nil {
+		q.Raw = body.Append(nil)
+	}
+	k, c := answerKey{id, cxid}, make(chan proto.ErrCode, 1)
+	s.sm.mu.Lock()
+	s.sm.waiting[k] = c
+	s.sm.mu.Unlock()
+	if err := s.peer.Submit(context.Background(), q); err != nil {
+		return err
+	}
+	select {
+	case err, ok := <-c:
+		switch {
+		case !ok:
+			return errLost
+		case err != proto.OK:
+			return fmt.Errorf("error %d", err)
+		}
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("no answer to %d of session %s", cxid, id)
+	}
+}
+
+// session opens a session that stays alive.
+func (s *server) session(id proto.SessionID) {
+	s.t.Helper()
+	if err := s.do(id, 0, proto.OpCreateSession, &proto.CreateSessionRequest{Timeout: 60_000}); err != nil {
+		s.t.Fatalf("open a session: %v", err)
+	}
+}
+
+func (s *server) create(id proto.SessionID, cxid int32, data string) error {
+	return s.do(id, cxid, proto.OpCreate, &proto.CreateRequest{Path: fmt.Sprintf("/s%d-%d", id, cxid), Data: []byte(data), ACL: proto.OpenACL})
+}
+
+// write creates n znodes.
+func (s *server) write(id proto.SessionID, from, n int32) {
+	s.t.Helper()
+	for i := range n {
+		if err := s.create(id, from+i, "x"); err != nil {
+			s.t.Fatalf("write %d: %v", from+i, err)
+		}
+	}
+}
+
+func (s *server) digest() (proto.Zxid, int64) {
+	t := s.peer.Tree()
+	t.RLock()
+	defer t.RUnlock()
+	return t.LastZxid(), t.Digest()
+}
+
+func sameTrees(t *testing.T, servers ...*server) {
+	t.Helper()
+	eventually(t, "the trees are the same", func() bool {
+		_, want := servers[0].digest()
+		for _, s := range servers {
+			if _, d := s.digest(); d != want {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func TestThreePeers(t *testing.T) {
+	servers := ensembleOf(t, 3)
+	for _, s := range servers {
+		s.start()
+	}
+	leaderOf(t, servers)
+	var wg sync.WaitGroup
+	for i, s := range servers {
+		id := proto.SessionID(i+1) << 56
+		s.session(id)
+		wg.Go(func() {
+			for cxid := range int32(100) {
+				if err := s.create(id, cxid+1, "x"); err != nil {
+					t.Errorf("server %d: %v", s.opts.Self, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	sameTrees(t, servers...)
+	for _, s := range servers {
+		eventually(t, "nothing is pending", func() bool { return s.peer.Status().Outstanding == 0 })
+	}
+	if n := servers[0].peer.Metrics().Commits.Load(); n < 303 {
+		t.Errorf("%d commits", n)
+	}
+
+	// A sync at a follower comes behind everything.
+	_, others := leaderOf(t, servers)
+	f := others[0]
+	k, c := answerKey{1 << 56, 500}, make(chan struct{})
+	f.sm.mu.Lock()
+	f.sm.synced[k] = c
+	f.sm.mu.Unlock()
+	q := &replica.Request{}
+	q.Session, q.Cxid, q.Op = k.id, k.cxid, proto.OpSync
+	if err := f.peer.Submit(context.Background(), q); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-c:
+	case <-time.After(patience):
+		t.Fatal("no answer to sync")
+	}
+}
+
+// TestLeaderStops: the others go on, and the old one follows when it is back.
+func TestLeaderStops(t *testing.T) {
+	servers := ensembleOf(t, 3)
+	for _, s := range servers {
+		s.start()
+	}
+	leader, others := leaderOf(t, servers)
+	leader.session(7)
+	leader.write(7, 1, 5)
+	leader.halt()
+	eventually(t, "a new leader", func() bool { return others[0].leads() || others[1].leads() })
+	allServe(t, others...)
+	others[0].session(8)
+	others[0].write(8, 1, 5)
+	leader.start()
+	allServe(t, servers...)
+	sameTrees(t, servers...)
+}
+
+// TestSnapThenRestart: a server that missed more than the leader keeps gets a
+// snapshot, which it holds after a restart.
+func TestSnapThenRestart(t *testing.T) {
+	servers := ensembleOf(t, 3)
+	for _, s := range servers {
+		s.opts.History = 20
+		s.start()
+	}
+	leader, others := leaderOf(t, servers)
+	late := others[0]
+	late.halt()
+	leader.session(7)
+	leader.write(7, 1, 100)
+	late.start()
+	allServe(t, late)
+	sameTrees(t, leader, late)
+	if n := leader.peer.Metrics().Snaps.Load(); n != 1 {
+		t.Errorf("%d snapshots were sent", n)
+	}
+	leader.write(7, 101, 5)
+	sameTrees(t, leader, late)
+	late.halt()
+	before, want := late.digest()
+	if err := late.open(); err != nil {
+		t.Fatal(err)
+	}
+	if z, d := late.digest(); z != before || d != want {
+		t.Errorf("restarted at %s with digest %x, was %s, %x", z, d, before, want)
+	}
+	late.store.Close()
+	late.start()
+	allServe(t, late)
+	leader.write(7, 106, 5)
+	sameTrees(t, servers...)
+}
+
+// appendTail adds transactions to a stopped server's log that no leader knows.
+func (s *server) appendTail(n int) {
+	s.t.Helper()
+	if err := s.open(); err != nil {
+		s.t.Fatal(err)
+	}
+	z, _ := s.digest()
+	for i := range n {
+		txn := &proto.Txn{TxnHeader: proto.TxnHeader{Session: 9, Cxid: int32(i), Zxid: z + proto.Zxid(i) + 1, Type: proto.OpCreate},
+			Body: &proto.CreateTxn{Path: fmt.Sprintf("/tail%d", i), ACL: proto.OpenACL, ParentCversion: 99}}
+		txn.Encode(0)
+		if err := s.store.Log().Append(storage.Entry{Zxid: txn.Zxid, Payload: txn.Raw}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := s.store.Log().Flush(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.store.Close()
+}
+
+// TestTrunc: a tail that nobody else has is cut off, tree and files.
+func TestTrunc(t *testing.T) {
+	servers := ensembleOf(t, 3)
+	for _, s := range servers {
+		s.start()
+	}
+	leader, others := leaderOf(t, servers)
+	leader.session(7)
+	leader.write(7, 1, 10)
+	sameTrees(t, servers...)
+	for _, s := range servers {
+		s.halt()
+	}
+	odd := others[0]
+	odd.appendTail(3)
+	rest := []*server{leader, others[1]}
+	for _, s := range rest {
+		s.start()
+	}
+	leader, _ = leaderOf(t, rest)
+	odd.start()
+	allServe(t, odd)
+	if n := leader.peer.Metrics().Truncs.Load(); n != 1 {
+		t.Errorf("%d were told to truncate", n)
+	}
+	leader.session(8)
+	leader.write(8, 1, 3)
+	sameTrees(t, servers...)
+	odd.halt()
+	if err := odd.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer odd.store.Close()
+	if _, ok := odd.peer.Tree().Get("/tail0"); ok {
+		t.Error("the tail is back after a restart")
+	}
+	if _, d := odd.digest(); true {
+		if _, want := leader.digest(); d != want {
+			t.Errorf("digest %x after a restart, want %x", d, want)
+		}
+	}
+}
+
+// TestSnapshotUnderWrites: snapshots go on beside writes, and a crash at any
+// moment loses nothing that was acknowledged.
+func TestSnapshotUnderWrites(t *testing.T) {
+	s := standalone(t)
+	s.opts.SnapCount = 100
+	s.start()
+	allServe(t, s)
+	const writers, each = 4, 300
+	var wg sync.WaitGroup
+	var crashed *vfs.Mem
+	var acked [writers]int32
+	for w := range writers {
+		id := proto.SessionID(w + 1)
+		s.session(id)
+		wg.Go(func() {
+			for cxid := range int32(each) {
+				if err := s.create(id, cxid+1, "some data"); err != nil {
+					t.Error(err)
+					return
+				}
+				if w == 0 && cxid == each/2 {
+					crashed = s.mem.CrashClone(rand.New(rand.NewPCG(1, 2)))
+					acked[w] = cxid + 1
+				}
+			}
+		})
+	}
+	wg.Wait()
+	eventually(t, "snapshots", func() bool { return s.peer.Metrics().Snapshots.Load() >= 2 })
+	s.halt()
+	z, want := s.digest()
+	again := standalone(t)
+	again.fs = s.mem
+	if err := again.open(); err != nil {
+		t.Fatal(err)
+	}
+	if got, d := again.digest(); got != z || d != want {
+		t.Errorf("restarted at %s with digest %x, was %s, %x", got, d, z, want)
+	}
+	again.store.Close()
+
+	after := standalone(t)
+	after.fs = crashed
+	if err := after.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer after.store.Close()
+	for cxid := range acked[0] {
+		if _, ok := after.peer.Tree().Get(fmt.Sprintf("/s1-%d", cxid+1)); !ok {
+			t.Fatalf("the acknowledged /s1-%d is lost in a crash", cxid+1)
+		}
+	}
+}
+
+var errBroken = errors.New("input/output error")
+
+// TestDiskFails: nothing is acknowledged after a failed write or sync, and the
+// process is told to end with ZooKeeper's exit code.
+func TestDiskFails(t *testing.T) {
+	for name, tc := range map[string]struct {
+		op      vfs.Op
+		pattern string
+	}{
+		"log sync":       {vfs.OpSync, "log.*"},
+		"log write":      {vfs.OpWrite, "log.*"},
+		"snapshot write": {vfs.OpWrite, "snapshot.*"},
+		"snapshot sync":  {vfs.OpSync, "snapshot.*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := standalone(t)
+			s.opts.SnapCount = 10
+			var broken atomic.Bool
+			s.fs = &vfs.Faulty{FS: s.mem, Rule: func(op vfs.Op, path string) (int, error) {
+				if !broken.Load() {
+					return 0, nil
+				}
+				return vfs.FailNth(tc.op, tc.pattern, 0, errBroken)(op, path)
+			}}
+			s.start()
+			allServe(t, s)
+			s.session(7)
+			broken.Store(true)
+			for cxid := int32(1); cxid < 100; cxid++ {
+				if err := s.create(7, cxid, "x"); err != nil {
+					break
+				}
+			}
+			err := s.wait()
+			var exit *ExitError
+			if !errors.As(err, &exit) || exit.Code != ExitDisk || !errors.Is(err, errBroken) {
+				t.Errorf("Run ends with %v", err)
+			}
+			if s.serves() {
+				t.Error("clients are still served")
+			}
+			if err := s.create(7, 1000, "x"); !errors.Is(err, ErrNotServing) {
+				t.Errorf("a late request: %v", err)
+			}
+		})
+	}
+}
+
+// TestEpochFileFails: the same while taking a role.
+func TestEpochFileFails(t *testing.T) {
+	servers := ensembleOf(t, 3)
+	bad := servers[2] // would win
+	var broken atomic.Bool
+	bad.fs = &vfs.Faulty{FS: bad.mem, Rule: func(op vfs.Op, path string) (int, error) {
+		if !broken.Load() {
+			return 0, nil
+		}
+		return vfs.FailNth(vfs.OpSync, "acceptedEpoch*", 0, errBroken)(op, path)
+	}}
+	if err := bad.open(); err != nil { // writes the first epoch files
+		t.Fatal(err)
+	}
+	bad.store.Close()
+	broken.Store(true)
+	for _, s := range servers {
+		s.start()
+	}
+	var exit *ExitError
+	if err := bad.wait(); !errors.As(err, &exit) || exit.Code != ExitDisk {
+		t.Errorf("Run ends with %v", err)
+	}
+	allServe(t, servers[:2]...)
+}
+
+func TestPortTaken(t *testing.T) {
+	for _, port := range []string{"quorum", "election"} {
+		s := ensembleOf(t, 3)[0]
+		s.opts.BindRetries = 1
+		m, _ := s.opts.Ensemble.Member(1)
+		addr := m.QuorumAddrs[0]
+		if port == "election" {
+			addr = m.ElectionAddrs[0]
+		}
+		ln, err := net.Listen("tcp", net.JoinHostPort(addr.Host, strconv.Itoa(addr.Port)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		var exit *ExitError
+		if err := s.wait(); !errors.As(err, &exit) || exit.Code != ExitBind {
+			t.Errorf("%s port: Run ends with %v", port, err)
+		}
+		ln.Close()
+	}
+}
+
+// TestSubmitWaits: a full queue stops the caller, and lets it go when the
+// server stops.
+func TestSubmitWaits(t *testing.T) {
+	q := newRequestQueue(2, func() {})
+	for range 2 {
+		if err := q.put(&replica.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan error)
+	go func() { done <- q.put(&replica.Request{}) }()
+	select {
+	case err := <-done:
+		t.Fatalf("a third went into a queue of two: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	if v := q.take(nil, 1); len(v) != 1 {
+		t.Fatal(len(v))
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if v := q.take(nil, -3); len(v) != 0 || q.len() != 2 {
+		t.Errorf("took %d, %d are left", len(v), q.len())
+	}
+	go func() { done <- q.put(&replica.Request{}) }()
+	q.drop()
+	if err := <-done; err != nil || q.len() > 1 {
+		t.Errorf("after drop: %v, %d queued", err, q.len())
+	}
+	for q.len() < 2 {
+		_ = q.put(&replica.Request{})
+	}
+	go func() { done <- q.put(&replica.Request{}) }()
+	q.close()
+	if err := <-done; !errors.Is(err, ErrNotServing) {
+		t.Errorf("after close: %v", err)
+	}
+}
+
+// TestInboxIsBounded: link readers wait, completions do not.
+func TestInboxIsBounded(t *testing.T) {
+	in := newInbox()
+	for range maxInbox {
+		in.putBounded(replica.Persisted{})
+	}
+	done := make(chan bool)
+	go func() { done <- in.putBounded(replica.Persisted{Zxid: 1}) }()
+	in.put(replica.Persisted{Zxid: 2})
+	select {
+	case <-done:
+		t.Fatal("the inbox is not bounded")
+	case <-time.After(20 * time.Millisecond):
+	}
+	if v := in.take(nil); len(v) != maxInbox+1 {
+		t.Errorf("%d events", len(v))
+	}
+	if !<-done {
+		t.Error("refused")
+	}
+	<-in.wake
+	for range maxInbox {
+		in.put(replica.Persisted{})
+	}
+	go func() { done <- in.putBounded(replica.Persisted{}) }()
+	in.close()
+	if <-done {
+		t.Error("taken after the end")
+	}
+}
+
+// TestLinkBudget: a learner that does not read is let go, not waited for.
+func TestLinkBudget(t *testing.T) {
+	s := standalone(t)
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.store.Close()
+	here, there := net.Pipe()
+	defer there.Close()
+	l := newLink(s.peer, 5, here, true)
+	l.budget = 10_000
+	done := make(chan struct{})
+	go func() { l.run(); close(done) }()
+	big := &proto.Txn{Raw: make([]byte, 1000)}
+	for i := range 30 { // the writer has taken some of them
+		l.put(zab.Proposal{Txn: big})
+		if i == 3 {
+			l.wakeUp()
+		}
+	}
+	<-done
+	events := s.peer.inbox.take(nil)
+	if len(events) != 1 || events[0] != (replica.Disconnected{Link: 5, Reason: "its queue is full"}) {
+		t.Errorf("%v", events)
+	}
+	if l.mu.Lock(); len(l.queue) > 10 {
+		t.Errorf("%d messages are queued", len(l.queue))
+	}
+	l.mu.Unlock()
+}
+
+// TestLinkEnds: how a link ended is told, unless this side hung up.
+func TestLinkEnds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		do   func(l *link, there net.Conn)
+		want string
+	}{
+		"closed":    {func(l *link, c net.Conn) { c.Close() }, "connection closed"},
+		"truncated": {func(l *link, c net.Conn) { c.Write(make([]byte, 10)); c.Close() }, io.ErrUnexpectedEOF.Error()},
+		"hung up":   {func(l *link, c net.Conn) { l.close() }, ""},
+	} {
+		s := standalone(t)
+		if err := s.open(); err != nil {
+			t.Fatal(err)
+		}
+		here, there := net.Pipe()
+		l := newLink(s.peer, 5, here, true)
+		done := make(chan struct{})
+		go func() { l.run(); close(done) }()
+		tc.do(l, there)
+		<-done
+		got := ""
+		for _, ev := range s.peer.inbox.take(nil) {
+			got = ev.(replica.Disconnected).Reason
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+		there.Close()
+		s.store.Close()
+	}
+}
+
+// TestReload: half a SNAP is taken back from the disk, under the same pointer.
+func TestReload(t *testing.T) {
+	s := standalone(t)
+	s.start()
+	allServe(t, s)
+	s.session(7)
+	s.write(7, 1, 3)
+	s.halt()
+	z, want := s.digest()
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.store.Close()
+	p := s.peer
+	p.sm, p.loop.links = s.sm, map[zab.LinkID]*link{}
+	held := p.Tree()
+	p.run([]replica.Action{replica.Install{Zxid: 99, State: tree.New()}})
+	if got, d := s.digest(); got != 99 || d == want {
+		t.Fatalf("installed: %s, %x", got, d)
+	}
+	p.run([]replica.Action{replica.Reload{}})
+	if err := p.disk.work(p.disk.take(nil)); err != nil {
+		t.Fatal(err)
+	}
+	events := p.inbox.take(nil)
+	if len(events) != 1 || events[0] != (replica.Reloaded{Last: z}) {
+		t.Fatalf("%v", events)
+	}
+	p.swapTree()
+	if got, d := s.digest(); got != z || d != want || p.Tree() != held {
+		t.Errorf("reloaded: %s, %x", got, d)
+	}
+}
