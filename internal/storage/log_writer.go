@@ -34,6 +34,7 @@ type LogWriter struct {
 	name      string   // of f, with directory
 	pos       int64    // end of what is flushed
 	allocated int64    // length of f, at least
+	zeroed    int64    // f holds entries or written zeros up to here
 	err       *FatalError
 }
 
@@ -123,6 +124,9 @@ func (w *LogWriter) write(b []byte, batch int) error {
 	if w.s.opts.NoSync {
 		return nil
 	}
+	if err := w.zeroAhead(w.pos+int64(len(b)), len(b)); err != nil {
+		return err
+	}
 	start := time.Now()
 	err := w.f.Sync()
 	took := time.Since(start)
@@ -132,6 +136,28 @@ func (w *LogWriter) write(b []byte, batch int) error {
 		w.s.logger.Warn("fsync-ing the write ahead log took long and delays every write; give the log a disk of its own",
 			"took", took, "file", w.name, "fileBytes", w.pos+int64(batch))
 	}
+	return err
+}
+
+// zeroStep is how far ahead of small batches the log is written with zeros.
+const zeroStep = 256 << 10
+
+var zeroBlock [zeroStep]byte
+
+// zeroAhead writes zeros behind a small batch that ends at end, when it has
+// used up the last ones. Reserved blocks read as zeros anyway; but the first
+// write into each makes the file system note that, which lengthens the sync of
+// every batch, while blocks that were written before sync by themselves.
+func (w *LogWriter) zeroAhead(end int64, batch int) error {
+	if end <= w.zeroed {
+		return nil
+	}
+	w.zeroed = end
+	if batch > zeroStep/4 || end+zeroStep > w.allocated {
+		return nil
+	}
+	w.zeroed += zeroStep
+	_, err := w.f.WriteAt(zeroBlock[:], end)
 	return err
 }
 
@@ -153,7 +179,7 @@ func (w *LogWriter) create() error {
 	if err != nil {
 		return err
 	}
-	w.f, w.name, w.pos, w.allocated = f, path, 0, 0
+	w.f, w.name, w.pos, w.allocated, w.zeroed = f, path, 0, 0, 0
 	w.s.metrics.LogFiles.Add(1)
 	return nil
 }
