@@ -743,6 +743,8 @@ func TestLinkEnds(t *testing.T) {
 		"closed":    {func(l *link, c net.Conn) { c.Close() }, "connection closed"},
 		"truncated": {func(l *link, c net.Conn) { c.Write(make([]byte, 10)); c.Close() }, io.ErrUnexpectedEOF.Error()},
 		"hung up":   {func(l *link, c net.Conn) { l.close() }, ""},
+		"a large first packet": {func(l *link, c net.Conn) { c.Write(append(appendHead(nil, pktFollowerInfo, 0, 2000), 1)) },
+			"data of packet type 11: malformed quorum packet: length 2000 is beyond the limit of 1024"},
 	} {
 		s := standalone(t)
 		if err := s.open(); err != nil {
@@ -753,7 +755,11 @@ func TestLinkEnds(t *testing.T) {
 		done := make(chan struct{})
 		go func() { l.run(); close(done) }()
 		tc.do(l, there)
-		<-done
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Fatalf("%s: the link stays open", name)
+		}
 		got := ""
 		for _, ev := range s.peer.inbox.take(nil) {
 			got = ev.(replica.Disconnected).Reason
@@ -763,39 +769,5 @@ func TestLinkEnds(t *testing.T) {
 		}
 		there.Close()
 		s.store.Close()
-	}
-}
-
-// TestReload: half a SNAP is taken back from the disk, under the same pointer.
-func TestReload(t *testing.T) {
-	s := standalone(t)
-	s.start()
-	allServe(t, s)
-	s.session(7)
-	s.write(7, 1, 3)
-	s.halt()
-	z, want := s.digest()
-	if err := s.open(); err != nil {
-		t.Fatal(err)
-	}
-	defer s.store.Close()
-	p := s.peer
-	p.sm, p.loop.links = s.sm, map[zab.LinkID]*link{}
-	held := p.Tree()
-	p.run([]replica.Action{replica.Install{Zxid: 99, State: tree.New()}})
-	if got, d := s.digest(); got != 99 || d == want {
-		t.Fatalf("installed: %s, %x", got, d)
-	}
-	p.run([]replica.Action{replica.Reload{}})
-	if err := p.disk.work(p.disk.take(nil)); err != nil {
-		t.Fatal(err)
-	}
-	events := p.inbox.take(nil)
-	if len(events) != 1 || events[0] != (replica.Reloaded{Last: z}) {
-		t.Fatalf("%v", events)
-	}
-	p.swapTree()
-	if got, d := s.digest(); got != z || d != want || p.Tree() != held {
-		t.Errorf("reloaded: %s, %x", got, d)
 	}
 }

@@ -1,0 +1,210 @@
+package quorum
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// idle returns a peer over a tree of n znodes that does not run, for actions
+// one by one.
+func idle(t *testing.T, n int32) (*server, *Peer) {
+	t.Helper()
+	s := standalone(t)
+	s.start()
+	allServe(t, s)
+	s.session(7)
+	s.write(7, 1, n)
+	s.halt()
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	p := s.peer
+	p.sm, p.loop.links = s.sm, map[zab.LinkID]*link{}
+	return s, p
+}
+
+// work runs what is queued for the disk.
+func (p *Peer) work(t *testing.T) []replica.Event {
+	t.Helper()
+	if err := p.disk.work(p.disk.take(nil)); err != nil {
+		t.Fatal(err)
+	}
+	return p.inbox.take(nil)
+}
+
+// TestReload: half a SNAP is taken back from the disk, under the same pointer.
+func TestReload(t *testing.T) {
+	s, p := idle(t, 3)
+	defer s.store.Close()
+	z, want := s.digest()
+	held := p.Tree()
+	p.run([]replica.Action{replica.Install{Zxid: 99, State: tree.New()}})
+	if got, d := s.digest(); got != 99 || d == want {
+		t.Fatalf("installed: %s, %x", got, d)
+	}
+	p.run([]replica.Action{replica.Reload{}})
+	if events := p.work(t); len(events) != 1 || events[0] != (replica.Reloaded{Last: z}) {
+		t.Fatalf("%v", events)
+	}
+	p.swapTree()
+	if got, d := s.digest(); got != z || d != want || p.Tree() != held {
+		t.Errorf("reloaded: %s, %x", got, d)
+	}
+}
+
+// TestSaveSnapshotDiscards: what a leader's snapshot replaces must not come
+// back from our own log after a restart.
+func TestSaveSnapshotDiscards(t *testing.T) {
+	s, p := idle(t, 5)
+	fresh := tree.New()
+	p.run([]replica.Action{replica.Install{Zxid: 2, State: fresh}, replica.SaveSnapshot{Zxid: 2}})
+	if events := p.work(t); len(events) != 1 || events[0] != (replica.SnapshotSaved{Zxid: 2}) {
+		t.Fatalf("%v", events)
+	}
+	// The log goes on behind the snapshot.
+	txn := &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: 3, Type: proto.OpCreate}, Body: &proto.CreateTxn{Path: "/new", ACL: proto.OpenACL, ParentCversion: 1}}
+	txn.Encode(0)
+	p.run([]replica.Action{replica.Append{Txn: txn}})
+	if events := p.work(t); len(events) != 1 || events[0] != (replica.Persisted{Zxid: 3}) {
+		t.Fatalf("%v", events)
+	}
+	s.store.Close()
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.store.Close()
+	if z, _ := s.digest(); z != 3 || s.peer.Tree().NodeCount() != 6 {
+		t.Errorf("restarted at %s with %d znodes", z, s.peer.Tree().NodeCount())
+	}
+}
+
+// TestTruncateRefused: a log that does not reach back leaves all as it was,
+// and the replica sees that.
+func TestTruncateRefused(t *testing.T) {
+	s, p := idle(t, 5)
+	defer s.store.Close()
+	z, want := s.digest()
+	p.run([]replica.Action{replica.Truncate{Zxid: 1000}})
+	if events := p.work(t); len(events) != 1 || events[0] != (replica.Truncated{Asked: 1000, Last: z}) {
+		t.Fatalf("%v", events)
+	}
+	p.swapTree()
+	if got, d := s.digest(); got != z || d != want {
+		t.Errorf("now %s, %x", got, d)
+	}
+}
+
+// TestGroupCommit: a run of appends is synced once and reported once; what is
+// between waits for the sync before it.
+func TestGroupCommit(t *testing.T) {
+	s, p := idle(t, 1)
+	defer s.store.Close()
+	z, _ := s.digest()
+	var actions []replica.Action
+	for i := range proto.Zxid(10) {
+		txn := &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: z + 1 + i, Type: proto.OpError}, Body: &proto.ErrorTxn{Err: -1}}
+		txn.Encode(0)
+		actions = append(actions, replica.Append{Txn: txn})
+		if i == 4 {
+			actions = append(actions, replica.SaveEpoch{Kind: zab.CurrentEpoch, Epoch: 0})
+		}
+	}
+	if _, err := s.store.LoadEpochs(z); err != nil {
+		t.Fatal(err)
+	}
+	p.run(actions)
+	got := fmt.Sprint(p.work(t))
+	want := fmt.Sprint([]replica.Event{replica.Persisted{Zxid: z + 5}, replica.EpochSaved{Kind: zab.CurrentEpoch}, replica.Persisted{Zxid: z + 10}})
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestSnapshotEndsWithTheRole: what a role leaves undecided is applied after
+// it, and must not get into a snapshot (ZOOKEEPER-1549).
+func TestSnapshotEndsWithTheRole(t *testing.T) {
+	for name, a := range map[string]replica.Action{
+		"StopServing": replica.StopServing{}, "Truncate": replica.Truncate{Zxid: 1},
+		"SaveSnapshot": replica.SaveSnapshot{Zxid: 1}, "Install": replica.Install{Zxid: 1, State: tree.New()},
+	} {
+		s, p := idle(t, 100)
+		held := p.Tree()
+		held.Lock() // the dump waits
+		snap := startSnapshot(s.store, held, p.log, p.opts.Metrics)
+		p.loop.snap = snap
+		done := make(chan struct{})
+		go func() { p.run([]replica.Action{a}); close(done) }()
+		held.Unlock()
+		<-done
+		if p.loop.snap != nil || snap.running() {
+			t.Errorf("%s: the snapshot goes on", name)
+		}
+		s.store.Close()
+	}
+}
+
+// TestSnapshotIsHeard: while a snapshot arrives slowly the loop is told, and
+// what follows it on the link is read from the right byte.
+func TestSnapshotIsHeard(t *testing.T) {
+	s, p := idle(t, 50)
+	defer s.store.Close()
+	p.opts.Tick = time.Nanosecond
+	here, there := net.Pipe()
+	l := newLink(p, 5, here, false)
+	done := make(chan struct{})
+	go func() { l.run(); close(done) }()
+
+	w := &chunks{nc: there}
+	w.Write(appendMessage(nil, zab.Snap{Zxid: 51}, true))
+	if err := storage.WriteSnapshotStream(w, &treeSource{tree: p.Tree()}); err != nil {
+		t.Fatal(err)
+	}
+	w.Write(storage.AppendSnapshotStreamEnd(nil))
+	w.Write(appendMessage(nil, zab.Commit{Zxid: 52}, true))
+	there.Close()
+	<-done
+	if w.err != nil {
+		t.Fatal(w.err)
+	}
+	heard, rest := 0, []replica.Event{}
+	for _, ev := range p.inbox.take(nil) {
+		if ev == (replica.Event)(replica.Heard{Link: 5}) {
+			heard++
+		} else {
+			rest = append(rest, ev)
+		}
+	}
+	if heard < 3 {
+		t.Errorf("heard %d times", heard)
+	}
+	if len(rest) != 3 || rest[1] != (replica.Event)(replica.Message{Link: 5, Msg: zab.Commit{Zxid: 52}}) {
+		t.Fatalf("%v", rest)
+	}
+	m := rest[0].(replica.Message).Msg.(zab.Snap)
+	if _, want := s.digest(); m.Zxid != 51 || m.State.(*tree.Tree).Digest() != want {
+		t.Errorf("%+v", m)
+	}
+}
+
+// chunks writes in small pieces.
+type chunks struct {
+	nc  net.Conn
+	err error
+}
+
+func (c *chunks) Write(b []byte) (int, error) {
+	for rest := b; len(rest) > 0 && c.err == nil; {
+		n := min(len(rest), 300)
+		_, c.err = c.nc.Write(rest[:n])
+		rest = rest[n:]
+	}
+	return len(b), c.err
+}
