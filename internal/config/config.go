@@ -40,11 +40,8 @@ type Config struct {
 	DynamicConfigFile string // where Ensemble came from, if not from File
 
 	QuorumListenOnAllIPs    bool
-	SyncEnabled             bool // an observer logs and snapshots
 	LeaderServes            bool // the leader takes clients
 	CnxTimeout              time.Duration
-	TCPKeepAlive            bool          // on election sockets
-	ClientTCPKeepAlive      bool          // on client sockets
 	ElectionPortBindRetry   int           // 0 to try for ever
 	MinNotificationInterval time.Duration // of an election, and
 	MaxNotificationInterval time.Duration // where its doubling ends
@@ -61,7 +58,6 @@ type Config struct {
 	MaxBatchSize               int // transactions in one flush
 	CommitLogCount             int // committed proposals kept for learners, at least 500
 	DigestEnabled              bool
-	CloseSessionTxnEnabled     bool
 	SerializeLastProcessedZxid bool
 	SnapshotTrustEmpty         bool
 	DBAutocreate               bool
@@ -73,7 +69,6 @@ type Config struct {
 
 	SuperDigest         Secret // "super:<hash>", or unset
 	SkipACL             bool
-	DigestAuthEnabled   bool     // the scheme digest; its algorithm is SHA1
 	FourLetterWhitelist []string // "*" stands for all; srvr is always in it
 
 	settings settings
@@ -97,7 +92,6 @@ func defaults() *Config {
 		TickTime:                3000 * time.Millisecond,
 		MaxClientCnxns:          60,
 		StandaloneEnabled:       true,
-		SyncEnabled:             true,
 		SnapRetainCount:         minSnapRetainCount,
 	}
 }

@@ -39,8 +39,8 @@ type Key struct {
 
 	// form is how a key of zoo.cfg must be written, whatever its status. Java: QuorumPeerConfig.parseProperties.
 	form form
-	// onlyTrue marks a switch: NotYet and Refused concern the value true only.
-	onlyTrue bool
+	// onlyTrue marks a switch: NotYet and Refused concern the value true only. onlyFalse is its opposite.
+	onlyTrue, onlyFalse bool
 }
 
 type form uint8
@@ -103,19 +103,19 @@ var table = makeTable([]Key{
 	{Place: InFile, Name: "dataDir dataLogDir clientPortAddress peerType dynamicConfigFile autopurge.purgeInterval"},
 	{Place: InFile, form: number, Name: "clientPort clientPortListenBacklog tickTime initLimit syncLimit" +
 		" connectToLearnerMasterLimit minSessionTimeout maxSessionTimeout maxClientCnxns electionAlg autopurge.snapRetainCount"},
-	{Place: InFile, form: boolean, Name: "standaloneEnabled quorumListenOnAllIPs syncEnabled"},
-	{Place: Either, Name: "maxCnxns datadir.autocreate db.autocreate observer.syncEnabled"},
+	{Place: InFile, form: boolean, Name: "standaloneEnabled quorumListenOnAllIPs"},
+	{Place: Either, Name: "maxCnxns datadir.autocreate db.autocreate"},
 
 	// Log, snapshots, memory.
 	{Place: Either, Name: "snapCount snapSizeLimitInKb txnLogSizeLimitInKb preAllocSize forceSync fsync.warningthresholdms" +
-		" maxBatchSize commitLogCount snapshot.trust.empty serializeLastProcessedZxid.enabled digest.enabled closeSessionTxn.enabled" +
+		" maxBatchSize commitLogCount snapshot.trust.empty serializeLastProcessedZxid.enabled digest.enabled" +
 		" jute.maxbuffer.extrasize globalOutstandingLimit"},
 	{Place: FlagRaw, Name: "jute.maxbuffer"},
 
 	// Election, access.
-	{Place: Either, Name: "leaderServes cnxTimeout tcpKeepAlive clientTcpKeepAlive electionPortBindRetry" +
+	{Place: Either, Name: "leaderServes cnxTimeout electionPortBindRetry" +
 		" fastleader.minNotificationInterval fastleader.maxNotificationInterval 4lw.commands.whitelist skipACL" +
-		" DigestAuthenticationProvider.superDigest DigestAuthenticationProvider.enabled DigestAuthenticationProvider.digestAlg"},
+		" DigestAuthenticationProvider.superDigest DigestAuthenticationProvider.digestAlg"},
 
 	// Java's own machinery: thread pools, NIO, Netty, JMX, log4j, buffers, caches, queues that Paddock does not have.
 	{Status: NoOp, Place: InFile, form: boolean, Name: "jvm.pause.monitor"},
@@ -133,6 +133,9 @@ var table = makeTable([]Key{
 		" messageTracker.Enabled messageTracker.BufferSize jmx.log4j.disable jmx.log4j.mbean kinit" +
 		" request_throttler.shutdownTimeout"},
 	{Status: NoOp, Place: FlagRaw, Name: "leader.nodelay follower.nodelay"},
+	// Sockets are always kept alive, and an observer always keeps a log.
+	{Status: NoOp, Place: Either, Name: "tcpKeepAlive clientTcpKeepAlive observer.syncEnabled"},
+	{Status: NoOp, Place: InFile, form: boolean, Name: "syncEnabled"},
 
 	// Read by logback or by clients, met in the same flags.
 	{Status: NoOp, Place: Either, Name: "log.dir log.file log.level log.threshold log.maxfilesize log.maxbackupindex" +
@@ -199,6 +202,12 @@ var table = makeTable([]Key{
 	{Status: NotYet, Feature: "SASL", Place: Either, onlyTrue: true, Name: "allowSaslFailedClients"},
 	{Status: NotYet, Feature: "further authentication providers", Place: Either, Name: "authProvider."},
 	{Status: NotYet, Feature: "the ensemble authentication scheme", Place: Either, Name: "ensembleAuthName"},
+
+	// Switches whose other position would change what is stored, or who may come in.
+	{Status: Refused, Feature: "transactions that close a session without listing its ephemerals", Place: Either, onlyFalse: true,
+		Name: "closeSessionTxn.enabled"},
+	{Status: Refused, Feature: "a server without the digest scheme", Place: Either, onlyFalse: true,
+		Name: "DigestAuthenticationProvider.enabled"},
 
 	// Requests that need these are refused one by one.
 	{Status: NotYet, Feature: "dynamic reconfiguration", Place: InFile, form: boolean, onlyTrue: true, Name: "reconfigEnabled"},

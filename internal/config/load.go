@@ -192,7 +192,6 @@ func (l *loader) switches() {
 	}
 	c.StandaloneEnabled = l.boolean("standaloneEnabled", c.StandaloneEnabled)
 	c.QuorumListenOnAllIPs = l.boolean("quorumListenOnAllIPs", false)
-	c.SyncEnabled = l.boolean("syncEnabled", true)
 	if s, ok := l.keys["peerType"]; ok {
 		role, err := ensemble.ParseRole(s.value)
 		if err != nil {
@@ -205,14 +204,9 @@ func (l *loader) switches() {
 // properties reads what Java takes from system properties, wherever they were set.
 func (l *loader) properties() {
 	c := l.cfg
-	if _, ok := l.props["zookeeper.observer.syncEnabled"]; ok { // over the key. Java: QuorumPeer.getSyncEnabled
-		c.SyncEnabled = l.propBool("zookeeper.observer.syncEnabled", true)
-	}
 	c.MaxCnxns = l.propInt("zookeeper.maxCnxns", 0, 0)
 	c.LeaderServes = !l.propWord("zookeeper.leaderServes", "no")
 	c.CnxTimeout = l.propMillis("zookeeper.cnxTimeout", 5000, 1)
-	c.TCPKeepAlive = l.propBool("zookeeper.tcpKeepAlive", false)
-	c.ClientTCPKeepAlive = l.propBool("zookeeper.clientTcpKeepAlive", false)
 	c.ElectionPortBindRetry = l.propInt("zookeeper.electionPortBindRetry", 3, 0)
 	c.MinNotificationInterval = l.propMillis("zookeeper.fastleader.minNotificationInterval", 200, 1)
 	c.MaxNotificationInterval = l.propMillis("zookeeper.fastleader.maxNotificationInterval", 60000, 1)
@@ -235,7 +229,6 @@ func (l *loader) storage() {
 	c.MaxBatchSize = l.propInt("zookeeper.maxBatchSize", 1000, 1)
 	c.CommitLogCount = l.propInt("zookeeper.commitLogCount", 500, 500)
 	c.DigestEnabled = l.propBool("zookeeper.digest.enabled", true)
-	c.CloseSessionTxnEnabled = l.propBool("zookeeper.closeSessionTxn.enabled", true)
 	c.SerializeLastProcessedZxid = l.propBool("zookeeper.serializeLastProcessedZxid.enabled", true)
 	c.SnapshotTrustEmpty = l.propBool("zookeeper.snapshot.trust.empty", false)
 	c.DBAutocreate = l.propBool("zookeeper.db.autocreate", true)
@@ -250,7 +243,6 @@ func (l *loader) access() {
 	c.GlobalOutstandingLimit = l.propInt("zookeeper.globalOutstandingLimit", 1000, 1)
 	c.SkipACL = l.propWord("zookeeper.skipACL", "yes")
 	c.SuperDigest = Secret{l.props["zookeeper.DigestAuthenticationProvider.superDigest"].value}
-	c.DigestAuthEnabled = l.propBool("zookeeper.DigestAuthenticationProvider.enabled", true)
 	if s, ok := l.props["zookeeper.DigestAuthenticationProvider.digestAlg"]; ok && !sha1(s.value) {
 		l.problem(s, "remove it, or run this server with ZooKeeper until Paddock serves it",
 			"%s: this version of Paddock does not serve %q, and with SHA1 no stored ACL would match", s.name, s.value)

@@ -85,14 +85,14 @@ func TestDefaults(t *testing.T) {
 		File: cfg.File, DataDir: w.dir + "/data", DataLogDir: w.dir + "/data",
 		ClientPort: 2181, ClientPortListenBacklog: -1,
 		TickTime: 3 * time.Second, MinSessionTimeout: 6 * time.Second, MaxSessionTimeout: time.Minute,
-		MaxClientCnxns: 60, Standalone: true, StandaloneEnabled: true, SyncEnabled: true, LeaderServes: true,
+		MaxClientCnxns: 60, Standalone: true, StandaloneEnabled: true, LeaderServes: true,
 		CnxTimeout: 5 * time.Second, ElectionPortBindRetry: 3,
 		MinNotificationInterval: 200 * time.Millisecond, MaxNotificationInterval: time.Minute,
 		SnapRetainCount: 3, SnapCount: 100000, SnapSizeLimit: 4 << 30, PreAllocSize: 64 << 20, ForceSync: true,
 		FsyncWarningThreshold: time.Second, MaxBatchSize: 1000, CommitLogCount: 500, DigestEnabled: true,
-		CloseSessionTxnEnabled: true, SerializeLastProcessedZxid: true, DBAutocreate: true, DatadirAutocreate: true,
+		SerializeLastProcessedZxid: true, DBAutocreate: true, DatadirAutocreate: true,
 		JuteMaxBuffer: 0xfffff, JuteMaxBufferExtraSize: 0xfffff, GlobalOutstandingLimit: 1000,
-		DigestAuthEnabled: true, FourLetterWhitelist: []string{"srvr"}, Ensemble: ensemble.Single(0),
+		FourLetterWhitelist: []string{"srvr"}, Ensemble: ensemble.Single(0),
 	}
 	if got, want := fields(*cfg), fields(want); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -137,7 +137,7 @@ fsync.warningthresholdms=20
 maxBatchSize=10
 commitLogCount=600
 digest.enabled=false
-closeSessionTxn.enabled=false
+closeSessionTxn.enabled=true
 serializeLastProcessedZxid.enabled=false
 snapshot.trust.empty=true
 db.autocreate=false
@@ -153,7 +153,7 @@ fastleader.minNotificationInterval=10
 fastleader.maxNotificationInterval=20
 skipACL=yes
 DigestAuthenticationProvider.superDigest=super:abc=
-DigestAuthenticationProvider.enabled=false
+DigestAuthenticationProvider.enabled=true
 DigestAuthenticationProvider.digestAlg=sha-1
 4lw.commands.whitelist=ruok, mntr ,,*
 `, map[string]string{"jute.maxbuffer": "4000", "zookeeper.snapCount": "77", "user.home": "/x"})
@@ -165,7 +165,7 @@ DigestAuthenticationProvider.digestAlg=sha-1
 		ClientPort: 2181, ClientPortAddress: "127.0.0.1", ClientPortListenBacklog: 100,
 		TickTime: 200 * time.Millisecond, MinSessionTimeout: time.Second, MaxSessionTimeout: 9 * time.Second,
 		InitLimit: 10, SyncLimit: 5, ConnectToLearnerMasterLimit: 7, MaxCnxns: 99, MyID: 2, QuorumListenOnAllIPs: true,
-		CnxTimeout: 100 * time.Millisecond, TCPKeepAlive: true, ClientTCPKeepAlive: true,
+		CnxTimeout:              100 * time.Millisecond,
 		MinNotificationInterval: 10 * time.Millisecond, MaxNotificationInterval: 20 * time.Millisecond,
 		SnapRetainCount: 5, PurgeInterval: 2 * time.Hour, SnapCount: 10, TxnLogSizeLimit: 8192, PreAllocSize: 16384,
 		FsyncWarningThreshold: 20 * time.Millisecond, MaxBatchSize: 10, CommitLogCount: 600, SnapshotTrustEmpty: true,
@@ -262,11 +262,14 @@ func TestProblems(t *testing.T) {
 
 		{"not safe to leave out", base + "reconfigEnabled=true\nlocalSessionsEnabled=true\nsslQuorum=true\nsecureClientPort=2281\n" +
 			"quorum.auth.enableSasl=true\nauthProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n" +
-			"enforce.auth.enabled=true\nDigestAuthenticationProvider.digestAlg=SHA3-256\n", "1", []string{
+			"enforce.auth.enabled=true\nDigestAuthenticationProvider.digestAlg=SHA3-256\n" +
+			"closeSessionTxn.enabled=false\nDigestAuthenticationProvider.enabled=false\n", "1", []string{
 			"$/zoo.cfg:7: sslQuorum: this version of Paddock does not serve TLS between servers, and leaving it out would not be safe",
 			"$/zoo.cfg:9: quorum.auth.enableSasl: this version of Paddock does not serve SASL between servers, and leaving it out would not be safe",
 			"$/zoo.cfg:11: enforce.auth.enabled: this version of Paddock does not serve enforced authentication, and leaving it out would not be safe",
 			`$/zoo.cfg:12: DigestAuthenticationProvider.digestAlg: this version of Paddock does not serve "SHA3-256", and with SHA1 no stored ACL would match`,
+			"$/zoo.cfg:13: closeSessionTxn.enabled: this version of Paddock does not serve transactions that close a session without listing its ephemerals, and leaving it out would not be safe",
+			"$/zoo.cfg:14: DigestAuthenticationProvider.enabled: this version of Paddock does not serve a server without the digest scheme, and leaving it out would not be safe",
 		}},
 	} {
 		w := newWorld(t)
@@ -388,8 +391,8 @@ func TestPrecedence(t *testing.T) {
 	w := newWorld(t)
 	flags := map[string]string{"zookeeper.snapCount": "10", "zookeeper.maxCnxns": "20", "fsync.warningthresholdms": "30", "zookeeper.observer.syncEnabled": "false"}
 	cfg, _, _ := w.load(base+"snapCount=11\nzookeeper.snapCount=12\nsyncEnabled=true\n", flags)
-	if cfg.SnapCount != 11 || cfg.MaxCnxns != 20 || cfg.FsyncWarningThreshold != 30*time.Millisecond || cfg.SyncEnabled {
-		t.Errorf("snapCount %d, maxCnxns %d, threshold %v, syncEnabled %v", cfg.SnapCount, cfg.MaxCnxns, cfg.FsyncWarningThreshold, cfg.SyncEnabled)
+	if cfg.SnapCount != 11 || cfg.MaxCnxns != 20 || cfg.FsyncWarningThreshold != 30*time.Millisecond {
+		t.Errorf("snapCount %d, maxCnxns %d, threshold %v", cfg.SnapCount, cfg.MaxCnxns, cfg.FsyncWarningThreshold)
 	}
 	cfg, _, _ = w.load(base+"zookeeper.snapCount=12\nfsync.warningthresholdms=31\n", flags)
 	if cfg.SnapCount != 12 || cfg.FsyncWarningThreshold != 31*time.Millisecond {

@@ -63,6 +63,8 @@ func (s setting) inert(k Key) bool {
 		return true
 	case k.onlyTrue:
 		return !strings.EqualFold(s.value, "true")
+	case k.onlyFalse:
+		return strings.EqualFold(s.value, "true")
 	case s.name == "observerMasterPort":
 		n, err := decodeInt(s.value)
 		return err == nil && n <= 0

@@ -117,12 +117,13 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		// A server alone has no limits of its own, but links none either.
 		InitTimeout: max(time.Duration(c.InitLimit)*c.TickTime, c.TickTime),
 		SyncTimeout: max(time.Duration(c.SyncLimit)*c.TickTime, c.TickTime),
+		DialTimeout: time.Duration(c.ConnectToLearnerMasterLimit) * c.TickTime,
 		Election:    election.Options{MinInterval: c.MinNotificationInterval, MaxInterval: c.MaxNotificationInterval},
 		CnxTimeout:  c.CnxTimeout, BindRetries: c.ElectionPortBindRetry, ListenAll: c.QuorumListenOnAllIPs,
 		Prep:           prep.Options{SkipACL: c.SkipACL, Digest: c.DigestEnabled},
 		MaxPacket:      max(64<<20, 2*(c.JuteMaxBuffer+c.JuteMaxBufferExtraSize)),
 		MaxOutstanding: outstandingLimit(c), History: max(c.CommitLogCount, 20_000),
-		SnapCount: c.SnapCount, SnapBytes: snapBytes, Logger: log,
+		SnapCount: c.SnapCount, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,
 	}
 }
 

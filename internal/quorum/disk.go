@@ -106,6 +106,11 @@ func (d *disk) work(ops []diskOp) error {
 				return fmt.Errorf("transaction log: %w", err)
 			}
 			last = t.Zxid
+			if n, _ := log.Pending(); n >= d.peer.opts.MaxBatch {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		if err := flush(); err != nil {

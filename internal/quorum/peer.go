@@ -29,6 +29,7 @@ type Options struct {
 	Tick        time.Duration
 	InitTimeout time.Duration
 	SyncTimeout time.Duration
+	DialTimeout time.Duration    // for reaching the leader; 0 means InitTimeout
 	Election    election.Options // zero values are ZooKeeper's
 	CnxTimeout  time.Duration    // for election connections; 0 means 5s
 	BindRetries int              // of the election port, a second apart; 0 means for ever
@@ -38,6 +39,7 @@ type Options struct {
 	MaxPacket      int   // bytes a peer may send as one packet; 0 means 64 MiB
 	MaxOutstanding int   // client requests undecided at once; 0 means 1000
 	History        int   // transactions kept for learners; 0 means 20,000
+	MaxBatch       int   // transactions in one sync of the log; 0 means 1000
 	SnapCount      int   // transactions between snapshots; 0 means 100,000
 	SnapBytes      int64 // log bytes between snapshots; 0 means 4 GiB, negative none
 
@@ -51,6 +53,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.MaxOutstanding == 0 {
 		o.MaxOutstanding = 1000
+	}
+	if o.MaxBatch == 0 {
+		o.MaxBatch = 1000
 	}
 	if o.SnapCount == 0 {
 		o.SnapCount = 100_000
@@ -166,7 +171,7 @@ func (p *Peer) recover() error {
 	p.replica = replica.New(replica.Options{
 		Self: p.opts.Self, Ensemble: p.opts.Ensemble, Standalone: p.opts.Standalone,
 		Observer: p.opts.Observer, Tick: p.opts.Tick, InitTimeout: p.opts.InitTimeout,
-		SyncTimeout: p.opts.SyncTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
+		SyncTimeout: p.opts.SyncTimeout, DialTimeout: p.opts.DialTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
 	}, p.tree, &rec.hist, disk)
 	p.log.Info("data recovered", "zxid", rec.last, "znodes", p.tree.NodeCount(),
 		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))
