@@ -52,4 +52,3 @@ var supported = map[string]struct{ def, meaning string }{
 	"connectToLearnerMasterLimit": {"initLimit", "ticks for a learner to reach its leader"},
 	"maxBatchSize":                {"1000", "transactions in one sync of the log, at most"},
 }
-
