@@ -145,7 +145,11 @@ func TestSilentConnections(t *testing.T) {
 	for range 300 {
 		conns = append(conns, leader.connect())
 	}
+	eventually(t, "as many as there is room for", func() bool { return leader.peer.Status().Learners == maxInbound })
 	v.untouched()
+	if n := leader.peer.Status().Learners; n > maxInbound {
+		t.Errorf("%d links", n)
+	}
 	for i, nc := range conns {
 		closes(t, fmt.Sprint("silent connection ", i), nc)
 	}

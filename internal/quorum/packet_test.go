@@ -195,7 +195,7 @@ func TestPacketLimits(t *testing.T) {
 	ids := func(n int, each string) []byte {
 		b := appendHead(nil, pktRequest, -1, -1)
 		b = binary.BigEndian.AppendUint32(b, uint32(n))
-		for range min(n, 3000) {
+		for range min(n, 5000) {
 			for range 2 {
 				b = append(binary.BigEndian.AppendUint32(b, uint32(len(each))), each...)
 			}
@@ -206,6 +206,7 @@ func TestPacketLimits(t *testing.T) {
 		return binary.BigEndian.AppendUint32(appendHead(nil, pktRequest, -1, 0)[:12], n)
 	}
 	for name, b := range map[string][]byte{
+		"60 MiB of data, missing":     head(60 << 20),
 		"data of 2 GiB":               head(0x7fffffff),
 		"data over the limit":         head(1<<20 + 1),
 		"negative length":             head(0xfffffffe),
@@ -216,7 +217,11 @@ func TestPacketLimits(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		p, err := readPacket(bufio.NewReader(bytes.NewReader(b)), 1<<20)
+		limit := 1 << 20
+		if strings.HasPrefix(name, "60 MiB") {
+			limit = 64 << 20
+		}
+		p, err := readPacket(bufio.NewReader(bytes.NewReader(b)), limit)
 		runtime.ReadMemStats(&after)
 		if err == nil {
 			t.Errorf("%s: read %d bytes, %d identities", name, len(p.data), len(p.ids))

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -191,6 +192,11 @@ func (s *server) wait() error {
 		s.done = nil
 		s.stop()
 		s.store.Close()
+		s.peer.netMu.Lock()
+		defer s.peer.netMu.Unlock()
+		if n := len(s.peer.conns); n > 0 {
+			s.t.Errorf("server %d: %d links outlive Run", s.opts.Self, n)
+		}
 		return err
 	case <-time.After(patience):
 		s.t.Fatalf("server %d does not end", s.opts.Self)
@@ -512,6 +518,16 @@ func TestSnapshotUnderWrites(t *testing.T) {
 	wg.Wait()
 	eventually(t, "snapshots", func() bool { return s.peer.Metrics().Snapshots.Load() >= 2 })
 	s.halt()
+	logs := 0
+	files, err := s.mem.List("/data/version-2")
+	for _, f := range files {
+		if strings.HasPrefix(f, "log.") {
+			logs++
+		}
+	}
+	if err != nil || logs < 2 {
+		t.Errorf("%d log files beside the snapshots; none could be purged: %v, %v", logs, files, err)
+	}
 	z, want := s.digest()
 	again := standalone(t)
 	again.fs = s.mem
@@ -564,6 +580,9 @@ func TestDiskFails(t *testing.T) {
 			allServe(t, s)
 			s.session(7)
 			broken.Store(true)
+			if err := s.create(7, 0, "x"); err == nil && strings.HasPrefix(name, "log") {
+				t.Error("a write was acknowledged")
+			}
 			for cxid := int32(1); cxid < 100; cxid++ {
 				if err := s.create(7, cxid, "x"); err != nil {
 					break
@@ -658,6 +677,11 @@ func TestSubmitWaits(t *testing.T) {
 		t.Errorf("took %d, %d are left", len(v), q.len())
 	}
 	go func() { done <- q.put(&replica.Request{}) }()
+	select {
+	case err := <-done:
+		t.Fatalf("went into a full queue: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
 	q.drop()
 	if err := <-done; err != nil || q.len() > 1 {
 		t.Errorf("after drop: %v, %d queued", err, q.len())

@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"testing"
@@ -131,23 +132,132 @@ func TestGroupCommit(t *testing.T) {
 // TestSnapshotEndsWithTheRole: what a role leaves undecided is applied after
 // it, and must not get into a snapshot (ZOOKEEPER-1549).
 func TestSnapshotEndsWithTheRole(t *testing.T) {
-	for name, a := range map[string]replica.Action{
-		"StopServing": replica.StopServing{}, "Truncate": replica.Truncate{Zxid: 1},
-		"SaveSnapshot": replica.SaveSnapshot{Zxid: 1}, "Install": replica.Install{Zxid: 1, State: tree.New()},
+	do := func(a replica.Action) func(p *Peer) { return func(p *Peer) { p.run([]replica.Action{a}) } }
+	for name, end := range map[string]func(p *Peer){
+		"StopServing":  do(replica.StopServing{}),
+		"Truncate":     do(replica.Truncate{Zxid: 1}),
+		"SaveSnapshot": do(replica.SaveSnapshot{Zxid: 1}),
+		"Install":      do(replica.Install{Zxid: 1, State: tree.New()}),
+		"shutdown":     (*Peer).shutdown,
 	} {
 		s, p := idle(t, 100)
 		held := p.Tree()
 		held.Lock() // the dump waits
 		snap := startSnapshot(s.store, held, p.log, p.opts.Metrics)
 		p.loop.snap = snap
-		done := make(chan struct{})
-		go func() { p.run([]replica.Action{a}); close(done) }()
-		held.Unlock()
-		<-done
-		if p.loop.snap != nil || snap.running() {
-			t.Errorf("%s: the snapshot goes on", name)
+		done := make(chan bool)
+		go func() { end(p); done <- snap.running() }()
+		select {
+		case <-done:
+			t.Errorf("%s does not wait for the end of the snapshot", name)
+			held.Unlock()
+		case <-time.After(20 * time.Millisecond):
+			held.Unlock()
+			if <-done || name != "shutdown" && p.loop.snap != nil {
+				t.Errorf("%s: the snapshot goes on", name)
+			}
 		}
+		<-snap.done
 		s.store.Close()
+	}
+}
+
+// recorder is a StateMachine that remembers what it was told.
+type recorder struct {
+	machine
+	calls []string
+}
+
+func (r *recorder) Apply(txns []*proto.Txn) {
+	for _, t := range txns {
+		r.calls = append(r.calls, "apply "+t.Zxid.String())
+	}
+	r.machine.Apply(txns)
+}
+func (r *recorder) Synced(proto.SessionID, int32) { r.calls = append(r.calls, "synced") }
+func (r *recorder) Revalidated(proto.SessionID, uint64, bool) {
+	r.calls = append(r.calls, "revalidated")
+}
+func (r *recorder) StopServing(reason string) { r.calls = append(r.calls, "stop "+reason) }
+
+// TestActionsKeepTheirOrder: an answer comes behind what was decided before it.
+func TestActionsKeepTheirOrder(t *testing.T) {
+	s, p := idle(t, 1)
+	defer s.store.Close()
+	r := &recorder{machine: machine{tree: p.Tree()}}
+	p.sm = r
+	z, _ := s.digest()
+	apply := func(i proto.Zxid) replica.Action {
+		txn := &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: z + i, Type: proto.OpError}, Body: &proto.ErrorTxn{Err: -1}}
+		txn.Encode(0)
+		return replica.Apply{Txn: txn}
+	}
+	p.run([]replica.Action{apply(1), apply(2), replica.Synced{}, apply(3), replica.Revalidated{}, apply(4),
+		replica.Send{Link: 9}, replica.StopServing{Reason: "x"}, apply(5)})
+	p.endBatch()
+	want := fmt.Sprintf("[apply %s apply %s synced apply %s revalidated apply %s stop x apply %s]", z+1, z+2, z+3, z+4, z+5)
+	if got := fmt.Sprint(r.calls); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestOutstandingIsBounded: no more requests are taken than may be undecided.
+func TestOutstandingIsBounded(t *testing.T) {
+	s, p := idle(t, 1)
+	defer s.store.Close()
+	p.opts.MaxOutstanding = 3
+	p.run(p.replica.Start(0, 0, nil))
+	for range 5 {
+		q := &replica.Request{}
+		q.Session, q.Op = 7, proto.OpDelete
+		q.Body = &proto.DeleteRequest{Path: "/nowhere"}
+		if err := p.requests.put(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []int{2, 2} {
+		if p.batch(); p.requests.len() != want || p.replica.Pending() != 3 {
+			t.Errorf("batch %d: %d wait, %d are undecided", i, p.requests.len(), p.replica.Pending())
+		}
+	}
+	if err := p.disk.work(p.disk.take(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if p.batch(); p.requests.len() != 0 || p.replica.Pending() != 2 {
+		t.Errorf("decided: %d wait, %d are undecided", p.requests.len(), p.replica.Pending())
+	}
+}
+
+// TestSnapshotInABatch: what is queued before a dump is sent once, and what is
+// behind it, behind it.
+func TestSnapshotInABatch(t *testing.T) {
+	s, p := idle(t, 3)
+	defer s.store.Close()
+	here, there := net.Pipe()
+	l := newLink(p, 5, here, true)
+	done := make(chan struct{})
+	go func() { l.run(); close(done) }()
+	l.put(zab.LeaderInfo{Epoch: 3})
+	l.put(snapshotItem(51))
+	l.put(zab.NewLeader{Epoch: 3, Config: "x"})
+	l.wakeUp()
+	h := &learner{t, there, bufio.NewReader(there)}
+	if m := h.next(); m != (zab.LeaderInfo{Epoch: 3}) {
+		t.Fatalf("%+v", m)
+	}
+	if m, ok := h.next().(zab.Snap); !ok || m.Zxid != 51 {
+		t.Fatalf("%+v", m)
+	}
+	if err := readTree(h.br, newTreeSink()); err != nil {
+		t.Fatal(err)
+	}
+	if m := h.next(); m != (zab.NewLeader{Epoch: 3, Config: "x"}) {
+		t.Fatalf("%+v", m)
+	}
+	there.Close()
+	<-done
+	if events := p.inbox.take(nil); len(events) != 2 || events[0] != (replica.Event)(replica.SnapshotSent{Link: 5}) {
+		t.Errorf("%v", events)
 	}
 }
 
