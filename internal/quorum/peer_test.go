@@ -34,7 +34,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type machine struct {
 	tree *tree.Tree
 	role atomic.Int32
-	acks atomic.Int64
 
 	mu      sync.Mutex
 	res     tree.Result

@@ -195,11 +195,10 @@ type conn struct {
 
 // end is one side of a connection, with what is on the way to it.
 type end struct {
-	n      *node
-	gen    int
-	queue  []func()
-	next   time.Duration // earliest next arrival
-	moving bool
+	n     *node
+	gen   int
+	queue []func()
+	next  time.Duration // earliest next arrival
 }
 
 func (w *world) dial(from, to *node) {
