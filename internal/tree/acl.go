@@ -52,20 +52,28 @@ func matches(scheme, id, want string) bool {
 
 // FixACL checks and normalises the ACL of a create or setACL: duplicates go, and
 // an entry of scheme auth becomes one for each of ids that was authenticated.
-// The error is OK or ErrInvalidACL. Source: PrepRequestProcessor.fixupACL.
+// The error is OK or ErrInvalidACL, which also meets a list that comes out longer
+// than anybody needs: it is checked on the goroutine that orders all writes.
+// Source: PrepRequestProcessor.fixupACL.
 func FixACL(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
-	if len(acl) == 0 {
+	if len(acl) == 0 || len(acl) > maxACLEntries {
 		return nil, proto.ErrInvalidACL
 	}
 	fixed := make([]proto.ACL, 0, len(acl))
+	bytes := 0
+	seen := seenACLs(acl)
 	for i, a := range acl {
+		if len(fixed) > maxACLEntries || bytes > maxACLBytes {
+			return nil, proto.ErrInvalidACL
+		}
 		switch {
-		case slices.Contains(acl[:i], a):
+		case seen(i):
 		case a.ID.Scheme == "auth":
 			n := len(fixed)
 			for _, id := range ids {
 				if authenticates(id.Scheme) {
 					fixed = append(fixed, proto.ACL{Perms: a.Perms, ID: id})
+					bytes += len(id.ID)
 				}
 			}
 			if len(fixed) == n {
@@ -73,11 +81,35 @@ func FixACL(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
 			}
 		case validID(a.ID):
 			fixed = append(fixed, a)
+			bytes += len(a.ID.ID)
 		default:
 			return nil, proto.ErrInvalidACL
 		}
 	}
+	if len(fixed) > maxACLEntries || bytes > maxACLBytes {
+		return nil, proto.ErrInvalidACL
+	}
 	return fixed, proto.OK
+}
+
+// Bounds of one ACL. Java has none but the size of a request.
+const (
+	maxACLEntries = 4096
+	maxACLBytes   = 1 << 20
+)
+
+// seenACLs returns a test whether entry i repeats an earlier one.
+func seenACLs(acl []proto.ACL) func(i int) bool {
+	if len(acl) <= 16 {
+		return func(i int) bool { return slices.Contains(acl[:i], acl[i]) }
+	}
+	first := make(map[proto.ACL]int, len(acl))
+	for i, a := range acl {
+		if _, ok := first[a]; !ok {
+			first[a] = i
+		}
+	}
+	return func(i int) bool { return first[acl[i]] != i }
 }
 
 // authenticates reports whether an identity of the scheme proves who the client

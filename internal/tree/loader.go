@@ -15,8 +15,9 @@ var lockedACL = []proto.ACL{{Perms: 0, ID: proto.ID{Scheme: "world", ID: "anyone
 // Loader builds a tree from what a dump yielded, in the same order. It copies
 // paths and data and keeps the ACLs.
 type Loader struct {
-	t    *Tree
-	byID map[int64]aclSlot
+	t     *Tree
+	byID  map[int64]aclSlot
+	maxID int64 // the largest id in the table of ACLs
 }
 
 // NewLoader returns a loader that has loaded nothing.
@@ -40,6 +41,7 @@ func (l *Loader) ACL(id int64, acl []proto.ACL) error {
 	}
 	a := &l.t.acls
 	a.lastID = max(a.lastID, id)
+	l.maxID = a.lastID
 	var key []byte
 	for i := range acl {
 		key = acl[i].Append(key)
@@ -67,7 +69,7 @@ func (l *Loader) Node(path string, data []byte, acl int64, st *proto.StatPersist
 	switch {
 	case ok:
 		l.t.acls.use(slot)
-	case acl > l.t.acls.lastID:
+	case acl > l.maxID: // not lastID: interning moves that
 		slot = l.t.acls.intern(lockedACL)
 	default:
 		return fmt.Errorf("tree: load znode %q: unknown ACL %d", path, acl)
