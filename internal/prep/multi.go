@@ -13,10 +13,15 @@ func (p *Prep) multi(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) 
 		return 0, nil, proto.ErrMarshalling
 	}
 	subs := make([]proto.SubTxn, 0, len(r.Ops))
-	digest := p.digest
+	digest, size := p.digest, 0
 	p.overlay.mark()
 	for _, op := range r.Ops {
 		typ, body, err := p.single(req, effective(op), op.Req)
+		if err == proto.OK {
+			if size += 8 + bodySize(body); size > p.opts.MaxTxn {
+				err = proto.ErrMarshalling // ACLs of scheme auth have blown it up
+			}
+		}
 		if err != proto.OK {
 			p.overlay.rollback()
 			p.digest = digest

@@ -28,6 +28,7 @@ type Request struct {
 // digests.
 type Options struct {
 	SkipACL bool // let everybody do everything (zookeeper.skipACL)
+	MaxTxn  int  // bytes a transaction's record may have; 0 means 2 MiB
 	Digest  bool // say in each transaction what the tree's digest is after it
 }
 
@@ -50,6 +51,9 @@ type Prep struct {
 
 // New returns a Prep over t with nothing outstanding.
 func New(t *tree.Tree, o Options) *Prep {
+	if o.MaxTxn == 0 {
+		o.MaxTxn = 2 << 20
+	}
 	p := &Prep{tree: t, opts: o}
 	p.overlay.reset()
 	return p
@@ -77,9 +81,17 @@ func (p *Prep) Prepare(req *Request, zxid proto.Zxid, wallMs int64) *proto.Txn {
 		TxnHeader: proto.TxnHeader{Session: req.Session, Cxid: req.Cxid, Zxid: zxid, Time: wallMs, Type: typ},
 		Body:      body,
 	}
+	noDigest := typ == proto.OpError
+	if typ == proto.OpCloseSession && bodySize(body) > p.opts.MaxTxn {
+		// Too many ephemerals to list (ZOOKEEPER-4306). Without a list every
+		// server deletes what the session owns, which is the same; but a list
+		// that is missing must not be followed by a digest.
+		body = &proto.CloseSessionTxn{}
+		txn.Body, noDigest = body, true
+	}
 	// Errors carry no digest, but failed multis do, with the tree's digest
 	// unchanged. Source: PrepRequestProcessor.pRequestHelper.
-	if p.opts.Digest && typ != proto.OpError {
+	if p.opts.Digest && !noDigest {
 		txn.Digest, txn.HasDigest = proto.TxnDigest{Version: proto.DigestVersion, Tree: p.digest}, true
 	}
 	txn.Encode(bodySize(body))
