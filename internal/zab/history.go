@@ -41,6 +41,13 @@ func (h *History) Last() proto.Zxid {
 // Base returns the zxid after which the history starts.
 func (h *History) Base() proto.Zxid { return h.base }
 
+// Rebase says that there is no transaction between base and the first one kept.
+func (h *History) Rebase(base proto.Zxid) {
+	if len(h.txns) == 0 || base < h.txns[0].Zxid {
+		h.base = base
+	}
+}
+
 // Add appends a transaction. One that is not newer than the last is dropped:
 // replay over a fuzzy snapshot may bring it again.
 func (h *History) Add(t *proto.Txn) {
@@ -129,6 +136,8 @@ func (h *History) Plan(p proto.Zxid) Plan {
 	}
 	rest := h.txns[i:len(h.txns):len(h.txns)]
 	switch {
+	case tooLarge(rest):
+		return Plan{Kind: SyncSnap}
 	case prev == p || newEpoch:
 		return Plan{Kind: SyncDiff, Txns: rest}
 	case rest[0].Zxid.Epoch() != p.Epoch():
@@ -136,4 +145,16 @@ func (h *History) Plan(p proto.Zxid) Plan {
 		return Plan{Kind: SyncSnap}
 	}
 	return Plan{Kind: SyncTrunc, To: prev, Txns: rest}
+}
+
+// maxPlanBytes bounds what a plan sends at once, well below what the queue of a
+// link may hold; beyond it a snapshot, which is streamed, costs less.
+const maxPlanBytes = 64 << 20
+
+func tooLarge(txns []*proto.Txn) bool {
+	n := 0
+	for _, t := range txns {
+		n += len(t.Raw)
+	}
+	return n > maxPlanBytes
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -248,5 +249,49 @@ ackepoch 2 current=4 last=4.1`
 		} else if len(out) != 2 {
 			t.Fatalf("%d: %v", i, out)
 		}
+	}
+}
+
+// A sync is answered right behind the last commit it waits for: the learner
+// takes a later commit for a write that came after the sync.
+func TestSyncIsAnsweredBetweenCommits(t *testing.T) {
+	e, err := ensemble.Parse("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nversion=0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := BecomeLeader(Options{Self: 1, Ensemble: e, InitTimeout: 1, SyncTimeout: 1, Tick: 1}, Durable{}, &History{})
+	l.Start(0, nil)
+	l.Connected(0, 7)
+	l.Message(0, 7, FollowerInfo{ID: 2}, nil)
+	l.EpochSaved(0, AcceptedEpoch, 1, nil)
+	l.Message(0, 7, AckEpoch{}, nil)
+	l.EpochSaved(0, CurrentEpoch, 1, nil)
+	l.Message(0, 7, Ack{proto.MakeZxid(1, 0)}, nil)
+	one, two := proto.MakeZxid(1, 1), proto.MakeZxid(1, 2)
+	l.Propose(0, &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: one}}, nil)
+	l.Sync(7, nil)
+	l.Propose(0, &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: two}}, nil)
+	l.Message(0, 7, Ack{two}, nil)
+	var order []string
+	for _, a := range l.Persisted(0, two, nil) { // decides both at once
+		if s, ok := a.(Send); ok {
+			order = append(order, fmt.Sprintf("%T", s.Msg))
+		}
+	}
+	if got := strings.Join(order, " "); got != "zab.Commit zab.Sync zab.Commit" {
+		t.Errorf("sent %s", got)
+	}
+}
+
+func TestPlanOfTooMuchIsASnapshot(t *testing.T) {
+	h := &History{}
+	for i := range 20 {
+		h.Add(&proto.Txn{TxnHeader: proto.TxnHeader{Zxid: proto.MakeZxid(1, uint32(i+1))}, Raw: make([]byte, 4<<20)})
+	}
+	if p := h.Plan(0); p.Kind != SyncSnap {
+		t.Errorf("80 MiB: kind %v", p.Kind)
+	}
+	if p := h.Plan(proto.MakeZxid(1, 15)); p.Kind != SyncDiff || len(p.Txns) != 5 {
+		t.Errorf("20 MiB: kind %v of %d", p.Kind, len(p.Txns))
 	}
 }

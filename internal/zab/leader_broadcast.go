@@ -100,7 +100,9 @@ func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
 		l.lastCommitted = t.Zxid
 		l.hist.Add(t)
 		out = l.announce(t, out)
-		out = append(out, Apply{t})
+		// A sync goes out right behind the last commit it waits for: the learner
+		// takes the next commit for a write that came after the sync.
+		out = l.answerSyncs(append(out, Apply{t}))
 		n++
 	}
 	clear(l.outstanding[:n])
