@@ -65,9 +65,12 @@ type Replica struct {
 	touches  map[proto.SessionID]int32
 	syncs    []Synced // sync requests sent to the leader and not answered
 	queries  []Revalidate
+	own      []proto.Zxid            // this server's own clients' undecided proposals, while leading
 	inflight map[proto.SessionID]int // requests sent to the leader, by session
 	pending  int                     // sum of inflight
 
+	failed int           // tries to follow in a row that came to nothing
+	lookAt time.Duration // no election before this
 	wall   int64         // milliseconds since 1970 ...
 	wallAt time.Duration // ... at this time
 }
@@ -250,7 +253,7 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 
 // serve starts the books of a role that takes clients.
 func (r *Replica) serve(now time.Duration, a Serve) {
-	r.role = a.Role
+	r.role, r.failed = a.Role, 0
 	r.prep.Reset()
 	if r.vote != nil {
 		r.vote.Established(a.Epoch)
@@ -260,6 +263,13 @@ func (r *Replica) serve(now time.Duration, a Serve) {
 		r.tree.EachSession(func(id proto.SessionID, ms int32) {
 			r.sessions.add(now, id, time.Duration(ms)*time.Millisecond)
 		})
+		for _, id := range r.tree.EphemeralOwners() {
+			// A session that is not in the table has no right to ephemerals; it
+			// ends with the first bucket. Source: ZooKeeperServer.killSession.
+			if _, ok := r.tree.SessionTimeout(id); !ok {
+				r.sessions.add(now, id, 0)
+			}
+		}
 	}
 }
 
@@ -268,6 +278,9 @@ func (r *Replica) serve(now time.Duration, a Serve) {
 func (r *Replica) applying(t *proto.Txn) {
 	if n := r.inflight[t.Session]; n > 0 {
 		r.answered(t.Session, n)
+	}
+	for len(r.own) > 0 && r.own[0] <= t.Zxid {
+		r.own = r.own[1:]
 	}
 	if r.sessions != nil && t.Type == proto.OpCloseSession {
 		r.sessions.remove(t.Session)
@@ -300,21 +313,40 @@ func (r *Replica) endRole(now time.Duration, reason string, out []Action) []Acti
 		}
 	case learning:
 		r.tail = slices.Clone(r.learner.EndTerm())
+		r.pauseAfter(now, r.learner.Following())
 		r.reload = r.learner.MustReload()
 	}
 	r.leader, r.learner, r.sessions = nil, nil, nil
 	r.role, r.state, r.reason = zab.RoleNone, draining, reason
-	r.syncs, r.queries, r.pending = nil, nil, 0
+	r.syncs, r.queries, r.pending, r.own = nil, nil, 0, nil
 	clear(r.inflight)
 	clear(r.touches)
 	r.prep.Reset()
 	return r.tryLook(now, out)
 }
 
+// Pauses before the next election when following keeps failing.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// pauseAfter plans a pause when one try after the other to follow comes to
+// nothing, so that two servers that cannot agree do not spin.
+func (r *Replica) pauseAfter(now time.Duration, followed bool) {
+	if followed {
+		r.failed = 0
+		return
+	}
+	if r.failed++; r.failed > 1 {
+		r.lookAt = now + min(firstPause<<min(r.failed-2, 10), lastPause)
+	}
+}
+
 // tryLook starts an election once the ended role's writes are durable and the
 // tree holds exactly what the log holds.
 func (r *Replica) tryLook(now time.Duration, out []Action) []Action {
-	if r.state != draining || r.diskOps > 0 || r.persisted < r.appended {
+	if !r.drained() || now < r.lookAt {
 		return out
 	}
 	if r.reload {
@@ -327,6 +359,11 @@ func (r *Replica) tryLook(now time.Duration, out []Action) []Action {
 	}
 	r.tail = nil
 	return r.look(now, out)
+}
+
+// drained reports whether a role has ended and the disk is quiet.
+func (r *Replica) drained() bool {
+	return r.state == draining && r.diskOps == 0 && r.persisted >= r.appended
 }
 
 func (r *Replica) look(now time.Duration, out []Action) []Action {

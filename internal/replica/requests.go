@@ -33,7 +33,7 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 // more should be taken from clients.
 func (r *Replica) Pending() int {
 	if r.leader != nil {
-		return r.leader.Outstanding()
+		return len(r.own)
 	}
 	return r.pending
 }
@@ -55,6 +55,9 @@ func (r *Replica) propose(now time.Duration, from LinkID, q *Request, out []Acti
 		}
 	default:
 		p.SessionErr = r.checkSession(now, from, p.Session)
+	}
+	if from == 0 {
+		r.own = append(r.own, z)
 	}
 	return r.leader.Propose(now, r.prep.Prepare(&p, z, r.wallAtNow(now)), out)
 }
@@ -120,12 +123,19 @@ func (r *Replica) touched(now time.Duration, touches []Touch) {
 
 // tick does what is due by now.
 func (r *Replica) tick(now time.Duration, ev Tick, out []Action) []Action {
+	late := now - r.wallAt - r.opts.Tick
 	r.wall, r.wallAt = ev.Wall, now
 	out = r.dropEarly(now, out)
 	switch r.state {
 	case leading:
+		if late > 0 && r.sessions != nil {
+			// We were stopped, or starved: nobody could be heard meanwhile.
+			r.sessions.postpone(late)
+		}
 		out = r.leader.Tick(now, out)
 		return r.expire(now, out)
+	case draining:
+		return r.tryLook(now, out)
 	case learning:
 		return r.learner.Tick(now, out)
 	case looking:

@@ -62,6 +62,14 @@ func (t *sessions) touch(now time.Duration, id proto.SessionID, timeout time.Dur
 	return true
 }
 
+// postpone gives every session at least this much more time.
+func (t *sessions) postpone(d time.Duration) {
+	n := int64(d/t.tick) + 1
+	for _, s := range t.byID {
+		s.bucket += n
+	}
+}
+
 // remove forgets a session; its place in a bucket is skipped when that ends.
 func (t *sessions) remove(id proto.SessionID) { delete(t.byID, id) }
 

@@ -24,6 +24,10 @@ func (r *Replica) Deadline() time.Duration {
 		at = r.learner.Deadline()
 	case looking:
 		at = r.vote.Deadline()
+	case draining:
+		if r.drained() {
+			at = r.lookAt
+		}
 	}
 	if len(r.early) > 0 {
 		at = min(at, r.early[0].at+r.opts.Tick)
@@ -55,10 +59,11 @@ type Status struct {
 // Status describes the present state.
 func (r *Replica) Status() Status {
 	s := Status{Role: r.role, Looking: r.state == looking || r.state == draining,
-		Outstanding: r.Pending(), LastLogged: r.appended, Epoch: r.disk.CurrentEpoch}
+		Outstanding: r.pending, LastLogged: r.appended, Epoch: r.disk.CurrentEpoch}
 	switch r.state {
 	case leading:
 		s.Leading, s.Leader, s.Epoch, s.Phase = true, r.opts.Self, r.leader.Epoch(), r.leader.Phase()
+		s.Outstanding = r.leader.Outstanding()
 		s.Synced, s.NonVoting, s.Observers = r.leader.Followers()
 		s.Learners = len(r.leader.Links())
 		if r.sessions != nil {
