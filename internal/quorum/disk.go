@@ -199,9 +199,6 @@ type recovered struct {
 	storage.Recovered
 }
 
-// recoverKeep is how many replayed transactions at least are kept for learners.
-const recoverKeep = 10_000
-
 // recoverTree loads the newest snapshot and replays the log behind it.
 func recoverTree(s *storage.Store) (*recovered, error) {
 	rec := &recovered{}
@@ -213,8 +210,9 @@ func recoverTree(s *storage.Store) (*recovered, error) {
 		return err
 	}
 	var res tree.Result
-	var txns []*proto.Txn
 	var err error
+	var first proto.Zxid // replayed
+	whole := true        // the history has had no hole
 	rec.Recovered, err = s.Recover(sink, func(e storage.Entry) error {
 		if err := load(); err != nil {
 			return err
@@ -224,9 +222,14 @@ func recoverTree(s *storage.Store) (*recovered, error) {
 			return err
 		}
 		rec.tree.Apply(t, &res)
-		if txns = append(txns, t); len(txns) > 2*recoverKeep {
-			txns = append(txns[:0], txns[len(txns)-recoverKeep:]...)
+		if first == 0 || !follows(rec.hist.Last(), t.Zxid) {
+			// The start, or a hole; what came before that helps no learner.
+			rec.hist.Reset(t.Zxid - 1)
+			if whole = first == 0; whole {
+				first = t.Zxid
+			}
 		}
+		rec.hist.Add(t)
 		return nil
 	})
 	if err != nil {
@@ -242,7 +245,11 @@ func recoverTree(s *storage.Store) (*recovered, error) {
 	if rec.last = rec.tree.LastZxid(); rec.LastZxid < 0 {
 		rec.last, base = rec.LastZxid, rec.LastZxid
 	}
-	rec.fillHistory(base, txns)
+	if first == 0 {
+		rec.hist.Reset(base)
+	} else if whole && rec.hist.Base() == first-1 {
+		rec.hist.Rebase(base)
+	}
 	return rec, nil
 }
 
@@ -254,24 +261,6 @@ func snapshotZxid(name string) proto.Zxid {
 	}
 	z, _ := strconv.ParseUint(parts[1], 16, 64) // storage has parsed it before
 	return proto.Zxid(z)
-}
-
-// fillHistory makes the newest hole-free run of transactions the history.
-func (rec *recovered) fillHistory(base proto.Zxid, txns []*proto.Txn) {
-	from := max(len(txns)-1, 0)
-	for from > 0 && follows(txns[from-1].Zxid, txns[from].Zxid) {
-		from--
-	}
-	switch {
-	case from > 0:
-		base = txns[from-1].Zxid
-	case rec.Entries > len(txns): // the oldest were let go
-		base = txns[0].Zxid
-	}
-	rec.hist.Reset(base)
-	for _, t := range txns[from:] {
-		rec.hist.Add(t)
-	}
 }
 
 // follows reports whether b can be the transaction right after a.
