@@ -240,6 +240,10 @@ func (l *loader) access() {
 	c.JuteMaxBuffer = l.propInt("jute.maxbuffer", 0xfffff, 1)
 	c.JuteMaxBufferExtraSize = max(1024, c.JuteMaxBuffer) // Java: BinaryInputArchive
 	c.JuteMaxBufferExtraSize = l.propInt("zookeeper.jute.maxbuffer.extrasize", c.JuteMaxBufferExtraSize, 1024)
+	if s, ok := l.props["jute.maxbuffer"]; ok && c.JuteMaxBuffer > maxJuteBuffer {
+		l.problem(s, "choose a smaller one", "%s: %s is more than the %d bytes that this version of Paddock takes", s.name, s.value, maxJuteBuffer)
+	}
+	c.JuteMaxBufferExtraSize = min(c.JuteMaxBufferExtraSize, maxJuteBuffer-16<<10)
 	c.GlobalOutstandingLimit = l.propInt("zookeeper.globalOutstandingLimit", 1000, 1)
 	c.SkipACL = l.propWord("zookeeper.skipACL", "yes")
 	c.SuperDigest = Secret{l.props["zookeeper.DigestAuthenticationProvider.superDigest"].value}
@@ -249,6 +253,9 @@ func (l *loader) access() {
 	}
 	c.FourLetterWhitelist = whitelist(l.props["zookeeper.4lw.commands.whitelist"].value)
 }
+
+// maxJuteBuffer keeps a request and what a transaction adds to it below what one entry of the log may have.
+const maxJuteBuffer = 32 << 20
 
 // sha1 reports whether name is one of the names java.security has for SHA-1.
 func sha1(name string) bool {

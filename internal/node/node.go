@@ -98,7 +98,7 @@ func storageOptions(c *config.Config, m *storage.Metrics, log *slog.Logger) stor
 	}
 	return storage.Options{
 		DataDir: c.DataDir, LogDir: c.DataLogDir, PreallocBytes: prealloc,
-		LogSizeLimit: c.TxnLogSizeLimit, SlowSync: c.FsyncWarningThreshold, NoSync: !c.ForceSync,
+		LogSizeLimit: c.TxnLogSizeLimit, SlowSync: max(c.FsyncWarningThreshold, 1), NoSync: !c.ForceSync,
 		TrustEmptySnapshot: c.SnapshotTrustEmpty, NoAutoCreateDB: !c.DBAutocreate,
 		NoAutoCreateDir: !c.DatadirAutocreate, NoDigest: !c.DigestEnabled,
 		NoSnapshotEnd: !c.SerializeLastProcessedZxid, Metrics: m, Logger: log,
@@ -120,7 +120,7 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		DialTimeout: time.Duration(c.ConnectToLearnerMasterLimit) * c.TickTime,
 		Election:    election.Options{MinInterval: c.MinNotificationInterval, MaxInterval: c.MaxNotificationInterval},
 		CnxTimeout:  c.CnxTimeout, BindRetries: c.ElectionPortBindRetry, ListenAll: c.QuorumListenOnAllIPs,
-		Prep:           prep.Options{SkipACL: c.SkipACL, Digest: c.DigestEnabled},
+		Prep:           prep.Options{SkipACL: c.SkipACL, Digest: c.DigestEnabled, MaxTxn: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize},
 		MaxPacket:      max(64<<20, 2*(c.JuteMaxBuffer+c.JuteMaxBufferExtraSize)),
 		MaxOutstanding: outstandingLimit(c), History: max(c.CommitLogCount, 20_000),
 		SnapCount: c.SnapCount, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,
@@ -144,8 +144,9 @@ func (n *Node) serverOptions(c *config.Config) server.Options {
 	}
 	return server.Options{
 		Tree: n.peer.Tree(), Proposer: n.peer, SkipACL: c.SkipACL, ServerID: id,
-		Auth:              auth.New(auth.Options{SuperDigest: c.SuperDigest.Reveal()}),
-		MinSessionTimeout: c.MinSessionTimeout, MaxSessionTimeout: c.MaxSessionTimeout,
+		Auth: auth.New(auth.Options{SuperDigest: c.SuperDigest.Reveal()}),
+		// The server takes 0 as its default, ZooKeeper takes it as said.
+		MinSessionTimeout: max(c.MinSessionTimeout, time.Millisecond), MaxSessionTimeout: max(c.MaxSessionTimeout, time.Millisecond),
 		MaxFrame: c.JuteMaxBuffer, MaxClientConns: c.MaxClientCnxns, MaxConns: c.MaxCnxns,
 		Backlog: c.ClientPortListenBacklog, Whitelist: c.FourLetterWhitelist, Logger: n.log,
 		Words: func(word string, w io.Writer) { n.words.Answer(word, w) },
