@@ -8,6 +8,7 @@ import (
 
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/storage/vfs"
+	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -69,29 +70,42 @@ func (a app) verifyLog(file string) error {
 	return nil
 }
 
-// census counts what a snapshot holds.
+// census counts what a snapshot holds and loads it like a server.
 type census struct {
+	tree                  *tree.Loader
 	sessions, acls, nodes int
 	bytes                 int64
 	digest, last          string
 }
 
-func (c *census) Session(proto.SessionID, int32) error { c.sessions++; return nil }
-func (c *census) ACL(int64, []proto.ACL) error         { c.acls++; return nil }
+func (c *census) Session(id proto.SessionID, ms int32) error {
+	c.sessions++
+	return c.tree.Session(id, ms)
+}
+
+func (c *census) ACL(id int64, acl []proto.ACL) error {
+	c.acls++
+	return c.tree.ACL(id, acl)
+}
+
 func (c *census) Node(n *storage.SnapNode) error {
 	c.nodes++
 	c.bytes += int64(len(n.Data))
-	return nil
+	return c.tree.Node(n.Path, n.Data, n.ACL, &n.Stat)
 }
+
 func (c *census) Digest(z proto.Zxid, _ int32, d int64) {
 	c.digest = fmt.Sprintf(", digest %d at %s", d, z)
 }
 func (c *census) Last(z proto.Zxid) { c.last = fmt.Sprintf(", last zxid %s", z) }
 
 func (a app) verifySnapshot(file string) error {
-	var c census
+	c := census{tree: tree.NewLoader()}
 	if err := storage.VerifySnapshot(vfs.OS{}, file, &c); err != nil {
 		return err
+	}
+	if _, err := c.tree.Done(); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	fmt.Fprintf(a.out, "%s: %d znodes with %d bytes of data, %d ACLs, %d sessions%s%s\n",
 		file, c.nodes, c.bytes, c.acls, c.sessions, c.last, c.digest)
