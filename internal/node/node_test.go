@@ -189,3 +189,34 @@ func TestEnsemble(t *testing.T) {
 		}
 	}
 }
+
+// A session on a follower may have writes on both sides of a sync in flight.
+func TestPipelinedSync(t *testing.T) {
+	ctx := testContext(t)
+	ms := newEnsemble(t, 3)
+	for _, m := range ms {
+		m.start()
+	}
+	c := connect(t, ctx, ms[0].client) // the highest id leads, so this one follows
+	if _, err := c.Create(ctx, "/a", nil, 0, zk.OpenACL); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 300 {
+		answers := make(chan error, 3)
+		for _, op := range []zk.Op{zk.SetOp("/a", nil, zk.AnyVersion), zk.SyncOp("/a"), zk.SetOp("/a", nil, zk.AnyVersion)} {
+			if err := c.Go(op, func(r zk.Result) { answers <- r.Err }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			select {
+			case err := <-answers:
+				if err != nil {
+					t.Fatalf("round %d: %v", round, err)
+				}
+			case <-ctx.Done():
+				t.Fatalf("round %d is not answered", round)
+			}
+		}
+	}
+}
