@@ -44,7 +44,7 @@ type conn struct {
 	direct     int64 // requests of this burst that were answered at once
 
 	touched atomic.Bool  // is in Server.touched
-	seen    atomic.Int64 // when the last bytes came, nanoseconds since the server's start
+	seen    atomic.Int64 // when the client last was not silent, nanoseconds since the server's start
 
 	mu        sync.Mutex // below Server.mu; see doc.go
 	phase     phase

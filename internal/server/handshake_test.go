@@ -1,11 +1,14 @@
 package server
 
 import (
+	"context"
 	"net"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -321,5 +324,67 @@ func TestTouched(t *testing.T) {
 	w.gone(1)
 	if got := w.srv.Touched(nil); len(got) != 0 {
 		t.Errorf("%+v of a connection that is gone", got)
+	}
+}
+
+// gate is a Proposer that, once closed, makes every Submit wait.
+type gate struct {
+	Proposer
+	closed  atomic.Bool
+	entered chan struct{} // a Submit waits
+	pass    chan struct{} // lets it go on
+}
+
+func (g *gate) Submit(ctx context.Context, r *replica.Request) error {
+	if g.closed.Load() {
+		select {
+		case g.entered <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case <-g.pass:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return g.Proposer.Submit(ctx, r)
+}
+
+// A client is not silent while its requests wait for the quorum.
+func TestAliveDuringSubmit(t *testing.T) {
+	g := &gate{entered: make(chan struct{}), pass: make(chan struct{})}
+	w := newWorld(t, 0, func(o *Options) { g.Proposer, o.Proposer = o.Proposer, g })
+	c := w.connect()
+	c.must(proto.OpPing, nil)
+	w.srv.Touched(nil)
+	g.closed.Store(true)
+	w.srv.mu.RLock()
+	conn := w.srv.conns[len(w.srv.conns)-1]
+	w.srv.mu.RUnlock()
+
+	const requests = 4
+	var burst []byte
+	for i := range int32(requests) {
+		op, r := setData("/", "x")
+		burst = append(burst, frameOf(i+1, op, r)...)
+	}
+	c.sendRaw(burst)
+	timer := time.AfterFunc(patience, func() { panic("requests do not come") })
+	defer timer.Stop()
+	for i := range requests {
+		<-g.entered
+		if got := w.srv.Touched(nil); len(got) != 1 || got[0].ID != c.session {
+			t.Errorf("request %d: touched %+v", i+1, got)
+		}
+		if conn.seen.Swap(0) == 0 { // as if it was then that bytes came
+			t.Errorf("request %d: silent during the Submit before", i+1)
+		}
+		g.pass <- struct{}{}
+	}
+	for i := range int32(requests) {
+		if r := c.next(); r.Xid != i+1 || r.Err != proto.OK {
+			t.Errorf("%+v", r.ReplyHeader)
+		}
 	}
 }

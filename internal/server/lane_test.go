@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/paddock-io/paddock/jute"
@@ -206,6 +207,63 @@ func TestMalformedRecords(t *testing.T) {
 		}
 	}
 	c.must(proto.OpPing, nil)
+}
+
+// A multi with a null ACL is answered in its turn without the quorum, whose
+// leader may have no transaction for it; what is wrong otherwise is not.
+func TestMultiWithNullACL(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	op := func(typ proto.OpCode, r proto.Request) []byte {
+		return r.Append(proto.MultiHeader{Type: typ, Err: -1}.Append(nil))
+	}
+	null := &proto.CreateRequest{Path: "/n"}
+	nullPath := op(proto.OpCreate, raw(append([]byte{0xff, 0xff, 0xff, 0xff}, null.Append(nil)[6:]...)))
+	before := op(proto.OpDelete, &proto.DeleteRequest{Path: "/x"})
+	before = append(before, op(proto.OpCheck, &proto.CheckVersionRequest{Path: "/x"})...)
+	before = append(before, op(proto.OpSetData, &proto.SetDataRequest{Path: "/x", Data: []byte("data")})...)
+	before = append(before, op(proto.OpCreate, &proto.CreateRequest{Path: "/y", ACL: proto.OpenACL})...)
+	before = append(before, op(proto.OpCreateTTL, &proto.CreateRequest{Path: "/z", ACL: proto.OpenACL, HasTTL: true})...)
+	read := op(proto.OpGetData, &proto.PathWatchRequest{Path: "/x"})
+	end := proto.MultiEnd.Append(nil)
+	for name, test := range map[string]struct {
+		ops   [][]byte
+		local bool
+	}{
+		"create":              {[][]byte{op(proto.OpCreate, null), end}, true},
+		"create2":             {[][]byte{op(proto.OpCreate2, null), end}, true},
+		"container":           {[][]byte{op(proto.OpCreateContainer, null), end}, true},
+		"null path":           {[][]byte{nullPath, end}, true},
+		"behind others":       {[][]byte{before, op(proto.OpCreate, null), end}, true},
+		"behind a read":       {[][]byte{read, op(proto.OpCreate, null), end}, true},
+		"before nonsense":     {[][]byte{op(proto.OpCreate, null), {1}}, true},
+		"behind nonsense":     {[][]byte{op(proto.OpSync, raw{}), op(proto.OpCreate, null), end}, false},
+		"invalid flags":       {[][]byte{op(proto.OpCreate, &proto.CreateRequest{Path: "/n", Flags: 99}), end}, false},
+		"truncated":           {[][]byte{op(proto.OpCreate, null)[:20]}, false},
+		"with a time to live": {[][]byte{op(proto.OpCreateTTL, &proto.CreateRequest{Path: "/n", Flags: proto.PersistentTTL, HasTTL: true, TTL: 1}), end}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.hold()
+			n := w.requests()
+			first := c.send(setData("/", "1"))
+			c.send(proto.OpMulti, raw(bytes.Join(test.ops, nil)))
+			c.send(setData("/", "2"))
+			want := n + 3
+			if test.local {
+				want = n + 2
+			}
+			w.submitted(want)
+			w.release(-1)
+			for i, err := range []proto.ErrCode{proto.OK, proto.ErrMarshalling, proto.OK} {
+				if r := c.next(); r.Xid != first+int32(i) || r.Err != err {
+					t.Fatalf("reply %+v, want %v", r.ReplyHeader, err)
+				}
+			}
+			if got := w.requests(); got != want {
+				t.Errorf("%d requests submitted instead of %d", got-n, want-n)
+			}
+		})
+	}
 }
 
 type raw []byte

@@ -112,8 +112,8 @@ func (c *conn) greet() error {
 // endBurst counts what the burst did and writes what it produced.
 func (c *conn) endBurst(now int64) {
 	c.unlockTree()
-	if c.burst.received > 0 && c.period != nil && !c.deaf {
-		c.touch()
+	if c.burst.received > 0 && c.period != nil {
+		c.sign()
 	}
 	c.mu.Lock()
 	c.received += c.burst.received
@@ -245,9 +245,14 @@ func (c *conn) enqueue(e *entry) {
 
 // submit puts a write or a sync into the lane and before the quorum, in this
 // order: its answer might come at once. A record that does not decode is no
-// matter for the quorum, and execute refuses it in its turn; only for a multi
-// Java spends a zxid on that. Source: PrepRequestProcessor.pRequestHelper.
+// matter for the quorum, and execute refuses it in its turn; only for a multi,
+// unless nullACL says otherwise, Java spends a zxid on that. Source:
+// PrepRequestProcessor.pRequestHelper.
 func (c *conn) submit(q *call, state entryState) error {
+	if q.op == proto.OpMulti && nullACL(q.record) {
+		c.read(q)
+		return nil
+	}
 	r := &replica.Request{Request: prep.Request{Session: c.session, Cxid: q.xid, Op: q.op, IDs: q.ids}}
 	if len(q.record) > 0 {
 		r.Raw = bytes.Clone(q.record)
@@ -273,6 +278,7 @@ func (c *conn) submit(q *call, state entryState) error {
 	c.enqueue(e)
 	full := c.lane.full()
 	c.mu.Unlock()
+	c.sign()
 	if err := c.srv.opts.Proposer.Submit(c.period.ctx, r); err != nil {
 		return err
 	}
@@ -280,7 +286,71 @@ func (c *conn) submit(q *call, state entryState) error {
 		c.flush()
 		c.block(func(c *conn) bool { return !c.lane.full() })
 	}
+	// What waited here was the server, with the rest of the burst in its buffer.
+	c.seen.Store(c.srv.now())
+	c.sign()
 	return nil
+}
+
+// sign counts a request as a sign of life of the session, unless it is the
+// client's last. A burst may wait for the quorum longer than the session's
+// timeout, so that its end is too late. Source: ZooKeeperServer.submitRequestNow.
+func (c *conn) sign() {
+	if !c.deaf {
+		c.touch()
+	}
+}
+
+// nullACL reports whether a multi has a create with a null ACL vector. A Java
+// leader stops reading there without spending a zxid, so that no transaction
+// would ever answer it. With a TTL it does answer, and so it does if it finds
+// something else wrong first. Source: MultiOperationRecord.deserialize,
+// CreateOptions.Builder.
+func nullACL(record []byte) bool {
+	d := jute.NewDecoder(record)
+	for {
+		var h proto.MultiHeader
+		if h.Decode(&d); d.Err() != nil || h.Done {
+			return false
+		}
+		d.Buffer() // the path, which may be null here
+		switch h.Type {
+		case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer:
+			d.Buffer()
+			null := skipACLs(&d)
+			switch flags := proto.CreateFlags(d.Int()); {
+			case d.Err() != nil || !flags.Valid():
+				return false
+			case null:
+				return true
+			}
+		case proto.OpCreateTTL:
+			d.Buffer()
+			skipACLs(&d)
+			d.Int()
+			d.Long()
+		case proto.OpSetData:
+			d.Buffer()
+			d.Int()
+		case proto.OpDelete, proto.OpCheck:
+			d.Int()
+		case proto.OpGetData, proto.OpGetChildren:
+			d.Bool()
+		default:
+			return false
+		}
+	}
+}
+
+// skipACLs passes over a vector of ACL entries and reports whether it is null.
+func skipACLs(d *jute.Decoder) (null bool) {
+	n := d.Count(12)
+	for range n {
+		d.Int()
+		d.Buffer()
+		d.Buffer()
+	}
+	return n < 0
 }
 
 // authenticate handles an auth packet at once, and answers it in its turn: what
