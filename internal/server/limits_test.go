@@ -17,13 +17,13 @@ import (
 // A client whose writes and parked reads produce more than it reads is closed,
 // and nobody else suffers.
 func TestOutboxBudget(t *testing.T) {
-	w := newWorld(t, 0, func(o *Options) { o.OutboxBytes = 1 << 20 })
+	w := newWorld(t, 0, func(o *Options) { o.OutboxBytes = 256 << 10 })
 	other, c := w.connect(), w.connect()
 	c.must(proto.OpCreate, &proto.CreateRequest{Path: "/big", Data: make([]byte, 100_000), ACL: proto.OpenACL})
 	w.hold()
 	n := w.requests()
 	c.send(setData("/", ""))
-	for range 40 {
+	for range 300 { // far more than a socket and the budget hold
 		c.send(getData("/big", false))
 	}
 	c.send(setData("/", ""))
