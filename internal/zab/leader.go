@@ -58,6 +58,7 @@ type Leader struct {
 	resigned bool
 
 	deadline  time.Duration // of the present phase
+	epochBy   time.Duration // when a quorum of FOLLOWERINFO must be here
 	nextPing  time.Duration
 	nextCheck time.Duration
 
@@ -110,6 +111,13 @@ func BecomeLeader(opts Options, disk Durable, hist *History) *Leader {
 	return &Leader{opts: opts, disk: disk, hist: hist}
 }
 
+// minEpochWait is the least time that the voters get to follow. They have
+// nothing to do before FOLLOWERINFO, so a leader that a quorum does not join
+// within a tick was elected by a misunderstanding, and nothing is gained by
+// sitting out initLimit. Java: leader.maxTimeToWaitForEpoch, off by default
+// (ZOOKEEPER-3109).
+const minEpochWait = time.Second
+
 // Phase returns how far the leader has come.
 func (l *Leader) Phase() Phase { return l.phase }
 
@@ -134,6 +142,7 @@ func (l *Leader) Start(now time.Duration, out []Action) []Action {
 		return append(out, Serve{RoleStandalone, l.epoch})
 	}
 	l.deadline = now + l.opts.InitTimeout
+	l.epochBy = now + min(l.opts.InitTimeout, max(l.opts.Tick, minEpochWait))
 	return l.tryFixEpoch(out)
 }
 
@@ -143,6 +152,9 @@ func (l *Leader) Deadline() time.Duration {
 		return Never
 	}
 	if l.phase != Broadcast {
+		if l.epoch == 0 {
+			return l.epochBy
+		}
 		return l.deadline
 	}
 	return min(l.nextPing, l.nextCheck)

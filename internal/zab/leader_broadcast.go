@@ -167,6 +167,9 @@ func (l *Leader) Tick(now time.Duration, out []Action) []Action {
 		out = l.dropIfSilent(now, f, out)
 	}
 	if l.phase != Broadcast {
+		if l.epoch == 0 && now >= l.epochBy {
+			return l.resign("no quorum of followers has come", out)
+		}
 		if now >= l.deadline {
 			return l.resign(fmt.Sprintf("no quorum followed within %v (%s)", l.opts.InitTimeout, l.phase), out)
 		}
