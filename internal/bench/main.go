@@ -49,6 +49,10 @@ func Main(ctx context.Context, args []string, out, errOut io.Writer) int {
 		fmt.Fprintf(errOut, "bench: unexpected argument %q; flags start with a dash\n", fs.Arg(0))
 		return 2
 	}
+	if cfg.Sessions == 0 || cfg.Outstanding == 0 || cfg.Keys == 0 || cfg.MultiOps == 0 {
+		fmt.Fprintln(errOut, "bench: sessions, outstanding, keys and multi-ops must be at least 1")
+		return 2
+	}
 	if cfg.Timeout <= 0 || cfg.Duration <= 0 || cfg.Warmup < 0 {
 		fmt.Fprintln(errOut, "bench: duration and timeout must be positive")
 		return 2

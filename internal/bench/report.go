@@ -121,10 +121,11 @@ func (b *bench) report(opening time.Duration) *Report {
 		rep.All = *l
 	}
 	if r.writes.Count() > 0 {
-		r.gap(int64(b.cfg.Duration)) // a silence may last until the end
+		r.gap(int64(seconds * 1e9)) // a silence may last until the end
 		rep.LongestGap = float64(r.longestGap.Load()) / 1e6
 	}
-	for i := range len(r.slots) - 1 { // the last one is not whole
+	whole := min(int(seconds*float64(time.Second/slotWidth)), len(r.slots)-1)
+	for i := range whole { // the last one is not whole
 		rep.Slots = append(rep.Slots, r.slots[i].Load())
 	}
 	if n := len(rep.Slots); n > 0 {

@@ -76,6 +76,7 @@ type bench struct {
 	end    time.Time
 	rec    recorder
 	closed atomic.Bool // no new requests
+	rooted bool        // the root was made
 }
 
 // Run makes the load and returns what was measured. It creates its znodes
@@ -89,7 +90,9 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		b.value[i] = byte('a' + i%26)
 	}
 	opened := time.Now()
-	conns, err := b.connect(ctx)
+	connectCtx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	conns, err := b.connect(connectCtx)
+	cancel()
 	defer func() {
 		for _, c := range conns {
 			c.Close()
@@ -100,7 +103,10 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	opening := time.Since(opened)
 	if err := b.prepare(ctx, conns); err != nil {
-		return nil, fmt.Errorf("prepare the znodes: %w", err)
+		if b.rooted {
+			err = errors.Join(err, deleteTree(context.WithoutCancel(ctx), conns[0], cfg.Root))
+		}
+		return nil, fmt.Errorf("prepare the znodes (values of %d bytes; a server takes 1 MiB unless told otherwise): %w", cfg.Size, err)
 	}
 	b.measure(ctx, conns)
 	if err := ctx.Err(); err != nil && b.rec.all.Count() == 0 {
@@ -142,7 +148,12 @@ func (b *bench) connect(ctx context.Context) ([]*zk.Conn, error) {
 			open = append(open, c)
 		}
 	}
-	return open, errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil {
+			return open, fmt.Errorf("%d of %d sessions were opened at %s: %w", len(open), b.cfg.Sessions, b.cfg.Servers, err)
+		}
+	}
+	return open, nil
 }
 
 // prepare creates the root and the keys.
@@ -156,6 +167,7 @@ func (b *bench) prepare(ctx context.Context, conns []*zk.Conn) error {
 	if _, err := c.Create(ctx, b.cfg.Root, nil, zk.Persistent, zk.OpenACL); err != nil {
 		return err
 	}
+	b.rooted = true
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]
 	for i := range b.cfg.Keys {

@@ -111,16 +111,17 @@ type Peer struct {
 	status   atomic.Pointer[replica.Status]
 	serving  atomic.Bool
 
-	lastLink atomic.Uint64
-	netMu    sync.Mutex
-	arrivals map[zab.LinkID]*link // guarded by netMu: not yet seen by the loop
-	inbound  int                  // guarded by netMu: links that learners opened
-	conns    map[*link]struct{}   // guarded by netMu: every open link
-	stopped  bool                 // guarded by netMu
-	reloaded *recovered           // guarded by netMu: waits for its event
-	wg       sync.WaitGroup       // accept loop, links, dials
-	netCtx   context.Context      // for dials; ends when the network shuts down
-	endNet   context.CancelFunc
+	lastLink    atomic.Uint64
+	netMu       sync.Mutex
+	arrivals    map[zab.LinkID]*link  // guarded by netMu: not yet seen by the loop
+	inbound     int                   // guarded by netMu: links that learners opened
+	conns       map[*link]struct{}    // guarded by netMu: every open link
+	stopped     bool                  // guarded by netMu
+	unreachable map[proto.PeerID]bool // guarded by netMu: election ports that refuse
+	reloaded    *recovered            // guarded by netMu: waits for its event
+	wg          sync.WaitGroup        // accept loop, links, dials
+	netCtx      context.Context       // for dials; ends when the network shuts down
+	endNet      context.CancelFunc
 
 	loop loopState
 }
@@ -132,7 +133,7 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 	p := &Peer{
 		opts: opts, log: opts.Logger, store: store, start: time.Now(),
 		inbox: newInbox(), calls: make(chan func(time.Duration)),
-		arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{},
+		arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{}, unreachable: map[proto.PeerID]bool{},
 	}
 	p.netCtx, p.endNet = context.WithCancel(context.Background())
 	p.requests = newRequestQueue(opts.MaxOutstanding, p.inbox.signal)

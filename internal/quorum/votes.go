@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"fmt"
 	"net"
 	"strconv"
 
@@ -18,6 +19,7 @@ func (p *Peer) openVotes() (*voteNet, error) {
 			p.inbox.putBounded(replica.Vote{From: from, Note: n})
 		},
 		Reachable: func(id proto.PeerID, ok bool) {
+			p.logReach(id, ok)
 			p.inbox.putBounded(replica.Reachable{Peer: id, OK: ok})
 		},
 	}
@@ -33,6 +35,24 @@ func (p *Peer) openVotes() (*voteNet, error) {
 		}
 	}
 	return newVoteNet(opts)
+}
+
+// logReach says once when a peer's election port stops taking connections, and
+// once when it takes them again.
+func (p *Peer) logReach(id proto.PeerID, ok bool) {
+	p.netMu.Lock()
+	was := p.unreachable[id]
+	p.unreachable[id] = !ok
+	p.netMu.Unlock()
+	if was != ok {
+		return
+	}
+	m, _ := p.opts.Ensemble.Member(int64(id))
+	if ok {
+		p.log.Info("election port of a peer reached", "peer", id, "address", joinAddrs(m.ElectionAddrs))
+	} else {
+		p.log.Warn(fmt.Sprintf("Cannot open channel to %d at election address", id), "peer", id, "address", joinAddrs(m.ElectionAddrs))
+	}
 }
 
 func joinAddrs(addrs []ensemble.Addr) []string {

@@ -40,8 +40,7 @@ func parseStart(args []string, complain func(string)) (start, error) {
 		switch arg {
 		case "-waitforconnection":
 			s.wait = true
-		case "-r":
-			return s, fmt.Errorf("-r: read-only sessions are not served by this version of Paddock's shell")
+		case "-r": // a server with a quorum serves such a session like any other
 		}
 	}
 	s.server = values["-server"]
