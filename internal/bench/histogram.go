@@ -66,6 +66,32 @@ func (h *Histogram) Mean() time.Duration {
 // Max returns the largest duration, exactly.
 func (h *Histogram) Max() time.Duration { return time.Duration(h.max.Load()) }
 
+// Bar is one step of a histogram: how many durations were at most UpTo and more
+// than the step before allows.
+type Bar struct {
+	UpTo  float64 `json:"up_to_ms"`
+	Count int64   `json:"count"`
+}
+
+// Bars returns the durations in steps that double, without empty ones at either
+// end.
+func (h *Histogram) Bars() []Bar {
+	var bars []Bar
+	for i := 0; i < len(h.counts); i += subBuckets {
+		n := int64(0)
+		for j := range subBuckets {
+			n += h.counts[i+j].Load()
+		}
+		if n > 0 || len(bars) > 0 {
+			bars = append(bars, Bar{float64(upper(i+subBuckets-1)+1) / 1e6, n})
+		}
+	}
+	for len(bars) > 0 && bars[len(bars)-1].Count == 0 {
+		bars = bars[:len(bars)-1]
+	}
+	return bars
+}
+
 // Quantile returns an upper bound of what a share q of the durations did not
 // exceed.
 func (h *Histogram) Quantile(q float64) time.Duration {

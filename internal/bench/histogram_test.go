@@ -35,3 +35,18 @@ func TestBucketsAreContiguous(t *testing.T) {
 		t.Fatalf("largest bucket %d is out of range", i)
 	}
 }
+
+func TestBars(t *testing.T) {
+	var h Histogram
+	for _, d := range []time.Duration{time.Microsecond, time.Microsecond, 3 * time.Microsecond} {
+		h.Record(d)
+	}
+	bars := h.Bars()
+	total := int64(0)
+	for _, b := range bars {
+		total += b.Count
+	}
+	if len(bars) != 3 || bars[0].Count != 2 || bars[2].Count != 1 || total != 3 {
+		t.Errorf("%+v", bars)
+	}
+}

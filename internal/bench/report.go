@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -87,6 +88,7 @@ type Report struct {
 	All          Latency  `json:"latency"`
 	ReadLatency  *Latency `json:"read_latency,omitempty"`
 	WriteLatency *Latency `json:"write_latency,omitempty"`
+	Histogram    []Bar    `json:"histogram"` // of all latencies
 	// LongestGap is the longest time without an acknowledged write.
 	LongestGap float64 `json:"longest_write_gap_ms,omitempty"`
 	WorstSlot  int64   `json:"worst_100ms"`  // fewest replies in a tenth of a second
@@ -111,6 +113,7 @@ func (b *bench) report(opening time.Duration) *Report {
 	rep := &Report{
 		Sessions: b.cfg.Sessions, Rate: b.cfg.Rate, Reads: b.cfg.Reads, Write: b.cfg.Write, Size: b.cfg.Size,
 		Seconds: seconds, PerSecond: float64(r.all.Count()) / seconds, Errors: r.errors.Load(),
+		Histogram:   r.all.Bars(),
 		ReadLatency: latency(&r.reads), WriteLatency: latency(&r.writes),
 		SessionsPerSecond: float64(b.cfg.Sessions) / opening.Seconds(),
 	}
@@ -162,9 +165,22 @@ func (r *Report) WriteText(w io.Writer) error {
 			fmt.Fprintf(w, "%-8s %10d %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n", row.name, l.Count, l.Mean, l.P50, l.P90, l.P99, l.P999, l.Max)
 		}
 	}
+	r.writeBars(w)
 	fmt.Fprintf(w, "\nworst tenth of a second: %d replies, median: %d\n", r.WorstSlot, r.MedianSlot)
 	if r.WriteLatency != nil {
 		_, err = fmt.Fprintf(w, "longest time without an acknowledged write: %.1f ms\n", r.LongestGap)
 	}
 	return err
+}
+
+// writeBars draws the histogram.
+func (r *Report) writeBars(w io.Writer) {
+	most := int64(1)
+	for _, b := range r.Histogram {
+		most = max(most, b.Count)
+	}
+	fmt.Fprintln(w)
+	for _, b := range r.Histogram {
+		fmt.Fprintf(w, "<= %9.3f ms %10d %s\n", b.UpTo, b.Count, strings.Repeat("#", int(b.Count*50/most)))
+	}
 }
