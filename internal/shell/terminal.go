@@ -31,7 +31,7 @@ func newTerminal(complete func(before string) []string) *terminal {
 	t.editor.Prompt.Primary(func() string { return t.prompt })
 	t.editor.Completer = func(line []rune, cursor int) readline.Completions {
 		words := complete(string(line[:cursor]))
-		return readline.CompleteValues(words...).NoSpace('/')
+		return readline.CompleteValues(words...)
 	}
 	return t
 }
