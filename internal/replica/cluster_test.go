@@ -134,6 +134,9 @@ func (w *world) check() error {
 func (w *world) decided(n *node, t *proto.Txn) {
 	if raw, ok := w.history[t.Zxid]; !ok {
 		w.history[t.Zxid] = string(t.Raw)
+		if why, ok := w.early[expiry{t.Zxid.Epoch(), t.Session.String()}]; ok && t.Type == proto.OpCloseSession {
+			w.fail("session %s is closed: %s", t.Session, why)
+		}
 		w.newest = max(w.newest, t.Zxid)
 	} else if raw != string(t.Raw) {
 		w.fail("server %d: another transaction was decided as %s", n.id, t.Zxid)

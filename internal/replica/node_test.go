@@ -231,7 +231,7 @@ func (n *node) do(a Action) {
 		w.clients[a.Conn].revalidated(n, a)
 	case Note:
 		if a.Fact == zab.FactSessionExpired {
-			w.expiring(a.Text)
+			w.expiring(n, a.Text)
 		}
 	default:
 		n.write(a)

@@ -24,8 +24,10 @@ type Options struct {
 	InitTimeout time.Duration // initLimit ticks
 	SyncTimeout time.Duration // syncLimit ticks
 	DialTimeout time.Duration // connectToLearnerMasterLimit ticks; 0 means InitTimeout
-	Election    election.Options
-	Prep        prep.Options
+	// UnconfirmedSync answers a sync without asking a quorum; see zab.Options.
+	UnconfirmedSync bool
+	Election        election.Options
+	Prep            prep.Options
 }
 
 // state is what the server is doing.
@@ -63,7 +65,7 @@ type Replica struct {
 	early    []earlyLink // learners that came before we knew that we lead
 	sessions *sessions   // while leading
 	touches  map[proto.SessionID]int32
-	syncs    []Synced // sync requests sent to the leader and not answered
+	syncs    []Synced // sync requests given to the leader, here or elsewhere, and not answered
 	queries  []Revalidate
 	own      []proto.Zxid            // this server's own clients' undecided proposals, while leading
 	inflight map[proto.SessionID]int // requests sent to the leader, by session
@@ -124,7 +126,7 @@ func (r *Replica) zabOptions() zab.Options {
 	return zab.Options{
 		Self: r.opts.Self, Ensemble: r.opts.Ensemble, InitTimeout: r.opts.InitTimeout,
 		SyncTimeout: r.opts.SyncTimeout, DialTimeout: r.opts.DialTimeout, Tick: r.opts.Tick,
-		Standalone: r.opts.Standalone, Observer: r.opts.Observer,
+		Standalone: r.opts.Standalone, Observer: r.opts.Observer, UnconfirmedSync: r.opts.UnconfirmedSync,
 	}
 }
 
@@ -240,6 +242,9 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 			r.applying(a.Txn)
 		case SaveEpoch, Truncate, SaveSnapshot, Reload:
 			r.diskOps++
+		case zab.OwnSynced:
+			out[i] = r.syncs[0]
+			r.syncs = r.syncs[1:]
 		case Serve:
 			r.serve(now, a)
 		case zab.Resign:

@@ -15,7 +15,8 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 		return out // its connection is closed already
 	case r.state == leading:
 		if q.Op == proto.OpSync {
-			return append(out, Synced{q.Session, q.Cxid})
+			r.syncs = append(r.syncs, Synced{q.Session, q.Cxid})
+			return r.leader.Sync(0, out)
 		}
 		return r.propose(now, 0, q, out)
 	}
@@ -33,7 +34,7 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 // more should be taken from clients.
 func (r *Replica) Pending() int {
 	if r.leader != nil {
-		return len(r.own)
+		return len(r.own) + len(r.syncs)
 	}
 	return r.pending
 }

@@ -258,10 +258,25 @@ func TestSyncOrder(t *testing.T) {
 	expect(t, "nobody's", b.message(1, zab.Sync{}))
 
 	l := newLeader(t)
-	expect(t, "the leader's own", l.step(request(7, 1, proto.OpSync, nil)), Synced{7, 1})
-	expect(t, "a learner's", l.message(3, forward(request(7, 1, proto.OpSync, nil))), Send{Link: 3, Msg: zab.Sync{}})
+	asked := sent[zab.Ping](l.step(request(7, 1, proto.OpSync, nil)))
+	if len(asked) != 2 {
+		t.Fatalf("%d voters are asked for the leader's own sync", len(asked))
+	}
+	expect(t, "a learner's", l.message(3, forward(request(7, 1, proto.OpSync, nil))))
+	if n := l.r.Pending(); n != 1 {
+		t.Errorf("%d own requests pending", n)
+	}
+	out := l.message(1, asked[0])
+	if len(out) == 0 || out[0] != (Synced{7, 1}) {
+		t.Errorf("the leader's own: %v", show(out))
+	}
+	if asked = sent[zab.Ping](out); len(asked) != 2 {
+		t.Fatalf("%d voters are asked for the learner's", len(asked))
+	}
+	expect(t, "a learner's, confirmed", l.message(1, asked[0]), Send{Link: 3, Msg: zab.Sync{}})
 	z := appended(l.step(create(7, 2, "/a")))[0].Zxid
-	expect(t, "behind a proposal", l.message(3, forward(request(7, 1, proto.OpSync, nil))))
+	asked = sent[zab.Ping](l.message(3, forward(request(7, 1, proto.OpSync, nil))))
+	expect(t, "behind a proposal", l.message(1, asked[0]))
 	l.message(1, zab.Ack{Zxid: z})
 	if v := sent[zab.Sync](l.message(3, zab.Ack{Zxid: z})); len(v) != 1 {
 		t.Errorf("%d answers behind the commit", len(v))

@@ -34,6 +34,7 @@ type world struct {
 	established map[int64]int         // epoch to server
 	history     map[proto.Zxid]string // what was decided
 	newest      proto.Zxid
+	early       map[expiry]string // expiries that came too soon; see expiring
 }
 
 type timed struct {
@@ -60,7 +61,7 @@ const ms = time.Millisecond
 
 func newWorld(seed int64) *world {
 	w := &world{rng: rand.New(rand.NewSource(seed)), cut: map[[2]int]bool{}, conns: map[LinkID]*conn{},
-		established: map[int64]int{}, history: map[proto.Zxid]string{}}
+		established: map[int64]int{}, history: map[proto.Zxid]string{}, early: map[expiry]string{}}
 	w.voters = 3 + 2*w.rng.Intn(2)
 	n := w.voters + w.rng.Intn(3)
 	w.window = []int{10, 100, 1000, 0}[w.rng.Intn(4)]
@@ -163,6 +164,13 @@ func (w *world) fault() {
 		n.wipe(soon(2000))
 	case 7:
 		w.clients[w.rng.Intn(len(w.clients))].pause(soon(12_000))
+	case 8:
+		w.abandon(n)
+		w.after(soon(5000), func() {
+			for _, m := range w.nodes {
+				w.join(n.id, m.id)
+			}
+		})
 	}
 	w.after(soon(1500), w.fault)
 }
@@ -178,6 +186,33 @@ func (w *world) separate(a, b int) {
 	for id := LinkID(1); id <= w.links; id++ {
 		if c := w.conns[id]; c != nil && pair(c.ends[0].n.id, c.ends[1].n.id) == pair(a, b) && w.rng.Intn(2) == 0 {
 			w.breakConn(id, nil)
+		}
+	}
+}
+
+// abandon cuts a server off, and lets all others but not the server itself
+// know: they elect another leader while it takes itself for one.
+func (w *world) abandon(n *node) {
+	for id := LinkID(1); id <= w.links; id++ {
+		c := w.conns[id]
+		if c == nil || c.ends[0].n != n && c.ends[1].n != n {
+			continue
+		}
+		other := c.ends[0]
+		if other.n == n {
+			other = c.ends[1]
+		}
+		w.cut[pair(n.id, other.n.id)] = true
+		w.breakConn(id, other.n)
+		w.after(w.delay(), func() {
+			if other.n.up && other.n.gen == other.gen {
+				other.n.step(Disconnected{id, "reset"})
+			}
+		})
+	}
+	for _, m := range w.nodes {
+		if m != n {
+			w.cut[pair(n.id, m.id)] = true
 		}
 	}
 }

@@ -75,6 +75,10 @@ type SaveSnapshot struct{ Zxid proto.Zxid }
 // for it, if it is connected here.
 type Apply struct{ Txn *proto.Txn }
 
+// OwnSynced answers the oldest sync request that the leader's own clients wait
+// for.
+type OwnSynced struct{}
+
 // SetLast moves the tree's last zxid without a transaction, at the start of an
 // epoch.
 type SetLast struct{ Zxid proto.Zxid }

@@ -33,6 +33,9 @@ type Options struct {
 	Tick        time.Duration // pings go twice a tick, the quorum is checked once
 	Standalone  bool          // alone, and without epochs
 	Observer    bool          // a learner that does not vote
+	// UnconfirmedSync answers a sync without asking the voters whether they
+	// still follow, as ZooKeeper does: a deposed leader then answers too.
+	UnconfirmedSync bool
 }
 
 // Never is the deadline of a machine that waits for nothing.
@@ -67,15 +70,11 @@ type Leader struct {
 	lastProposed  proto.Zxid
 	lastCommitted proto.Zxid
 	selfAcked     proto.Zxid
-	syncs         []pendingSync // by after
+	syncs         []pendingSync // in the order in which they came
+	asked         int64         // the newest round of confirmation; see leader_confirm.go
+	askedAfter    proto.Zxid    // lastProposed when it began
+	confirmed     int64         // the newest round that a quorum has answered
 	candidates    []proto.Zxid  // scratch of advance
-}
-
-// pendingSync is a learner's sync request that waits for the proposals that
-// were outstanding when it came.
-type pendingSync struct {
-	link  LinkID
-	after proto.Zxid
 }
 
 type learnerState uint8
@@ -100,6 +99,7 @@ type learner struct {
 	promised     bool         // it had not promised this epoch to an earlier link
 	acked        proto.Zxid   // everything up to here is on its disk
 	sent         proto.Zxid   // newest proposal sent
+	answered     int64        // newest round of confirmation it has answered
 	held         []*proto.Txn // committed during its snapshot
 	heldBytes    int
 	heardAt      time.Duration
@@ -216,7 +216,9 @@ func (l *Leader) Message(now time.Duration, link LinkID, m Message, out []Action
 		return l.ackEpoch(now, f, m, out)
 	case Ack:
 		return l.ack(now, f, m.Zxid, out)
-	case Ping, Revalidate, *Forward:
+	case Ping:
+		return l.answer(f, m, out)
+	case Revalidate, *Forward:
 		return out
 	}
 	return l.hangup(f, fmt.Sprintf("unexpected %T from a learner", m), out)

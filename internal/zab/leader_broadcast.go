@@ -97,12 +97,10 @@ func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
 	n := 0
 	for n < len(l.outstanding) && l.outstanding[n].Zxid <= z {
 		t := l.outstanding[n]
+		out = l.answerSyncsBefore(t.Zxid, out)
 		l.lastCommitted = t.Zxid
 		l.hist.Add(t)
-		out = l.announce(t, out)
-		// A sync goes out right behind the last commit it waits for: the learner
-		// takes the next commit for a write that came after the sync.
-		out = l.answerSyncs(append(out, Apply{t}))
+		out = append(l.announce(t, out), Apply{t})
 		n++
 	}
 	clear(l.outstanding[:n])
@@ -135,26 +133,6 @@ func (l *Leader) announce(t *proto.Txn, out []Action) []Action {
 			out = append(out, Send{f.link, Commit{t.Zxid}})
 		}
 	}
-	return out
-}
-
-// Sync handles a learner's sync request: it is answered behind the commits of
-// everything proposed so far.
-func (l *Leader) Sync(link LinkID, out []Action) []Action {
-	if len(l.outstanding) == 0 {
-		return append(out, Send{link, Sync{}})
-	}
-	l.syncs = append(l.syncs, pendingSync{link, l.lastProposed})
-	return out
-}
-
-func (l *Leader) answerSyncs(out []Action) []Action {
-	n := 0
-	for n < len(l.syncs) && l.syncs[n].after <= l.lastCommitted {
-		out = append(out, Send{l.syncs[n].link, Sync{}})
-		n++
-	}
-	l.syncs = slices.Delete(l.syncs, 0, n)
 	return out
 }
 

@@ -81,7 +81,7 @@ func (l *Leader) ack(now time.Duration, f *learner, z proto.Zxid, out []Action) 
 	if z > f.acked {
 		f.acked, f.unackedSince = z, now
 	}
-	return l.advance(now, out)
+	return l.confirm(l.advance(now, out))
 }
 
 func (l *Leader) learnerSynced(now time.Duration, f *learner, out []Action) []Action {
@@ -93,7 +93,8 @@ func (l *Leader) learnerSynced(now time.Duration, f *learner, out []Action) []Ac
 	}
 	f.state = serving
 	out = append(out, Send{f.link, UpToDate{}})
-	return l.advance(now, out) // its early ACKs count from now on
+	out = l.advance(now, out) // its early ACKs count from now on
+	return l.askOne(f, out)
 }
 
 // tryEstablish ends synchronisation once a quorum holds the initial history:

@@ -229,7 +229,8 @@ func (m *machine) create(verb string, w words) {
 		m.t.Fatal(err)
 	}
 	opts := Options{Self: proto.PeerID(w.number(w.keyed["self"])), Ensemble: ens, InitTimeout: traceInit,
-		SyncTimeout: traceSync, Tick: traceTick, Standalone: w.flag("standalone"), Observer: w.flag("observer")}
+		SyncTimeout: traceSync, Tick: traceTick, Standalone: w.flag("standalone"), Observer: w.flag("observer"),
+		UnconfirmedSync: w.flag("unconfirmed")}
 	m.hist = &History{MaxTxns: int(w.number(w.keyed["window"]))}
 	if base := w.keyed["base"]; base != "" {
 		m.hist.Reset(w.zxid(base))
@@ -298,6 +299,8 @@ func (m *machine) fromLearner(verb string, w words) Message {
 		return Ack{w.zxid(w.arg(1))}
 	case "ping":
 		return Ping{}
+	case "answer": // of a round
+		return Ping{Zxid: proto.Zxid(-w.number(w.arg(1)))}
 	case "uptodate":
 		return UpToDate{}
 	}
@@ -427,6 +430,8 @@ func show(a Action) string {
 		return "savesnapshot " + dot(a.Zxid)
 	case Apply:
 		return "apply " + dot(a.Txn.Zxid)
+	case OwnSynced:
+		return "own sync answered"
 	case SetLast:
 		return "setlast " + dot(a.Zxid)
 	case Serve:
@@ -477,6 +482,9 @@ func showMessage(m Message) string {
 	case Ack:
 		return "ACK " + dot(m.Zxid)
 	case Ping:
+		if m.Zxid < 0 {
+			return fmt.Sprintf("PING of round %d", -m.Zxid)
+		}
 		return "PING " + dot(m.Zxid)
 	case Sync:
 		return "SYNC"
