@@ -44,6 +44,8 @@ var supported = map[string]struct{ def, meaning string }{
 	"fastleader.minNotificationInterval": {"200", "milliseconds of the first pause between repeated votes"},
 	"fastleader.maxNotificationInterval": {"60000", "milliseconds of the longest"},
 
+	"linearizableSync": {"true", "Paddock's own: a leader asks a quorum before it answers a sync, so that a read behind it misses nothing that was acknowledged before; false answers as ZooKeeper does"},
+
 	"4lw.commands.whitelist": {"srvr", "four-letter words that are answered, with commas, or *; srvr always is"},
 	"skipACL":                {"no", "yes: everybody may do everything"},
 	"DigestAuthenticationProvider.superDigest": {"none", "super:HASH of the user whom no ACL stops; `paddock digest super:PASSWORD` prints it"},

@@ -41,6 +41,7 @@ type Config struct {
 
 	QuorumListenOnAllIPs    bool
 	LeaderServes            bool // the leader takes clients
+	LinearizableSync        bool // a leader asks a quorum before it answers a sync; Paddock's own
 	CnxTimeout              time.Duration
 	ElectionPortBindRetry   int           // 0 to try for ever
 	MinNotificationInterval time.Duration // of an election, and

@@ -117,6 +117,9 @@ var table = makeTable([]Key{
 		" fastleader.minNotificationInterval fastleader.maxNotificationInterval 4lw.commands.whitelist skipACL" +
 		" DigestAuthenticationProvider.superDigest DigestAuthenticationProvider.digestAlg"},
 
+	// Paddock's own. ZooKeeper makes a property of any line and so passes over it.
+	{Place: Either, Name: "linearizableSync"},
+
 	// Java's own machinery: thread pools, NIO, Netty, JMX, log4j, buffers, caches, queues that Paddock does not have.
 	{Status: NoOp, Place: InFile, form: boolean, Name: "jvm.pause.monitor"},
 	{Status: NoOp, Place: InFile, form: number, Name: "jvm.pause.sleep.time.ms jvm.pause.warn-threshold.ms" +

@@ -206,6 +206,7 @@ func (l *loader) properties() {
 	c := l.cfg
 	c.MaxCnxns = l.propInt("zookeeper.maxCnxns", 0, 0)
 	c.LeaderServes = !l.propWord("zookeeper.leaderServes", "no")
+	c.LinearizableSync = l.propBool("zookeeper.linearizableSync", true)
 	c.CnxTimeout = l.propMillis("zookeeper.cnxTimeout", 5000, 1)
 	c.ElectionPortBindRetry = l.propInt("zookeeper.electionPortBindRetry", 3, 0)
 	c.MinNotificationInterval = l.propMillis("zookeeper.fastleader.minNotificationInterval", 200, 1)

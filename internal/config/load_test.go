@@ -85,7 +85,7 @@ func TestDefaults(t *testing.T) {
 		File: cfg.File, DataDir: w.dir + "/data", DataLogDir: w.dir + "/data",
 		ClientPort: 2181, ClientPortListenBacklog: -1,
 		TickTime: 3 * time.Second, MinSessionTimeout: 6 * time.Second, MaxSessionTimeout: time.Minute,
-		MaxClientCnxns: 60, Standalone: true, StandaloneEnabled: true, LeaderServes: true,
+		MaxClientCnxns: 60, Standalone: true, StandaloneEnabled: true, LeaderServes: true, LinearizableSync: true,
 		CnxTimeout: 5 * time.Second, ElectionPortBindRetry: 3,
 		MinNotificationInterval: 200 * time.Millisecond, MaxNotificationInterval: time.Minute,
 		SnapRetainCount: 3, SnapCount: 100000, SnapSizeLimit: 4 << 30, PreAllocSize: 64 << 20, ForceSync: true,
@@ -135,6 +135,7 @@ preAllocSize=0x10
 forceSync=no
 fsync.warningthresholdms=20
 maxBatchSize=10
+linearizableSync=false
 commitLogCount=600
 digest.enabled=false
 closeSessionTxn.enabled=true

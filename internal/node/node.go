@@ -123,7 +123,8 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		Prep:           prep.Options{SkipACL: c.SkipACL, Digest: c.DigestEnabled, MaxTxn: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize},
 		MaxPacket:      max(64<<20, 2*(c.JuteMaxBuffer+c.JuteMaxBufferExtraSize)),
 		MaxOutstanding: outstandingLimit(c), History: max(c.CommitLogCount, 20_000),
-		SnapCount: c.SnapCount, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,
+		UnconfirmedSync: !c.LinearizableSync,
+		SnapCount:       c.SnapCount, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,
 	}
 }
 

@@ -35,6 +35,8 @@ type Options struct {
 	BindRetries int              // of the election port, a second apart; 0 means for ever
 	ListenAll   bool             // listen on every address (quorumListenOnAllIPs)
 	Prep        prep.Options
+	// UnconfirmedSync answers a sync without asking a quorum, as ZooKeeper does.
+	UnconfirmedSync bool
 
 	MaxPacket      int   // bytes a peer may send as one packet; 0 means 64 MiB
 	MaxOutstanding int   // client requests undecided at once; 0 means 1000
@@ -173,6 +175,7 @@ func (p *Peer) recover() error {
 		Self: p.opts.Self, Ensemble: p.opts.Ensemble, Standalone: p.opts.Standalone,
 		Observer: p.opts.Observer, Tick: p.opts.Tick, InitTimeout: p.opts.InitTimeout,
 		SyncTimeout: p.opts.SyncTimeout, DialTimeout: p.opts.DialTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
+		UnconfirmedSync: p.opts.UnconfirmedSync,
 	}, p.tree, &rec.hist, disk)
 	p.log.Info("data recovered", "zxid", rec.last, "znodes", p.tree.NodeCount(),
 		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))

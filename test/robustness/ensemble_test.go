@@ -58,7 +58,9 @@ type ensemble struct {
 	servers []*server
 }
 
-func newEnsemble(t *testing.T, n int) *ensemble {
+// newEnsemble writes the files of n servers; extra are further lines of zoo.cfg,
+// the last of equal names counts.
+func newEnsemble(t *testing.T, n int, extra ...string) *ensemble {
 	t.Helper()
 	e := &ensemble{t: t, bin: build(t)}
 	ports := freePorts(t, 3*n)
@@ -68,8 +70,8 @@ func newEnsemble(t *testing.T, n int) *ensemble {
 	}
 	for i := range n {
 		s := &server{id: i + 1, dir: t.TempDir(), client: fmt.Sprintf("127.0.0.1:%d", ports[3*i+2])}
-		cfg := fmt.Sprintf("dataDir=%s/data\nclientPort=%d\nclientPortAddress=127.0.0.1\ntickTime=500\ninitLimit=20\nsyncLimit=8\nsnapCount=2000\n4lw.commands.whitelist=*\n%s",
-			s.dir, ports[3*i+2], &members)
+		cfg := fmt.Sprintf("dataDir=%s/data\nclientPort=%d\nclientPortAddress=127.0.0.1\ntickTime=500\ninitLimit=20\nsyncLimit=8\nsnapCount=2000\n4lw.commands.whitelist=*\n%s%s\n",
+			s.dir, ports[3*i+2], &members, strings.Join(extra, "\n"))
 		for name, text := range map[string]string{"zoo.cfg": cfg, "data/myid": fmt.Sprintln(i + 1)} {
 			path := filepath.Join(s.dir, name)
 			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
