@@ -2,6 +2,10 @@ package robustness
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -37,8 +41,8 @@ func TestSyncAsksTheQuorum(t *testing.T) {
 	}
 
 	for _, s := range followers {
-		s.cmd.Process.Signal(syscall.SIGSTOP)
 		defer s.cmd.Process.Signal(syscall.SIGCONT)
+		s.freeze(ctx, t)
 	}
 	answer := make(chan zk.Result, 1)
 	if err := syncer.Go(zk.SyncOp("/"), func(r zk.Result) { answer <- r }); err != nil {
@@ -66,6 +70,41 @@ func TestSyncAsksTheQuorum(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatal("the sync is never answered")
 	}
+}
+
+// freeze stops a process and returns when none of its threads runs any more.
+func (s *server) freeze(ctx context.Context, t *testing.T) {
+	t.Helper()
+	s.cmd.Process.Signal(syscall.SIGSTOP)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !s.frozen(t) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("server %d does not stop", s.id)
+		}
+	}
+}
+
+// frozen reads the state of every thread, the word behind its name in
+// parentheses; T is stopped.
+func (s *server) frozen(t *testing.T) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		t.Skip("there is no /proc to see when a process has stopped")
+	}
+	for _, path := range threads {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return false // the thread has ended
+		}
+		if _, rest, _ := strings.Cut(string(text), ") "); !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 func connect(ctx context.Context, t *testing.T, addr string) *zk.Conn {
