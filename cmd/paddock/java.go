@@ -121,8 +121,11 @@ var mainClasses = map[string]func(context.Context, app, javaCall) error{
 		return a.purge(c.args)
 	},
 	"org.apache.zookeeper.server.auth.DigestAuthenticationProvider": func(_ context.Context, a app, c javaCall) error {
-		a.printDigests(c.args)
-		return nil
+		algorithm, ok := c.props["zookeeper.DigestAuthenticationProvider.digestAlg"]
+		if !ok {
+			algorithm = "SHA1"
+		}
+		return a.printDigests(algorithm, c.args)
 	},
 }
 

@@ -49,7 +49,12 @@ var supported = map[string]struct{ def, meaning string }{
 	"4lw.commands.whitelist": {"srvr", "four-letter words that are answered, with commas, or *; srvr always is"},
 	"skipACL":                {"no", "yes: everybody may do everything"},
 	"DigestAuthenticationProvider.superDigest": {"none", "super:HASH of the user whom no ACL stops; `paddock digest super:PASSWORD` prints it"},
-	"DigestAuthenticationProvider.digestAlg":   {"SHA1", "SHA1 is the only one; others are refused"},
+	"DigestAuthenticationProvider.digestAlg":   {"SHA1", "hash of digest ids, as Java names it: MD5, SHA1, SHA-224 to SHA-512, SHA-512/224, SHA-512/256, SHA3-224 to SHA3-512; the same on all servers"},
+	"DigestAuthenticationProvider.enabled":     {"true", "false: there is no scheme digest"},
+	"authProvider.":                            {"none", "a class of ZooKeeper's own: the SASL, X509, Ensemble or KeyAuthenticationProvider makes ids of its scheme valid in ACLs; other classes are left out with a warning"},
+	"ensembleAuthName":                         {"any", "names, with commas, that clients may give by the scheme ensemble; others are cut off"},
+	"letAnySaslUserDoX":                        {"none", "an id of scheme sasl in ACLs that stands for every SASL user"},
+	"X509AuthenticationProvider.superUser":     {"none", "the certificate's subject whom no ACL of scheme x509 stops"},
 
 	"connectToLearnerMasterLimit": {"initLimit", "ticks for a learner to reach its leader"},
 	"maxBatchSize":                {"1000", "transactions in one sync of the log, at most"},

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto"
 	"errors"
 	"net/netip"
 	"reflect"
@@ -10,6 +11,33 @@ import (
 	"github.com/paddock-io/paddock/proto"
 )
 
+// Java 3.9.5 on Java 17: java -Dzookeeper.DigestAuthenticationProvider.digestAlg=... -cp ...
+// org.apache.zookeeper.server.auth.DigestAuthenticationProvider bob:secret
+func TestDigestAlgorithms(t *testing.T) {
+	for algorithm, want := range map[crypto.Hash]string{
+		crypto.MD5:        "pasriMfeJxH/y5wk/opUWg==",
+		crypto.SHA1:       "fyVmFCwVbTJYrznoSu1koqYEYF0=",
+		crypto.SHA224:     "5/BxB7nGacUX3CA0wafV2XS7GbQ54deqor/oXg==",
+		crypto.SHA256:     "huAluaVu3uER4LIpielGv9Qqk5x3YVDr6I2R/mXf2wE=",
+		crypto.SHA384:     "sK3FknlHR28F5XDVFyv279SPFI+mcaciCe23ZtSFn7CeJGi9j80tCAbRDiVejZ6K",
+		crypto.SHA512:     "MON49O1q1UU4gzHRH8XFfdstQyTRtQRoDT+8dvk+qrZdXJegJxeoYDJfch4LeWUjXjSWIiqnKXpFYZi7tC1AZw==",
+		crypto.SHA512_224: "yTt2wxbXBJcyMOIehFa5UplgRq0T/nu9skYVcw==",
+		crypto.SHA512_256: "Og/IurIw/GdzbFYQ/Z98uLvNTACkWBakgqXV2r5V1Zw=",
+		crypto.SHA3_224:   "RWLJ9PCRZyjMaWsFPHvSpbY168zfDgTW8akZzQ==",
+		crypto.SHA3_256:   "ukO6WgYOvbjGYGRnCevsZ2T9tQ3ynirMDLl7Q45X6Rc=",
+		crypto.SHA3_384:   "lez47SW3dbfkQSe7psLgnTgaeQNC8V3Q/V4KUvBZqSyP5PYFdLx1bSgbREtiqWkT",
+		crypto.SHA3_512:   "WISyoZv7veYA99eCjRXIryiJS6naNSmdMrE6AO9lJ90NPVr/4b/DbXgizNO6W+B2kcZO9YDhjZzAnIXD1CvxdA==",
+	} {
+		if got := Digest(algorithm, "bob:secret"); got != "bob:"+want {
+			t.Errorf("%v: %s, want bob:%s", algorithm, got, want)
+		}
+		super := New(Options{Algorithm: algorithm, SuperDigest: "bob:" + want})
+		if ids, err := super.Authenticate(netip.Addr{}, "digest", []byte("bob:secret")); err != nil || len(ids) != 2 || ids[0].Scheme != "super" {
+			t.Errorf("%v: %v, %v", algorithm, ids, err)
+		}
+	}
+}
+
 // The first two come from DigestAuthenticationProvider; the third is SHA-1 of nothing.
 func TestDigest(t *testing.T) {
 	for credentials, want := range map[string]string{
@@ -17,11 +45,11 @@ func TestDigest(t *testing.T) {
 		"super:test": "super:D/InIHSb7yEEbrWz8b9l71RjZJU=",
 		"":           ":2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
 	} {
-		if got := Digest(credentials); got != want {
+		if got := Digest(0, credentials); got != want {
 			t.Errorf("Digest(%q) = %q, want %q", credentials, got, want)
 		}
 	}
-	if got := Digest("a:b:c"); !strings.HasPrefix(got, "a:") || strings.HasPrefix(got, "a:b") {
+	if got := Digest(0, "a:b:c"); !strings.HasPrefix(got, "a:") || strings.HasPrefix(got, "a:b") {
 		t.Errorf("the user ends at the first colon: %q", got)
 	}
 }
@@ -72,8 +100,8 @@ func TestAuthenticate(t *testing.T) {
 	}{
 		"digest":      {"digest", []byte("bob:secret"), []proto.ID{{Scheme: "digest", ID: "bob:fyVmFCwVbTJYrznoSu1koqYEYF0="}}, nil},
 		"super":       {"digest", []byte("super:test"), []proto.ID{{Scheme: "super"}, {Scheme: "digest", ID: "super:D/InIHSb7yEEbrWz8b9l71RjZJU="}}, nil},
-		"not super":   {"digest", []byte("super:tesT"), []proto.ID{{Scheme: "digest", ID: Digest("super:tesT")}}, nil},
-		"empty":       {"digest", []byte{}, []proto.ID{{Scheme: "digest", ID: Digest("")}}, nil},
+		"not super":   {"digest", []byte("super:tesT"), []proto.ID{{Scheme: "digest", ID: Digest(0, "super:tesT")}}, nil},
+		"empty":       {"digest", []byte{}, []proto.ID{{Scheme: "digest", ID: Digest(0, "")}}, nil},
 		"null":        {"digest", nil, nil, ErrRefused},
 		"ip":          {"ip", []byte("1.2.3.4"), []proto.ID{{Scheme: "ip", ID: "10.0.0.7"}}, nil},
 		"world":       {"world", []byte("anyone"), nil, ErrUnknownScheme},
@@ -111,6 +139,60 @@ func TestFurtherProvidersComeFirst(t *testing.T) {
 	}
 	if !a.Known("ip") || a.Known("world") {
 		t.Error("ip is known by default, world never is")
+	}
+}
+
+// The answers to ensemble and key are those of Java 3.9.5 with authProvider.1 and
+// .2 set to their providers, ensembleAuthName=prod, stage, and /key as named.
+func TestConfiguredSchemes(t *testing.T) {
+	key := ""
+	a := New(Options{
+		NoDigest: true, Ensemble: true, EnsembleNames: []string{"prod", "stage"},
+		Key: func() ([]byte, bool) { return []byte(key), key != "none" },
+	})
+	keyID := []proto.ID{{Scheme: "key"}}
+	for _, tc := range []struct {
+		scheme, key string
+		data        []byte
+		want        []proto.ID
+		err         error
+	}{
+		{"digest", "", []byte("bob:secret"), nil, ErrUnknownScheme},
+		{"ensemble", "", []byte("stage"), nil, nil},
+		{"ensemble", "", nil, nil, nil},
+		{"ensemble", "", []byte{}, nil, nil},
+		{"ensemble", "", []byte("Stage"), nil, ErrOtherEnsemble},
+		{"ensemble", "", []byte(" stage"), nil, ErrOtherEnsemble},
+		{"key", "none", []byte("x"), keyID, nil},
+		{"key", "none", nil, nil, ErrRefused},
+		{"key", "7", []byte("21"), keyID, nil},
+		{"key", "7", []byte("-14"), keyID, nil},
+		{"key", "7", []byte("22"), nil, ErrRefused},
+		{"key", "7", []byte("x"), nil, ErrRefused},
+		{"key", "7", []byte{}, nil, ErrRefused},
+		{"key", "0", []byte("22"), keyID, nil},
+		{"key", "0", []byte("x"), nil, ErrRefused},
+		{"key", "x", []byte("22"), nil, ErrRefused},
+		{"key", "", []byte("22"), nil, ErrRefused},
+		{"key", "-1", []byte("-2147483648"), keyID, nil},
+	} {
+		key = tc.key
+		got, err := a.Authenticate(netip.Addr{}, tc.scheme, tc.data)
+		if !errors.Is(err, tc.err) || !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s %q with key %q: %v, %v, want %v, %v", tc.scheme, tc.data, tc.key, got, err, tc.want, tc.err)
+		}
+	}
+	if _, err := New(Options{Ensemble: true}).Authenticate(netip.Addr{}, "ensemble", []byte("any")); err != nil {
+		t.Errorf("an ensemble without names: %v", err)
+	}
+}
+
+// The name a client gives goes into the log, so it must not be long or break lines.
+func TestOtherEnsembleIsShownSafely(t *testing.T) {
+	name := "x\nINFO forged " + strings.Repeat("y", 1<<20)
+	_, err := New(Options{Ensemble: true, EnsembleNames: []string{"prod"}}).Authenticate(netip.Addr{}, "ensemble", []byte(name))
+	if err == nil || strings.ContainsAny(err.Error(), "\n\r\t") || len(err.Error()) > 1000 {
+		t.Errorf("%.200s", err)
 	}
 }
 

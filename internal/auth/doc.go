@@ -5,9 +5,10 @@
 //	  ... equal to superDigest - super: ------------'
 //
 // The schemes of this package are those a client can choose by an auth packet:
-// digest and ip. The scheme world needs no credential, auth only abbreviates
-// the connection's identities in an ACL, and super is given, never asked for.
-// Whether an identity satisfies an ACL is decided in package tree.
+// digest and ip, and where they are configured ensemble and key. The scheme
+// world needs no credential, auth only abbreviates the connection's identities
+// in an ACL, super is given, never asked for, and x509 and sasl have ways of
+// their own. Whether an identity satisfies an ACL is decided in package tree.
 //
 // Source: org.apache.zookeeper.server.auth.
 package auth

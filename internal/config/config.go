@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto"
 	"fmt"
 	"time"
 
@@ -68,7 +69,15 @@ type Config struct {
 	JuteMaxBufferExtraSize int // bytes a transaction may be longer
 	GlobalOutstandingLimit int
 
-	SuperDigest         Secret // "super:<hash>", or unset
+	// AuthSchemes are the schemes of identities that ACLs may name besides world and auth, sorted: ip always, digest
+	// unless it was switched off, and what authProvider.* and TLS add of ensemble, key, sasl and x509.
+	AuthSchemes   []string
+	DigestAlg     crypto.Hash
+	SuperDigest   Secret   // "super:<hash>", or unset
+	EnsembleNames []string // what clients may take this ensemble for; nil for anything
+	AnySASLUser   string   // an id in ACLs that stands for every SASL user, or ""
+	X509SuperUser string   // the id whom no ACL of scheme x509 stops, or ""
+
 	SkipACL             bool
 	FourLetterWhitelist []string // "*" stands for all; srvr is always in it
 

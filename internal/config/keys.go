@@ -115,7 +115,8 @@ var table = makeTable([]Key{
 	// Election, access.
 	{Place: Either, Name: "leaderServes cnxTimeout electionPortBindRetry" +
 		" fastleader.minNotificationInterval fastleader.maxNotificationInterval 4lw.commands.whitelist skipACL" +
-		" DigestAuthenticationProvider.superDigest DigestAuthenticationProvider.digestAlg"},
+		" DigestAuthenticationProvider.superDigest DigestAuthenticationProvider.digestAlg DigestAuthenticationProvider.enabled" +
+		" authProvider. ensembleAuthName letAnySaslUserDoX X509AuthenticationProvider.superUser"},
 
 	// Paddock's own. ZooKeeper makes a property of any line and so passes over it.
 	{Place: Either, Name: "linearizableSync"},
@@ -184,7 +185,7 @@ var table = makeTable([]Key{
 
 	// TLS and SASL: a switch that would weaken security if it were left out is refused. What closes a door when it is
 	// left out (a port, a scheme, a login that nobody can use) is named, so that harnesses which only set it go on.
-	{Status: NotYet, Feature: "TLS", Place: Either, Name: "ssl. fips-mode client.certReload X509AuthenticationProvider.superUser"},
+	{Status: NotYet, Feature: "TLS", Place: Either, Name: "ssl. fips-mode client.certReload"},
 	{Status: NotYet, Feature: "TLS", Place: Either, onlyTrue: true, Name: "client.portUnification"},
 	{Status: NotYet, Feature: "TLS", Place: InFile, form: number, Name: "secureClientPort"},
 	{Status: NotYet, Feature: "TLS", Place: InFile, Name: "secureClientPortAddress"},
@@ -199,18 +200,14 @@ var table = makeTable([]Key{
 	{Status: Refused, Feature: "SASL", Place: Either, onlyTrue: true, Name: "sessionRequireClientSASLAuth"},
 	{Status: Refused, Feature: "enforced authentication", Place: Either, onlyTrue: true, Name: "enforce.auth.enabled"},
 	{Status: NotYet, Feature: "enforced authentication", Place: Either, Name: "enforce.auth.schemes"},
-	{Status: NotYet, Feature: "SASL", Place: Either, Name: "superUser superUser.suffix letAnySaslUserDoX sasl.serverconfig" +
+	{Status: NotYet, Feature: "SASL", Place: Either, Name: "superUser superUser.suffix sasl.serverconfig" +
 		" SASLAuthenticationProvider.superPassword kerberos.removeHostFromPrincipal kerberos.removeRealmFromPrincipal" +
 		" kerberos.canonicalizeHostNames kerberos.minReLoginTimeMs security.auth_to_local requireKerberosConfig"},
 	{Status: NotYet, Feature: "SASL", Place: Either, onlyTrue: true, Name: "allowSaslFailedClients"},
-	{Status: NotYet, Feature: "further authentication providers", Place: Either, Name: "authProvider."},
-	{Status: NotYet, Feature: "the ensemble authentication scheme", Place: Either, Name: "ensembleAuthName"},
 
-	// Switches whose other position would change what is stored, or who may come in.
+	// A switch whose other position would change what is stored.
 	{Status: Refused, Feature: "transactions that close a session without listing its ephemerals", Place: Either, onlyFalse: true,
 		Name: "closeSessionTxn.enabled"},
-	{Status: Refused, Feature: "a server without the digest scheme", Place: Either, onlyFalse: true,
-		Name: "DigestAuthenticationProvider.enabled"},
 
 	// Requests that need these are refused one by one.
 	{Status: NotYet, Feature: "dynamic reconfiguration", Place: InFile, form: boolean, onlyTrue: true, Name: "reconfigEnabled"},

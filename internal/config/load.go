@@ -213,6 +213,7 @@ func (l *loader) properties() {
 	c.MaxNotificationInterval = l.propMillis("zookeeper.fastleader.maxNotificationInterval", 60000, 1)
 	l.storage()
 	l.access()
+	l.authentication()
 }
 
 func (l *loader) storage() {
@@ -247,21 +248,11 @@ func (l *loader) access() {
 	c.JuteMaxBufferExtraSize = min(c.JuteMaxBufferExtraSize, maxJuteBuffer-16<<10)
 	c.GlobalOutstandingLimit = l.propInt("zookeeper.globalOutstandingLimit", 1000, 1)
 	c.SkipACL = l.propWord("zookeeper.skipACL", "yes")
-	c.SuperDigest = Secret{l.props["zookeeper.DigestAuthenticationProvider.superDigest"].value}
-	if s, ok := l.props["zookeeper.DigestAuthenticationProvider.digestAlg"]; ok && !sha1(s.value) {
-		l.problem(s, "remove it, or run this server with ZooKeeper until Paddock serves it",
-			"%s: this version of Paddock does not serve %q, and with SHA1 no stored ACL would match", s.name, s.value)
-	}
 	c.FourLetterWhitelist = whitelist(l.props["zookeeper.4lw.commands.whitelist"].value)
 }
 
 // maxJuteBuffer keeps a request and what a transaction adds to it below what one entry of the log may have.
 const maxJuteBuffer = 32 << 20
-
-// sha1 reports whether name is one of the names java.security has for SHA-1.
-func sha1(name string) bool {
-	return slices.ContainsFunc([]string{"SHA1", "SHA-1", "SHA"}, func(s string) bool { return strings.EqualFold(s, name) })
-}
 
 // whitelist splits a list of four-letter words; srvr is always served, since zkServer.sh asks with it.
 // Java: FourLetterCommands.isEnabled.

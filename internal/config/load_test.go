@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,6 +93,7 @@ func TestDefaults(t *testing.T) {
 		FsyncWarningThreshold: time.Second, MaxBatchSize: 1000, CommitLogCount: 500, DigestEnabled: true,
 		SerializeLastProcessedZxid: true, DBAutocreate: true, DatadirAutocreate: true,
 		JuteMaxBuffer: 0xfffff, JuteMaxBufferExtraSize: 0xfffff, GlobalOutstandingLimit: 1000,
+		AuthSchemes: []string{"digest", "ip"}, DigestAlg: crypto.SHA1,
 		FourLetterWhitelist: []string{"srvr"}, Ensemble: ensemble.Single(0),
 	}
 	if got, want := fields(*cfg), fields(want); got != want {
@@ -154,8 +156,13 @@ fastleader.minNotificationInterval=10
 fastleader.maxNotificationInterval=20
 skipACL=yes
 DigestAuthenticationProvider.superDigest=super:abc=
-DigestAuthenticationProvider.enabled=true
-DigestAuthenticationProvider.digestAlg=sha-1
+DigestAuthenticationProvider.enabled=false
+DigestAuthenticationProvider.digestAlg=sha-256
+authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
+authProvider.ens=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider
+ensembleAuthName=prod, stage
+letAnySaslUserDoX=any
+X509AuthenticationProvider.superUser=CN=root
 4lw.commands.whitelist=ruok, mntr ,,*
 `, map[string]string{"jute.maxbuffer": "4000", "zookeeper.snapCount": "77", "user.home": "/x"})
 	if problems != nil || warnings != nil {
@@ -171,6 +178,8 @@ DigestAuthenticationProvider.digestAlg=sha-1
 		SnapRetainCount: 5, PurgeInterval: 2 * time.Hour, SnapCount: 10, TxnLogSizeLimit: 8192, PreAllocSize: 16384,
 		FsyncWarningThreshold: 20 * time.Millisecond, MaxBatchSize: 10, CommitLogCount: 600, SnapshotTrustEmpty: true,
 		JuteMaxBuffer: 4000, JuteMaxBufferExtraSize: 2000, GlobalOutstandingLimit: 5,
+		AuthSchemes: []string{"ensemble", "ip", "sasl"}, DigestAlg: crypto.SHA256, EnsembleNames: []string{"prod", "stage"},
+		AnySASLUser: "any", X509SuperUser: "CN=root",
 		SkipACL: true, SuperDigest: Secret{"super:abc="}, FourLetterWhitelist: []string{"ruok", "mntr", "*", "srvr"},
 		Ensemble: cfg.Ensemble,
 	}
@@ -263,14 +272,13 @@ func TestProblems(t *testing.T) {
 
 		{"not safe to leave out", base + "reconfigEnabled=true\nlocalSessionsEnabled=true\nsslQuorum=true\nsecureClientPort=2281\n" +
 			"quorum.auth.enableSasl=true\nauthProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n" +
-			"enforce.auth.enabled=true\nDigestAuthenticationProvider.digestAlg=SHA3-256\n" +
-			"closeSessionTxn.enabled=false\nDigestAuthenticationProvider.enabled=false\n", "1", []string{
+			"enforce.auth.enabled=true\nDigestAuthenticationProvider.digestAlg=SHA3_256\n" +
+			"closeSessionTxn.enabled=false\n", "1", []string{
 			"$/zoo.cfg:7: sslQuorum: this version of Paddock does not serve TLS between servers, and leaving it out would not be safe",
 			"$/zoo.cfg:9: quorum.auth.enableSasl: this version of Paddock does not serve SASL between servers, and leaving it out would not be safe",
 			"$/zoo.cfg:11: enforce.auth.enabled: this version of Paddock does not serve enforced authentication, and leaving it out would not be safe",
-			`$/zoo.cfg:12: DigestAuthenticationProvider.digestAlg: this version of Paddock does not serve "SHA3-256", and with SHA1 no stored ACL would match`,
+			"$/zoo.cfg:12: don't support this ACL digest algorithm: SHA3_256 in the current environment",
 			"$/zoo.cfg:13: closeSessionTxn.enabled: this version of Paddock does not serve transactions that close a session without listing its ephemerals, and leaving it out would not be safe",
-			"$/zoo.cfg:14: DigestAuthenticationProvider.enabled: this version of Paddock does not serve a server without the digest scheme, and leaving it out would not be safe",
 		}},
 	} {
 		w := newWorld(t)

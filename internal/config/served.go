@@ -70,8 +70,6 @@ func (s setting) inert(k Key) bool {
 		return err == nil && n <= 0
 	case s.name == "metricsProvider.className":
 		return slices.Contains(quietMetrics, s.value)
-	case k.Name == "authProvider.":
-		return slices.Contains(builtinAuth, s.value)
 	}
 	return false
 }
@@ -80,10 +78,4 @@ func (s setting) inert(k Key) bool {
 var quietMetrics = []string{
 	"org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
 	"org.apache.zookeeper.metrics.impl.NullMetricsProvider",
-}
-
-// builtinAuth are the providers that are registered without being asked for. Java: ProviderRegistry.initialize.
-var builtinAuth = []string{
-	"org.apache.zookeeper.server.auth.DigestAuthenticationProvider",
-	"org.apache.zookeeper.server.auth.IPAuthenticationProvider",
 }

@@ -120,7 +120,7 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		DialTimeout: time.Duration(c.ConnectToLearnerMasterLimit) * c.TickTime,
 		Election:    election.Options{MinInterval: c.MinNotificationInterval, MaxInterval: c.MaxNotificationInterval},
 		CnxTimeout:  c.CnxTimeout, BindRetries: c.ElectionPortBindRetry, ListenAll: c.QuorumListenOnAllIPs,
-		Prep:           prep.Options{SkipACL: c.SkipACL, Digest: c.DigestEnabled, MaxTxn: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize},
+		Prep:           prep.Options{ACL: aclRules(c), Digest: c.DigestEnabled, MaxTxn: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize},
 		MaxPacket:      max(64<<20, 2*(c.JuteMaxBuffer+c.JuteMaxBufferExtraSize)),
 		MaxOutstanding: outstandingLimit(c), History: max(c.CommitLogCount, 20_000),
 		UnconfirmedSync: !c.LinearizableSync,
@@ -144,8 +144,8 @@ func (n *Node) serverOptions(c *config.Config) server.Options {
 		id = 1 // as Java's standalone server numbers its sessions
 	}
 	return server.Options{
-		Tree: n.peer.Tree(), Proposer: n.peer, SkipACL: c.SkipACL, ServerID: id,
-		Auth: auth.New(auth.Options{SuperDigest: c.SuperDigest.Reveal()}),
+		Tree: n.peer.Tree(), Proposer: n.peer, ACL: aclRules(c), ServerID: id,
+		Auth: auth.New(authOptions(c, n.peer.Tree())),
 		// The server takes 0 as its default, ZooKeeper takes it as said.
 		MinSessionTimeout: max(c.MinSessionTimeout, time.Millisecond), MaxSessionTimeout: max(c.MaxSessionTimeout, time.Millisecond),
 		MaxFrame: c.JuteMaxBuffer, MaxClientConns: c.MaxClientCnxns, MaxConns: c.MaxCnxns,

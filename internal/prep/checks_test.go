@@ -3,6 +3,7 @@ package prep
 import (
 	"testing"
 
+	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -198,7 +199,7 @@ func TestChecks(t *testing.T) {
 }
 
 func TestSkipACL(t *testing.T) {
-	w := newWorld(t, Options{SkipACL: true})
+	w := newWorld(t, Options{ACL: tree.ACLRules{Skip: true}})
 	furnish(w)
 	for _, r := range []*Request{
 		create("/closed/n", 0, open), del("/closed/n", 0), setData("/ephclosed", nil, 0),

@@ -20,7 +20,7 @@ func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (pr
 	if err != proto.OK {
 		return 0, nil, err
 	}
-	acl, err := fixACL(r.ACL, req.IDs)
+	acl, err := p.fixACL(r.ACL, req.IDs)
 	if err != proto.OK {
 		return 0, nil, err
 	}
@@ -57,12 +57,12 @@ func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (pr
 	}, proto.OK
 }
 
-// fixACL is tree.FixACL, without an allocation for the ACL that most znodes have.
-func fixACL(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
+// fixACL is ACLRules.Fix, without an allocation for the ACL that most znodes have.
+func (p *Prep) fixACL(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
 	if len(acl) == 1 && acl[0] == proto.OpenACL[0] {
 		return proto.OpenACL, proto.OK
 	}
-	return tree.FixACL(acl, ids)
+	return p.opts.ACL.Fix(acl, ids)
 }
 
 // born records a new znode. Source: DataTree.createStat.

@@ -27,9 +27,9 @@ type Request struct {
 // Options are the settings of a Prep; the zero value checks ACLs and writes no
 // digests.
 type Options struct {
-	SkipACL bool // let everybody do everything (zookeeper.skipACL)
-	MaxTxn  int  // bytes a transaction's record may have; 0 means 2 MiB
-	Digest  bool // say in each transaction what the tree's digest is after it
+	ACL    tree.ACLRules // what ACLs mean
+	MaxTxn int           // bytes a transaction's record may have; 0 means 2 MiB
+	Digest bool          // say in each transaction what the tree's digest is after it
 }
 
 // Prep prepares transactions. It reads the tree without locking, so it belongs
@@ -174,8 +174,7 @@ func sessionErr(req *Request, ephemeral bool) proto.ErrCode {
 	return req.SessionErr
 }
 
-// allowed reports whether the requester has a permission. Nothing to check is
-// nothing to refuse. Source: ZooKeeperServer.checkACL.
+// allowed reports whether the requester has a permission.
 func (p *Prep) allowed(acl []proto.ACL, perm proto.Perms, req *Request) bool {
-	return p.opts.SkipACL || len(acl) == 0 || tree.Allowed(acl, perm, req.IDs)
+	return p.opts.ACL.Allowed(acl, perm, req.IDs)
 }

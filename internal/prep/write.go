@@ -87,7 +87,7 @@ func (p *Prep) setACL(req *Request, r *proto.SetACLRequest) (proto.OpCode, proto
 	if !tree.ValidatePath(r.Path) {
 		return 0, nil, proto.ErrBadArguments
 	}
-	acl, err := fixACL(r.ACL, req.IDs)
+	acl, err := p.fixACL(r.ACL, req.IDs)
 	if err != proto.OK {
 		return 0, nil, err
 	}

@@ -72,7 +72,7 @@ func pathWatch(record []byte) (path string, watch, ok bool) {
 }
 
 func (s *Server) mayRead(n tree.Node, ids []proto.ID) bool {
-	return s.opts.SkipACL || tree.Allowed(n.ACL(), proto.PermRead, ids)
+	return s.opts.ACL.Allowed(n.ACL(), proto.PermRead, ids)
 }
 
 // find returns a znode that the requester may read, or the error to answer.
@@ -205,11 +205,11 @@ func (s *Server) getACL(c *conn, q *call, t *tally) {
 		return
 	}
 	acl := n.ACL()
-	if !s.opts.SkipACL && !tree.Allowed(acl, proto.PermRead|proto.PermAdmin, q.ids) {
+	if !s.opts.ACL.Allowed(acl, proto.PermRead|proto.PermAdmin, q.ids) {
 		s.fail(c, q, proto.ErrNoAuth, t)
 		return
 	}
-	if !s.opts.SkipACL && !tree.Allowed(acl, proto.PermAdmin, q.ids) {
+	if !s.opts.ACL.Allowed(acl, proto.PermAdmin, q.ids) {
 		acl = redact(acl)
 	}
 	if b, ok := c.reply(q, s.tree.LastZxid(), 64*len(acl)+proto.StatSize); ok {
@@ -278,14 +278,7 @@ func (s *Server) whoAmI(c *conn, q *call, t *tally) {
 	}
 	b = jute.AppendInt(b, int32(len(q.ids)))
 	for _, id := range q.ids {
-		user := id.ID
-		switch id.Scheme {
-		case "digest":
-			user, _, _ = strings.Cut(user, ":")
-		case "super": // not a scheme that a provider stands for
-			user = ""
-		}
-		b = jute.AppendString(jute.AppendString(b, id.Scheme), user)
+		b = jute.AppendString(jute.AppendString(b, id.Scheme), s.opts.ACL.User(id))
 	}
 	c.commit(b, t)
 }

@@ -3,8 +3,10 @@ package server
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/auth"
 	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/jute"
@@ -367,6 +369,9 @@ func (c *conn) authenticate(q *call) error {
 	ids, err := c.srv.opts.Auth.Authenticate(c.remote.Addr(), p.Scheme, p.Auth)
 	if err == nil && len(c.ids)+len(ids) > maxIDs {
 		err = errIDs
+	}
+	if errors.Is(err, auth.ErrOtherEnsemble) {
+		return err
 	}
 	if err != nil {
 		c.srv.counters.authFailed.Add(1)

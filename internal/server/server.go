@@ -24,7 +24,7 @@ type Options struct {
 	Proposer Proposer
 
 	Auth     *auth.Authenticator // nil: digest and ip, no super user
-	SkipACL  bool                // let everybody do everything (zookeeper.skipACL)
+	ACL      tree.ACLRules       // what ACLs mean; the same on all servers
 	ServerID int64               // top byte of the ids of sessions made here
 
 	// Bounds of what clients may negotiate; 0 means 6 s and 60 s, which is 2

@@ -18,7 +18,7 @@ func appendEvent(b []byte, typ proto.EventType, path string, zxid proto.Zxid) []
 // WatchManager.triggerWatch, NIOServerCnxn.process.
 func (s *Server) Notify(ev *tree.Event, to []tree.WatcherID) {
 	s.event = appendEvent(s.event[:0], ev.Type, ev.Path, ev.Zxid)
-	everybody := s.opts.SkipACL || tree.Allowed(ev.ACL, proto.PermRead, nil)
+	everybody := s.opts.ACL.Allowed(ev.ACL, proto.PermRead, nil)
 	s.mu.RLock()
 	for _, id := range to {
 		c := s.conns[id]
@@ -26,7 +26,7 @@ func (s *Server) Notify(ev *tree.Event, to []tree.WatcherID) {
 			continue
 		}
 		c.mu.Lock()
-		if c.phase == phaseOpen && (everybody || tree.Allowed(ev.ACL, proto.PermRead, c.ids)) {
+		if c.phase == phaseOpen && (everybody || s.opts.ACL.Allowed(ev.ACL, proto.PermRead, c.ids)) {
 			b := append(c.start(len(s.event)), s.event...)
 			c.finish(b, &s.batch)
 			s.schedule(c)

@@ -72,12 +72,12 @@ func newWorld(t testing.TB, last proto.Zxid, set func(*Options)) *world {
 		refused: make(map[proto.SessionID]proto.ErrCode),
 	}
 	w.tick.L = &w.mu
-	w.prep = prep.New(w.tree, prep.Options{})
 	w.tree.SetLastZxid(last)
 	o := Options{Tree: w.tree, Proposer: w, ServerID: 1}
 	if set != nil {
 		set(&o)
 	}
+	w.prep = prep.New(w.tree, prep.Options{ACL: o.ACL})
 	w.srv = New(o)
 	w.srv.nextSession.Store(int64(goldenSession))
 	addr, err := w.srv.Listen("127.0.0.1:0")

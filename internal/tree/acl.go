@@ -7,55 +7,12 @@ import (
 	"github.com/paddock-io/paddock/proto"
 )
 
-// Allowed reports whether a connection with the identities ids has one of the
-// permissions perm by acl. An empty ACL allows everything, and so does an
-// identity of scheme super. Source: ZooKeeperServer.checkACL.
-func Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bool {
-	if len(acl) == 0 {
-		return true
-	}
-	for i := range ids {
-		if ids[i].Scheme == "super" {
-			return true
-		}
-	}
-	for i := range acl {
-		a := &acl[i]
-		if a.Perms&perm == 0 {
-			continue
-		}
-		if a.ID.Scheme == "world" && a.ID.ID == "anyone" {
-			return true
-		}
-		for j := range ids {
-			if ids[j].Scheme == a.ID.Scheme && matches(a.ID.Scheme, ids[j].ID, a.ID.ID) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// matches reports whether a connection's id is the one an ACL names, or among
-// those. Source: the matches methods of the authentication providers.
-func matches(scheme, id, want string) bool {
-	switch scheme {
-	case "ip":
-		return matchIP(id, want)
-	case "digest", "x509":
-		return id == want
-	case "sasl":
-		return id == want || id == "super"
-	}
-	return false
-}
-
-// FixACL checks and normalises the ACL of a create or setACL: duplicates go, and
+// Fix checks and normalises the ACL of a create or setACL: duplicates go, and
 // an entry of scheme auth becomes one for each of ids that was authenticated.
 // The error is OK or ErrInvalidACL, which also meets a list that comes out longer
 // than anybody needs: it is checked on the goroutine that orders all writes.
 // Source: PrepRequestProcessor.fixupACL.
-func FixACL(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
+func (r *ACLRules) Fix(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
 	if len(acl) == 0 || len(acl) > maxACLEntries {
 		return nil, proto.ErrInvalidACL
 	}
@@ -71,7 +28,7 @@ func FixACL(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
 		case a.ID.Scheme == "auth":
 			n := len(fixed)
 			for _, id := range ids {
-				if authenticates(id.Scheme) {
+				if r.authenticates(id.Scheme) {
 					fixed = append(fixed, proto.ACL{Perms: a.Perms, ID: id})
 					bytes += len(id.ID)
 				}
@@ -79,7 +36,7 @@ func FixACL(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
 			if len(fixed) == n {
 				return nil, proto.ErrInvalidACL
 			}
-		case validID(a.ID):
+		case r.validID(a.ID):
 			fixed = append(fixed, a)
 			bytes += len(a.ID.ID)
 		default:
@@ -110,30 +67,6 @@ func seenACLs(acl []proto.ACL) func(i int) bool {
 		}
 	}
 	return func(i int) bool { return first[acl[i]] != i }
-}
-
-// authenticates reports whether an identity of the scheme proves who the client
-// is. Source: AuthenticationProvider.isAuthenticated.
-func authenticates(scheme string) bool {
-	return scheme == "digest" || scheme == "sasl" || scheme == "x509"
-}
-
-// validID reports whether id may stand in an ACL. Source:
-// AuthenticationProvider.isValid.
-func validID(id proto.ID) bool {
-	switch id.Scheme {
-	case "world":
-		return id.ID == "anyone"
-	case "ip":
-		return validIP(id.ID)
-	case "digest":
-		return validDigest(id.ID)
-	case "x509":
-		return validDN(id.ID)
-	case "sasl":
-		return validPrincipal(id.ID)
-	}
-	return false
 }
 
 // validDigest wants one colon with something behind it; colons at the end do

@@ -21,6 +21,9 @@ func acl(perms proto.Perms, pairs ...string) (v []proto.ACL) {
 	return v
 }
 
+// everyScheme are the rules of a server with all of ZooKeeper's own providers.
+var everyScheme = &ACLRules{X509: true, SASL: true, Key: true}
+
 const bob, super = "bob:fyVmFCwVbTJYrznoSu1koqYEYF0=", "super:D/InIHSb7yEEbrWz8b9l71RjZJU="
 
 func TestAllowed(t *testing.T) {
@@ -53,7 +56,7 @@ func TestAllowed(t *testing.T) {
 		"second entry":         {slices.Concat(acl(1, "world", "anyone"), acl(2, "digest", bob)), proto.PermWrite, ids("digest", bob), true},
 		"entry with other bit": {slices.Concat(acl(2, "world", "anyone"), acl(1, "digest", bob)), proto.PermRead, nil, false},
 	} {
-		if got := Allowed(tc.acl, tc.perm, tc.ids); got != tc.want {
+		if got := everyScheme.Allowed(tc.acl, tc.perm, tc.ids); got != tc.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -106,19 +109,20 @@ func TestValidID(t *testing.T) {
 		"sasl":  {"u": true, "": true, "u/h": true, "u@R": true, "u/h@R": true, "u/h/x@R": false, "u@R@S": false, "u@R/x": false, "@": true, "a/b/c": true},
 		"x509":  {"CN=a": true, "a": false},
 		"super": {"": false},
-		"auth":  {"": true}, // handled elsewhere: see TestFixACL
+		"auth":  {"": true}, // handled elsewhere: see TestFix
+		"key":   {"": true, "any": true},
 		"magic": {"": false},
 		"":      {"": false},
 	} {
 		for id, want := range tests {
-			if got := validID(proto.ID{Scheme: scheme, ID: id}) || scheme == "auth"; got != want {
+			if got := everyScheme.validID(proto.ID{Scheme: scheme, ID: id}) || scheme == "auth"; got != want {
 				t.Errorf("validID(%s:%q) = %v", scheme, id, got)
 			}
 		}
 	}
 }
 
-func TestFixACL(t *testing.T) {
+func TestFix(t *testing.T) {
 	me := ids("ip", "1.2.3.4", "digest", bob, "super", "", "sasl", "u@R")
 	for name, tc := range map[string]struct {
 		acl, want []proto.ACL
@@ -143,7 +147,7 @@ func TestFixACL(t *testing.T) {
 		"bad digest":             {acl(1, "digest", "bob"), nil, me},
 		"super is no ACL":        {acl(1, "super", ""), nil, me},
 	} {
-		got, err := FixACL(tc.acl, tc.ids)
+		got, err := everyScheme.Fix(tc.acl, tc.ids)
 		if wantErr := tc.want == nil; wantErr != (err == proto.ErrInvalidACL) || !wantErr && err != proto.OK {
 			t.Errorf("%s: error %v", name, err)
 		} else if !slices.Equal(got, tc.want) {

@@ -27,7 +27,7 @@ func TestLoaderTakesACLsYoungerThanTheTable(t *testing.T) {
 	}
 }
 
-func TestFixACLIsBounded(t *testing.T) {
+func TestFixIsBounded(t *testing.T) {
 	entries := func(n int) []proto.ACL {
 		acl := make([]proto.ACL, n)
 		for i := range acl {
@@ -54,7 +54,7 @@ func TestFixACLIsBounded(t *testing.T) {
 		"auth of many ids": {auth[:1], proto.OK, 900},
 		"auth blown up":    {auth, proto.ErrInvalidACL, 0},
 	} {
-		got, err := FixACL(tc.acl, ids)
+		got, err := new(ACLRules).Fix(tc.acl, ids)
 		if err != tc.want || len(got) != tc.n {
 			t.Errorf("%s: %d entries, %v, want %d, %v", name, len(got), err, tc.n, tc.want)
 		}

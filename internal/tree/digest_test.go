@@ -36,7 +36,7 @@ func TestFreshTree(t *testing.T) {
 		}
 	}
 	n, _ := tr.Get("/zookeeper/config")
-	if !Allowed(n.ACL(), proto.PermRead, nil) || Allowed(n.ACL(), proto.PermWrite, nil) {
+	if rules := new(ACLRules); !rules.Allowed(n.ACL(), proto.PermRead, nil) || rules.Allowed(n.ACL(), proto.PermWrite, nil) {
 		t.Errorf("the config znode's ACL is %v", n.ACL())
 	}
 }

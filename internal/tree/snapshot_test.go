@@ -295,7 +295,8 @@ func TestLoaderACLs(t *testing.T) {
 			t.Errorf("%s: ACL %v, want %v", path, n.ACL(), want)
 		}
 	}
-	if n, _ := tr.Get("/late"); Allowed(n.ACL(), proto.PermAll, ids("digest", "blue:x")) || !Allowed(n.ACL(), proto.PermAll, ids("super", "")) {
+	rules := new(ACLRules)
+	if n, _ := tr.Get("/late"); rules.Allowed(n.ACL(), proto.PermAll, ids("digest", "blue:x")) || !rules.Allowed(n.ACL(), proto.PermAll, ids("super", "")) {
 		t.Error("a znode of unknown ACL is open")
 	}
 	if tr.ACLCount() != 3 {

@@ -1,0 +1,106 @@
+package server
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/paddock-io/paddock/internal/auth"
+	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// who asks who the client is to this server, as "scheme:name" in order.
+func (c *client) who() (list []string) {
+	c.t.Helper()
+	r := c.must(proto.OpWhoAmI, nil)
+	d := jute.NewDecoder(r.body)
+	for range d.Count(8) {
+		scheme := d.String()
+		list = append(list, scheme+":"+d.String())
+	}
+	if d.Err() != nil {
+		c.t.Fatal(d.Err())
+	}
+	return list
+}
+
+// A client of another ensemble is cut off without an answer, behind what it has
+// been answered so far; its own ensemble's name adds no identity.
+func TestOtherEnsemble(t *testing.T) {
+	w := newWorld(t, 0, func(o *Options) {
+		o.Auth = auth.New(auth.Options{Ensemble: true, EnsembleNames: []string{"prod"}})
+	})
+	c := w.connect()
+	c.must(proto.OpAuth, &proto.AuthPacket{Scheme: "ensemble", Auth: []byte("prod")})
+	if got := c.who(); len(got) != 1 || got[0] != "ip:127.0.0.1" {
+		t.Errorf("identities %q", got)
+	}
+	c.send(proto.OpAuth, &proto.AuthPacket{Scheme: "ensemble", Auth: []byte("test")})
+	c.send(proto.OpPing, nil)
+	c.ended()
+}
+
+// Identities of schemes that the server does not have are shown without a name,
+// as Java shows them: sasl ids may come from a login while no provider stands
+// for them in ACLs.
+func TestWhoAmIByScheme(t *testing.T) {
+	given := []proto.ID{{Scheme: "digest", ID: "bob:hash"}, {Scheme: "sasl", ID: "u/h@R"}, {Scheme: "x509", ID: "CN=a"}, {Scheme: "key"}, {Scheme: "super", ID: "CN=a"}}
+	for name, tc := range map[string]struct {
+		rules tree.ACLRules
+		want  []string
+	}{
+		"default":   {tree.ACLRules{}, []string{"ip:127.0.0.1", "digest:bob", "sasl:", "x509:", "key:", "super:"}},
+		"all":       {tree.ACLRules{SASL: true, X509: true, Key: true}, []string{"ip:127.0.0.1", "digest:bob", "sasl:u/h@R", "x509:CN=a", "key:", "super:"}},
+		"no digest": {tree.ACLRules{NoDigest: true}, []string{"ip:127.0.0.1", "digest:", "sasl:", "x509:", "key:", "super:"}},
+	} {
+		w := newWorld(t, 0, func(o *Options) {
+			o.ACL = tc.rules
+			o.Auth = auth.New(auth.Options{Providers: []auth.Provider{gives(given)}})
+		})
+		c := w.connect()
+		c.must(proto.OpAuth, &proto.AuthPacket{Scheme: "gives"})
+		if got := c.who(); !sameSet(got, tc.want) {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+// gives is a provider that proves whatever it was told to.
+type gives []proto.ID
+
+func (gives) Scheme() string { return "gives" }
+func (g gives) Authenticate(netip.Addr, []byte) ([]proto.ID, error) {
+	return g, nil
+}
+
+func sameSet(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
+}
+
+// A connection acts with what a provider gave it: its entries are expanded,
+// stored, matched and hidden by the same rules for reads and writes.
+func TestGivenIdentitiesCount(t *testing.T) {
+	given := []proto.ID{{Scheme: "sasl", ID: "bob"}, {Scheme: "x509", ID: "CN=bob"}}
+	w := newWorld(t, 0, func(o *Options) {
+		o.ACL = tree.ACLRules{SASL: true}
+		o.Auth = auth.New(auth.Options{Providers: []auth.Provider{gives(given)}})
+	})
+	c, stranger := w.connect(), w.connect()
+	c.must(proto.OpAuth, &proto.AuthPacket{Scheme: "gives"})
+	c.create("/mine", "x", []proto.ACL{{Perms: proto.PermAll, ID: proto.ID{Scheme: "auth"}}}, 0)
+	c.must(setData("/mine", "y"))
+	if r := stranger.call(getData("/mine", false)); r.Err != proto.ErrNoAuth {
+		t.Errorf("a stranger reads: %v", r.Err)
+	}
+	r := c.must(proto.OpGetACL, &proto.PathRequest{Path: "/mine"})
+	d := jute.NewDecoder(r.body)
+	if got := proto.DecodeACLs(&d); len(got) != 1 || got[0].ID != given[0] {
+		t.Errorf("stored %v", got) // x509 is not there, so auth does not stand for it
+	}
+	if r := c.call(proto.OpCreate, &proto.CreateRequest{Path: "/x", ACL: []proto.ACL{{Perms: 31, ID: given[1]}}}); r.Err != proto.ErrInvalidACL {
+		t.Errorf("an ACL of a scheme that is not there: %v", r.Err)
+	}
+}

@@ -1,0 +1,125 @@
+package tree
+
+import (
+	"strings"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// ACLRules says which authentication schemes a server has and what ids of theirs mean in ACLs. The zero value has what
+// every ZooKeeper server has unless told otherwise, digest and ip. A value is not changed while it is in use.
+//
+// A scheme that is not there has no valid ACL entry, matches nobody, and is no part of what scheme auth stands for; that
+// a connection has an identity of it changes nothing. Source: ProviderRegistry.
+type ACLRules struct {
+	Skip bool // every permission is granted; what ACLs may say stays checked (zookeeper.skipACL)
+
+	NoDigest bool // the scheme digest is switched off
+	X509     bool // there is the scheme x509
+	SASL     bool // there is the scheme sasl
+	Key      bool // there is the scheme key
+
+	AnySASLUser   string // an id of scheme sasl in an ACL that stands for all of them; "" for none
+	X509SuperUser string // the id of scheme x509 that satisfies each entry of this scheme; "" for none
+}
+
+// Allowed reports whether a connection with the identities ids has one of the permissions perm by acl. An empty ACL
+// allows everything, and so does an identity of scheme super. Source: ZooKeeperServer.checkACL.
+func (r *ACLRules) Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bool {
+	if r.Skip || len(acl) == 0 {
+		return true
+	}
+	for i := range ids {
+		if ids[i].Scheme == "super" {
+			return true
+		}
+	}
+	for i := range acl {
+		a := &acl[i]
+		if a.Perms&perm == 0 {
+			continue
+		}
+		if a.ID.Scheme == "world" && a.ID.ID == "anyone" {
+			return true
+		}
+		for j := range ids {
+			if ids[j].Scheme == a.ID.Scheme && r.matches(a.ID.Scheme, ids[j].ID, a.ID.ID) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// matches reports whether a connection's id is the one an ACL names, or among those. Source: the matches methods of the
+// authentication providers.
+func (r *ACLRules) matches(scheme, id, want string) bool {
+	switch scheme {
+	case "ip":
+		return matchIP(id, want)
+	case "digest":
+		return !r.NoDigest && id == want
+	case "x509":
+		return r.X509 && (id == want || r.X509SuperUser != "" && id == r.X509SuperUser)
+	case "sasl":
+		return r.SASL && (id == want || id == "super" || r.AnySASLUser != "" && want == r.AnySASLUser)
+	case "key":
+		return r.Key && id == want
+	}
+	return false
+}
+
+// authenticates reports whether an identity of the scheme proves who the client is. Source:
+// AuthenticationProvider.isAuthenticated.
+func (r *ACLRules) authenticates(scheme string) bool { return scheme != "ip" && r.has(scheme) }
+
+// has reports whether ACL entries of the scheme are checked by what it says itself, which leaves out world and auth.
+func (r *ACLRules) has(scheme string) bool {
+	switch scheme {
+	case "ip":
+		return true
+	case "digest":
+		return !r.NoDigest
+	case "x509":
+		return r.X509
+	case "sasl":
+		return r.SASL
+	case "key":
+		return r.Key
+	}
+	return false
+}
+
+// validID reports whether id may stand in an ACL. Source: AuthenticationProvider.isValid.
+func (r *ACLRules) validID(id proto.ID) bool {
+	if id.Scheme == "world" {
+		return id.ID == "anyone"
+	}
+	if !r.has(id.Scheme) {
+		return false
+	}
+	switch id.Scheme {
+	case "ip":
+		return validIP(id.ID)
+	case "digest":
+		return validDigest(id.ID)
+	case "x509":
+		return validDN(id.ID)
+	case "sasl":
+		return validPrincipal(id.ID)
+	}
+	return true
+}
+
+// User returns the name that an identity has for others to see: that of digest goes without its hash, and a scheme that
+// is not there has none. Source: AuthUtil.getClientInfos.
+func (r *ACLRules) User(id proto.ID) string {
+	switch {
+	case !r.has(id.Scheme):
+		return ""
+	case id.Scheme == "digest":
+		user, _, _ := strings.Cut(id.ID, ":")
+		return user
+	}
+	return id.ID
+}

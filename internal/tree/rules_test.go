@@ -1,0 +1,157 @@
+package tree
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// What a standalone Java 3.9.5 answered to a create with a single ACL entry of
+// each kind: without further settings, with DigestAuthenticationProvider.enabled=false,
+// and with authProvider.1 to 4 naming the providers of sasl, x509, ensemble and key.
+// "y" is accepted, "n" error -114.
+const javaSchemes = `
+world:anyone  y y y
+world:x       n n n
+digest:u:h    y n y
+digest:u      n n n
+ip:1.2.3.4    y y y
+sasl:u        n n y
+sasl:a@b@c    n n n
+x509:CN=a     n n y
+x509:a        n n n
+super:        n n n
+ensemble:x    n n n
+key:x         n n y
+key:          n n y
+auth:         n n n
+:             n n n
+`
+
+func TestSchemesLikeJava(t *testing.T) {
+	servers := []*ACLRules{{}, {NoDigest: true}, everyScheme}
+	for line := range strings.Lines(strings.TrimSpace(javaSchemes)) {
+		fields := strings.Fields(line)
+		scheme, id, _ := strings.Cut(fields[0], ":")
+		for i, rules := range servers {
+			_, err := rules.Fix(acl(1, scheme, id), ids("ip", "127.0.0.1"))
+			if want := fields[i+1] == "y"; want != (err == proto.OK) || !want && err != proto.ErrInvalidACL {
+				t.Errorf("%s at server %d: %v, want %s", fields[0], i, err, fields[i+1])
+			}
+		}
+	}
+}
+
+// A stored ACL of a scheme that a server does not have lets nobody in, whatever
+// identities a connection brings, and auth does not stand for such identities.
+func TestSchemesThatAreNotThere(t *testing.T) {
+	all := map[string]string{"digest": bob, "sasl": "u", "x509": "CN=a", "key": ""}
+	for scheme, id := range all {
+		without := *everyScheme
+		switch scheme {
+		case "digest":
+			without.NoDigest = true
+		case "sasl":
+			without.SASL = false
+		case "x509":
+			without.X509 = false
+		case "key":
+			without.Key = false
+		}
+		entry, mine := acl(31, scheme, id), ids(scheme, id)
+		if !everyScheme.Allowed(entry, proto.PermRead, mine) || without.Allowed(entry, proto.PermRead, mine) {
+			t.Errorf("%s is not what decides", scheme)
+		}
+		if got, err := everyScheme.Fix(acl(31, "auth", ""), mine); err != proto.OK || len(got) != 1 || got[0] != entry[0] {
+			t.Errorf("auth with %s: %v, %v", scheme, got, err)
+		}
+		if _, err := without.Fix(acl(31, "auth", ""), mine); err != proto.ErrInvalidACL {
+			t.Errorf("auth without %s: %v", scheme, err)
+		}
+		for other := range all {
+			want := all[other]
+			if other == "digest" {
+				want = "bob"
+			}
+			if other == scheme {
+				want = ""
+			}
+			if got := without.User(proto.ID{Scheme: other, ID: all[other]}); got != want {
+				t.Errorf("without %s, user of %s is %q, want %q", scheme, other, got, want)
+			}
+		}
+	}
+	for _, id := range ids("super", "CN=a", "world", "anyone", "magic", "x") {
+		if got := everyScheme.User(id); got != "" {
+			t.Errorf("user of %v is %q", id, got)
+		}
+	}
+}
+
+func TestUsersForWhomNoEntryMustName(t *testing.T) {
+	rules := *everyScheme
+	rules.AnySASLUser, rules.X509SuperUser = "anybody", "CN=root"
+	for name, tc := range map[string]struct {
+		rules *ACLRules
+		acl   []proto.ACL
+		ids   []proto.ID
+		want  bool
+	}{
+		"any sasl user":              {&rules, acl(1, "sasl", "anybody"), ids("sasl", "bob"), true},
+		"any sasl user, other entry": {&rules, acl(1, "sasl", "carol"), ids("sasl", "bob"), false},
+		"any user of another scheme": {&rules, acl(1, "sasl", "anybody"), ids("digest", bob), false},
+		"any sasl user, not set":     {everyScheme, acl(1, "sasl", ""), ids("sasl", "bob"), false},
+		"x509 super user":            {&rules, acl(1, "x509", "CN=a"), ids("x509", "CN=root"), true},
+		"x509 super user elsewhere":  {&rules, acl(1, "digest", bob), ids("x509", "CN=root"), false},
+		"x509 super user, not set":   {everyScheme, acl(1, "x509", "CN=a"), ids("x509", ""), false},
+		"skipped":                    {&ACLRules{Skip: true}, acl(0, "digest", bob), nil, true},
+	} {
+		if got := tc.rules.Allowed(tc.acl, proto.PermRead, tc.ids); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// skipACL grants what ACLs refuse; what they may say is checked all the same.
+func TestSkipStillChecksForm(t *testing.T) {
+	rules := &ACLRules{Skip: true}
+	for _, bad := range [][]proto.ACL{nil, {}, acl(1, "sasl", "u"), acl(1, "auth", ""), acl(1, "world", "x")} {
+		if _, err := rules.Fix(bad, nil); err != proto.ErrInvalidACL {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
+// FuzzFix looks for a list that comes out with something in it that may not be
+// stored: what Fix returns, Fix takes again and leaves alone.
+func FuzzFix(f *testing.F) {
+	f.Add("digest", "u:h", "auth", "", int32(31), true)
+	f.Add("ip", "::1/64", "x509", "CN=a, O=b", int32(1), true)
+	f.Add("sasl", "u/h@R", "world", "anyone", int32(-1), false)
+	f.Fuzz(func(t *testing.T, scheme1, id1, scheme2, id2 string, perms int32, every bool) {
+		rules := new(ACLRules)
+		if every {
+			rules = everyScheme
+		}
+		mine := ids("ip", "1.2.3.4", "digest", bob, "sasl", "u", "super", "")
+		got, err := rules.Fix(acl(perms, scheme1, id1, scheme2, id2), mine)
+		if err != proto.OK {
+			if err != proto.ErrInvalidACL || got != nil {
+				t.Fatalf("%v, %v", got, err)
+			}
+			return
+		}
+		if len(got) == 0 {
+			t.Fatal("nothing is left, which would allow everything")
+		}
+		for _, a := range got {
+			if a.ID.Scheme == "auth" || a.Perms != perms {
+				t.Fatalf("%v is not what was asked for", a)
+			}
+			if again, err := rules.Fix([]proto.ACL{a}, nil); err != proto.OK || len(again) != 1 || again[0] != a {
+				t.Fatalf("%v comes back as %v, %v", a, again, err)
+			}
+		}
+	})
+}
