@@ -51,6 +51,8 @@ var works = []work{
 		args: []string{"-reads", "0.9"}, values: []value{perSecond, perCPU}},
 	{id: "F4", text: "three sessions, one setData at a time",
 		args: []string{"-reads", "0", "-sessions", "3", "-outstanding", "1"}, values: []value{p50, p99, perSecond}},
+	{id: "F17", text: "linearizable reads, a sync ahead of each getData, otherwise as F2",
+		args: []string{"-reads", "1", "-sync"}, values: []value{perSecond, perCPU}},
 	{id: "F11", text: "kill -9 of the leader under load: longest time without an acknowledged write",
 		args: []string{"-reads", "0", "-outstanding", "10", "-spread=false", "-keep"}, kill: true, values: []value{gap}},
 }

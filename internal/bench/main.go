@@ -24,6 +24,7 @@ func Main(ctx context.Context, args []string, out, errOut io.Writer) int {
 	fs.IntVar(&cfg.Outstanding, "outstanding", 100, "requests in flight per session (closed loop)")
 	fs.Float64Var(&cfg.Rate, "rate", 0, "requests per second of all sessions together (open loop); 0 is a closed loop")
 	fs.Float64Var(&cfg.Reads, "reads", 0.9, "share of reads, from 0 to 1")
+	fs.BoolVar(&cfg.Sync, "sync", false, "send a sync ahead of each read and measure both as one, a linearizable read")
 	fs.StringVar(&cfg.Write, "write", "set", "what a write is: set, create or multi")
 	fs.IntVar(&cfg.MultiOps, "multi-ops", 10, "operations in a multi")
 	fs.IntVar(&cfg.Size, "size", 1024, "bytes of a value")

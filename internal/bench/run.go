@@ -20,6 +20,7 @@ type Config struct {
 	Outstanding int           // requests in flight per session in a closed loop; 0 means 100
 	Rate        float64       // requests per second of all sessions together; 0 is a closed loop
 	Reads       float64       // share of reads, 0 to 1
+	Sync        bool          // a sync goes ahead of each read
 	Write       string        // what a write is: set (default), create, multi
 	MultiOps    int           // operations in a multi; 0 means 10
 	Size        int           // bytes of a value
@@ -137,7 +138,7 @@ func (b *bench) connect(ctx context.Context) ([]*zk.Conn, error) {
 				servers = hosts[i%len(hosts)]
 			}
 			conns[i], errs[i] = zk.Connect(ctx, servers, zk.Options{
-				SessionTimeout: b.cfg.Timeout, MaxInFlight: max(8192, 2*b.cfg.Outstanding),
+				SessionTimeout: b.cfg.Timeout, MaxInFlight: max(8192, 4*b.cfg.Outstanding),
 			})
 		})
 	}

@@ -69,7 +69,7 @@ func (s *session) issue() {
 	op, kind := s.next()
 	sent := time.Now()
 	s.busy.Add(1)
-	err := s.c.Go(op, func(r zk.Result) {
+	err := s.submit(op, kind, func(r zk.Result) {
 		s.b.rec.done(kind, sent, r.Err)
 		s.busy.Add(-1)
 		if r.Err != nil {
@@ -82,6 +82,18 @@ func (s *session) issue() {
 		s.busy.Add(-1)
 		s.park()
 	}
+}
+
+// submit sends a request, with a sync ahead of a read if that is wanted. The
+// read's reply stands for both: it comes later, and a lost connection loses it
+// too.
+func (s *session) submit(op zk.Op, k kind, done func(zk.Result)) error {
+	if k == read && s.b.cfg.Sync {
+		if err := s.c.Go(zk.SyncOp(s.b.cfg.Root), func(zk.Result) {}); err != nil {
+			return err
+		}
+	}
+	return s.c.Go(op, done)
 }
 
 func (s *session) park() {
@@ -119,7 +131,7 @@ func (s *session) send(ctx context.Context, due time.Time) {
 		s.busy.Add(-1)
 		s.signal()
 	}
-	for s.c.Go(op, done) != nil {
+	for s.submit(op, kind, done) != nil {
 		if s.c.WaitConnected(ctx) != nil {
 			s.busy.Add(-1)
 			return
