@@ -231,42 +231,6 @@ func (r *AuthPacket) Decode(d *jute.Decoder) {
 	r.Type, r.Scheme, r.Auth = d.Int(), d.String(), d.Buffer()
 }
 
-// SetWatchesRequest leaves a connection's watches again after a reconnect. The
-// last two lists are on the wire only in setWatches2.
-type SetWatchesRequest struct {
-	RelativeZxid                           Zxid
-	Data, Exist, Child, Persist, Recursive []string
-	V2                                     bool
-}
-
-// Append appends the record.
-func (r *SetWatchesRequest) Append(b []byte) []byte {
-	b = jute.AppendLong(b, int64(r.RelativeZxid))
-	b = jute.AppendStrings(b, nonNil(r.Data))
-	b = jute.AppendStrings(b, nonNil(r.Exist))
-	b = jute.AppendStrings(b, nonNil(r.Child))
-	if r.V2 {
-		b = jute.AppendStrings(b, nonNil(r.Persist))
-		b = jute.AppendStrings(b, nonNil(r.Recursive))
-	}
-	return b
-}
-
-// Decode reads the record; V2, set by the caller, says which form. Null lists
-// are an error, as in Java.
-func (r *SetWatchesRequest) Decode(d *jute.Decoder) {
-	r.RelativeZxid = Zxid(d.Long())
-	lists := []*[]string{&r.Data, &r.Exist, &r.Child, &r.Persist, &r.Recursive}
-	if !r.V2 {
-		lists = lists[:3]
-	}
-	for _, l := range lists {
-		if *l = d.Strings(); *l == nil && d.Err() == nil {
-			d.Fail(errNull)
-		}
-	}
-}
-
 // CreateSessionRequest is the record of the internal createSession, as a
 // learner forwards it.
 type CreateSessionRequest struct{ Timeout int32 } // milliseconds
@@ -330,6 +294,10 @@ func newRequest(op OpCode) Request {
 		return new(MultiRequest)
 	case OpAuth:
 		return new(AuthPacket)
+	case OpAddWatch:
+		return new(AddWatchRequest)
+	case OpCheckWatches, OpRemoveWatches:
+		return new(WatchesRequest)
 	case OpSetWatches:
 		return new(SetWatchesRequest)
 	case OpSetWatches2:
