@@ -82,7 +82,7 @@ func (w *Words) monitorTree(m monitor) {
 	m.number("approximate_data_size", t.dataSize)
 	m.number("global_sessions", int64(t.sessions))
 	watches := w.src.Peer.Tree().Watches()
-	m.number("watch_count", int64(watches.Counts(tree.WatchData).Watches+watches.Counts(tree.WatchChildren).Watches))
+	m.number("watch_count", int64(watches.Counts(tree.DataWatches).Watches+watches.Counts(tree.ChildWatches).Watches))
 }
 
 // monitorLeader tells of the others. Source: LeaderZooKeeperServer.registerMetrics.

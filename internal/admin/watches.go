@@ -13,14 +13,14 @@ import (
 
 // wchs: how many watches there are.
 func (w *Words) wchs(b *bufio.Writer) {
-	n := w.src.Peer.Tree().Watches().Counts(tree.WatchData)
+	n := w.src.Peer.Tree().Watches().Counts(tree.DataWatches)
 	fmt.Fprintf(b, "%d connections watching %d paths\nTotal watches:%d\n", n.Watchers, n.Paths, n.Watches)
 }
 
 // wchc: the watches of every session. A connection that has just ended may
 // still be in the table, but has no session any more.
 func (w *Words) wchc(b *bufio.Writer) {
-	for _, watcher := range w.src.Peer.Tree().Watches().ByWatcher(tree.WatchData) {
+	for _, watcher := range w.src.Peer.Tree().Watches().ByWatcher(tree.DataWatches) {
 		id, ok := w.src.Server.SessionOf(watcher.Watcher)
 		if !ok {
 			continue
@@ -37,7 +37,7 @@ func (w *Words) wchc(b *bufio.Writer) {
 
 // wchp: who watches each path.
 func (w *Words) wchp(b *bufio.Writer) {
-	for _, watched := range w.src.Peer.Tree().Watches().ByPath(tree.WatchData) {
+	for _, watched := range w.src.Peer.Tree().Watches().ByPath(tree.DataWatches) {
 		heading := watched.Path + "\n"
 		for _, watcher := range watched.Watchers {
 			id, ok := w.src.Server.SessionOf(watcher)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -83,8 +84,8 @@ func TestReadPrecedence(t *testing.T) {
 }
 
 func (w *world) watches() (n int) {
-	for kind := range 2 {
-		n += w.tree.Watches().Counts(watchKind(kind)).Watches
+	for _, table := range []tree.WatchTable{tree.DataWatches, tree.ChildWatches} {
+		n += w.tree.Watches().Counts(table).Watches
 	}
 	return n
 }

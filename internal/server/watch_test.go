@@ -208,7 +208,7 @@ func TestWatchesGoWithConnection(t *testing.T) {
 	c.must(getData("/", true))
 	c.must(proto.OpGetChildren, pathWatch1("/"))
 	var ids []tree.WatcherID
-	for _, p := range w.tree.Watches().ByPath(tree.WatchData) {
+	for _, p := range w.tree.Watches().ByPath(tree.DataWatches) {
 		ids = append(ids, p.Watchers...)
 	}
 	if len(ids) != 1 {

@@ -1,28 +1,48 @@
 package tree
 
 import (
-	"cmp"
+	"hash/maphash"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/paddock-io/paddock/proto"
 )
 
-// WatchKind is a kind of watch. All kinds so far are one-shot: firing removes
-// them.
+// WatchKind is a kind of watch. A watcher may have all kinds on one path, each
+// independent of the others.
 type WatchKind uint8
 
-// Kinds of watches.
+// Kinds of watches. The first two fire once. Source: WatcherMode, WatchStats.
 const (
-	WatchData     WatchKind = iota // exists and getData
-	WatchChildren                  // getChildren
-	watchKinds    = iota
+	WatchData       WatchKind = iota // exists and getData
+	WatchChildren                    // getChildren
+	WatchPersistent                  // addWatch: what both of the above tell
+	WatchRecursive                   // addWatch: what WatchData tells, of all that is below as well
+	watchKinds      = iota
 )
+
+// WatchTable is one of the two tables in which ZooKeeper keeps watches and
+// counts them.
+type WatchTable uint8
+
+// Tables of watches. Persistent watches are in both. Source: DataTree.addWatch.
+const (
+	DataWatches WatchTable = iota
+	ChildWatches
+	watchTables = iota
+)
+
+// kindsIn are the kinds in each table.
+var kindsIn = [watchTables]kindSet{
+	WatchData.set() | WatchPersistent.set() | WatchRecursive.set(),
+	WatchChildren.set() | WatchPersistent.set(),
+}
 
 // Event is a change that somebody watched.
 type Event struct {
 	Type proto.EventType
-	Path string // of the znode that changed
+	Path string // of the znode that changed, whichever path was watched
 	Zxid proto.Zxid
 	// ACL of the znode at Path; of a deleted one, the last. A watcher without
 	// READ permission by it must not be told.
@@ -32,9 +52,9 @@ type Event struct {
 // Sink gets the events of a tree.
 type Sink interface {
 	// Notify is called under the tree's Lock, once per event, and must not
-	// block. The event and the list of watchers are valid during the call. A
-	// watcher may have been removed already if the caller of RemoveWatcher
-	// does not hold the tree's lock.
+	// block. The event and the list of watchers, each of whom is in it once, are
+	// valid during the call. A watcher may have been removed already if the
+	// caller of RemoveWatcher does not hold the tree's lock.
 	Notify(ev *Event, to []WatcherID)
 }
 
@@ -43,125 +63,165 @@ type Sink interface {
 // asked for it.
 //
 // A path is named by a number, so that a watch costs a slot in the set of its
-// path and one number in the list of its watcher. Fired watches leave their
-// number in the list; it is cleaned up when such numbers prevail.
+// path and one number in the list of its watcher. Watches that are gone leave
+// their number in the list; it is cleaned up when such numbers prevail.
+//
+// Recursive watches are in a second set of paths as well, which is all that is
+// searched for the ancestors of a changed znode.
 type Watches struct {
-	mu       sync.Mutex // a leaf: taken below the tree's lock, nothing is called under it
-	index    map[string]uint32
-	paths    []watchedPath
-	free     []uint32 // unused elements of paths
-	watchers map[WatcherID]*watcher
-	counts   [watchKinds]WatchCounts
+	mu        sync.Mutex // a leaf: taken below the tree's lock, nothing is called under it
+	hash      pathHash
+	paths     watchPaths
+	recursive watchPaths // Invariant: holds the entries of paths with WatchRecursive, and nothing else
+	watchers  map[WatcherID]*watcher
+	counts    [watchTables]WatchCounts
+	limit     int
 
-	fired []WatcherID // for fire; owned by the goroutine that holds the tree's Lock
-	event Event       // the same; keeps the event off the heap
+	// For fire; owned by the goroutine that holds the tree's Lock.
+	matched []watchEntry
+	fired   []WatcherID
+	stamp   uint64
+	event   Event // keeps the event off the heap
 }
 
-// WatchCounts sums up one kind of watches.
-type WatchCounts struct{ Watchers, Paths, Watches int }
+// DefaultWatchLimit is how many bytes the watches of one watcher may be charged
+// with: 2,600,000 watches on paths of 40 bytes. A client need not own a znode,
+// or even find one, to watch it, so that nothing else would stop it.
+const DefaultWatchLimit = 256 << 20
 
-type watchedPath struct {
-	path string
-	sets [watchKinds]idSet // Invariant: not all empty while path is in the index
-}
+// watchCharge is what a path costs its watcher besides its text: the place in
+// watchPaths, the slots of index and set, the number in the list.
+const watchCharge = 64
 
 type watcher struct {
-	live [watchKinds]int32
 	// Every path the watcher has a watch on, and maybe more, in no order and
 	// maybe more than once.
-	paths []uint32
-}
-
-func (w *watcher) total() (n int) {
-	for _, k := range w.live {
-		n += int(k)
-	}
-	return n
+	paths   []nodeID
+	entries int // paths it has a watch on
+	live    [watchTables]int
+	known   [watchTables]bool // see WatchCounts.Watchers
+	charge  int               // bytes
+	stamp   uint64            // of the last event it is to be told of
 }
 
 func (w *Watches) init() {
-	w.index = make(map[string]uint32)
+	w.hash.seed = maphash.MakeSeed()
 	w.watchers = make(map[WatcherID]*watcher)
+	w.limit = DefaultWatchLimit
+}
+
+// SetLimit sets how many bytes the watches of one watcher may be charged with,
+// 64 and the path's length for each path.
+func (w *Watches) SetLimit(bytes int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limit = bytes
 }
 
 // Add registers a watch; a second one of the same kind, path and watcher makes
-// no difference. path is kept, and need not exist.
-func (w *Watches) Add(kind WatchKind, path string, id WatcherID) {
+// no difference. path need not exist, and is copied. Add returns false, and does
+// nothing, if the watcher has too many.
+func (w *Watches) Add(kind WatchKind, path string, id WatcherID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := w.intern(path)
-	set := &w.paths[p].sets[kind]
-	if !set.add(id) {
-		return
+	h := w.hash.of(path)
+	p := w.paths.find(h, path)
+	old := kindSet(0)
+	if p != 0 {
+		if old = w.paths.at(p).set.kinds(id); old&kind.set() != 0 {
+			return true
+		}
 	}
 	r := w.watchers[id]
-	if r == nil {
-		r = new(watcher)
-		w.watchers[id] = r
-	}
-	if len(r.paths) >= 2*r.total()+8 {
-		w.tidy(r, id)
-	}
-	r.paths = append(r.paths, p)
-	c := &w.counts[kind]
-	c.Watches++
-	if r.live[kind]++; r.live[kind] == 1 {
-		c.Watchers++
-	}
-	if set.n == 1 {
-		c.Paths++
-	}
-}
-
-// intern returns the number of path.
-func (w *Watches) intern(path string) uint32 {
-	p, ok := w.index[path]
-	if ok {
-		return p
-	}
-	if n := len(w.free); n > 0 {
-		p, w.free = w.free[n-1], w.free[:n-1]
-	} else {
-		p = uint32(len(w.paths))
-		w.paths = append(w.paths, watchedPath{})
-	}
-	w.paths[p].path = path
-	w.index[path] = p
-	return p
-}
-
-// tidy drops the numbers of paths that the watcher no longer watches.
-func (w *Watches) tidy(r *watcher, id WatcherID) {
-	slices.Sort(r.paths)
-	r.paths = slices.Compact(r.paths)
-	r.paths = slices.DeleteFunc(r.paths, func(p uint32) bool {
-		for k := range w.paths[p].sets {
-			if w.paths[p].sets[k].has(id) {
+	if old == 0 {
+		charge := watchCharge + len(path)
+		if r == nil {
+			if charge > w.limit {
 				return false
 			}
+			r = new(watcher)
+			w.watchers[id] = r
 		}
-		return true
-	})
+		if r.charge+charge > w.limit {
+			return false
+		}
+		if p == 0 {
+			p = w.paths.add(h, strings.Clone(path))
+		}
+		w.remember(r, id, p)
+		r.charge += charge
+	}
+	e := w.paths.at(p)
+	w.gained(r, &e.set, old, old|kind.set())
+	e.set.add(id, kind.set())
+	if kind == WatchRecursive {
+		q := w.recursive.find(h, path)
+		if q == 0 {
+			q = w.recursive.add(h, e.path)
+		}
+		w.recursive.at(q).set.add(id, kind.set())
+	}
+	return true
+}
+
+// remember notes that a watcher has a watch on p.
+func (w *Watches) remember(r *watcher, id WatcherID, p nodeID) {
+	if len(r.paths) >= 2*r.entries+8 {
+		slices.Sort(r.paths)
+		r.paths = slices.Compact(r.paths)
+		r.paths = slices.DeleteFunc(r.paths, func(p nodeID) bool { return w.paths.at(p).set.kinds(id) == 0 })
+	}
+	r.paths = append(r.paths, p)
+	r.entries++
+}
+
+// gained counts what a watcher will have more in set.
+func (w *Watches) gained(r *watcher, set *watchSet, old, now kindSet) {
+	for t, kinds := range kindsIn {
+		if old&kinds != 0 || now&kinds == 0 {
+			continue
+		}
+		c := &w.counts[t]
+		c.Watches++
+		if r.live[t]++; !r.known[t] {
+			r.known[t] = true
+			c.Watchers++
+		}
+		if !set.any(kinds) {
+			c.Paths++
+		}
+	}
 }
 
 // Has reports whether there is such a watch.
 func (w *Watches) Has(kind WatchKind, path string, id WatcherID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p, ok := w.index[path]
-	return ok && w.paths[p].sets[kind].has(id)
+	p := w.paths.find(w.hash.of(path), path)
+	return p != 0 && w.paths.at(p).set.kinds(id)&kind.set() != 0
 }
 
 // Remove removes a watch and reports whether it was there.
 func (w *Watches) Remove(kind WatchKind, path string, id WatcherID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p, ok := w.index[path]
-	if !ok || !w.paths[p].sets[kind].remove(id) {
+	h := w.hash.of(path)
+	p := w.paths.find(h, path)
+	if p == 0 || w.paths.at(p).set.kinds(id)&kind.set() == 0 {
 		return false
 	}
-	w.removed(kind, p, id)
-	w.forgetPath(p)
+	r := w.watchers[id]
+	w.drop(r, id, h, p, kind.set())
+	w.forgetPath(h, p)
+	for t := range kindsIn {
+		if r.known[t] && r.live[t] == 0 {
+			r.known[t] = false
+			w.counts[t].Watchers--
+		}
+	}
+	if r.entries == 0 && !r.known[DataWatches] && !r.known[ChildWatches] {
+		delete(w.watchers, id)
+	}
 	return true
 }
 
@@ -173,161 +233,64 @@ func (w *Watches) RemoveWatcher(id WatcherID) {
 	if r == nil {
 		return
 	}
+	delete(w.watchers, id)
+	for t, known := range r.known {
+		if known {
+			w.counts[t].Watchers--
+		}
+	}
 	for _, p := range r.paths {
-		for k := range w.paths[p].sets {
-			if w.paths[p].sets[k].remove(id) {
-				w.removed(WatchKind(k), p, id)
-			}
-		}
-		w.forgetPath(p)
-	}
-}
-
-// removed keeps the counts after id was taken from the set of kind at p.
-func (w *Watches) removed(kind WatchKind, p uint32, id WatcherID) {
-	c := &w.counts[kind]
-	c.Watches--
-	if w.paths[p].sets[kind].n == 0 {
-		c.Paths--
-	}
-	w.lost(kind, id)
-}
-
-// lost takes one watch off a watcher's count.
-func (w *Watches) lost(kind WatchKind, id WatcherID) {
-	r := w.watchers[id]
-	if r.live[kind]--; r.live[kind] == 0 {
-		w.counts[kind].Watchers--
-		if r.total() == 0 {
-			delete(w.watchers, id)
+		if e := w.paths.at(p); e.set.kinds(id) != 0 {
+			h := w.hash.of(e.path)
+			w.drop(r, id, h, p, allKinds)
+			w.forgetPath(h, p)
 		}
 	}
 }
 
-// forgetPath frees the number of a path that nobody watches.
-func (w *Watches) forgetPath(p uint32) {
-	e := &w.paths[p]
-	for k := range e.sets {
-		if e.sets[k].n != 0 {
-			return
+// drop takes kinds of watches on p, whose hash is h, away from a watcher.
+func (w *Watches) drop(r *watcher, id WatcherID, h uint64, p nodeID, kinds kindSet) {
+	e := w.paths.at(p)
+	old := e.set.kinds(id)
+	if e.set.remove(id, kinds)&WatchRecursive.set() != 0 {
+		q := w.recursive.find(h, e.path)
+		set := &w.recursive.at(q).set
+		if set.remove(id, allKinds); set.n == 0 {
+			w.recursive.remove(h, q)
+			w.recursive.shrink()
 		}
 	}
-	if q, ok := w.index[e.path]; !ok || q != p {
-		return // freed already
-	}
-	delete(w.index, e.path)
-	*e = watchedPath{}
-	w.free = append(w.free, p)
-}
-
-// Counts returns how many watchers, paths and watches of a kind there are.
-func (w *Watches) Counts(kind WatchKind) WatchCounts {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.counts[kind]
-}
-
-// PathWatchers is a path with everybody who watches it, by ascending id.
-type PathWatchers struct {
-	Path     string
-	Watchers []WatcherID
-}
-
-// ByPath returns all watches of a kind, sorted by path.
-func (w *Watches) ByPath(kind WatchKind) []PathWatchers {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	all := make([]PathWatchers, 0, w.counts[kind].Paths)
-	for path, p := range w.index {
-		if set := &w.paths[p].sets[kind]; set.n > 0 {
-			ids := set.appendTo(make([]WatcherID, 0, set.n))
-			slices.Sort(ids)
-			all = append(all, PathWatchers{path, ids})
+	w.lost(r, len(e.path), old, old&^kinds)
+	for t, kinds := range kindsIn {
+		if old&kinds != 0 && !e.set.any(kinds) {
+			w.counts[t].Paths--
 		}
 	}
-	slices.SortFunc(all, func(a, b PathWatchers) int { return cmp.Compare(a.Path, b.Path) })
-	return all
 }
 
-// WatcherPaths is a watcher with the paths it watches, sorted.
-type WatcherPaths struct {
-	Watcher WatcherID
-	Paths   []string
-}
-
-// ByWatcher returns all watches of a kind, by ascending id of the watcher.
-func (w *Watches) ByWatcher(kind WatchKind) []WatcherPaths {
-	paths := make(map[WatcherID][]string)
-	for _, pw := range w.ByPath(kind) {
-		for _, id := range pw.Watchers {
-			paths[id] = append(paths[id], pw.Path)
+// lost counts what a watcher has no more on a path of so many bytes.
+func (w *Watches) lost(r *watcher, length int, old, now kindSet) {
+	for t, kinds := range kindsIn {
+		if old&kinds != 0 && now&kinds == 0 {
+			w.counts[t].Watches--
+			r.live[t]--
 		}
 	}
-	all := make([]WatcherPaths, 0, len(paths))
-	for id, list := range paths {
-		all = append(all, WatcherPaths{id, list})
+	if now == 0 {
+		r.entries--
+		r.charge -= watchCharge + length
 	}
-	slices.SortFunc(all, func(a, b WatcherPaths) int { return cmp.Compare(a.Watcher, b.Watcher) })
-	return all
 }
 
-// take removes the watches that an event at path fires and returns whose they
-// were: data watches for all but changed children; child watches for changed
-// children and deletion, which tells a watcher of both only once. Source:
-// DataTree.createNode, DataTree.deleteNode, DataTree.setData.
-func (w *Watches) take(typ proto.EventType, path string) []WatcherID {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.fired = w.fired[:0]
-	p, ok := w.index[path]
-	if !ok {
-		return nil
-	}
-	sets := &w.paths[p].sets
-	if typ == proto.EventNodeDeleted && sets[WatchData].n > 0 {
-		w.fired = w.takeKind(WatchData, p, w.fired)
-		n := len(w.fired)
-		for _, id := range w.fired[:n] {
-			if sets[WatchChildren].remove(id) {
-				w.removed(WatchChildren, p, id)
-			}
-		}
-	}
-	if typ != proto.EventNodeChildrenChanged {
-		w.fired = w.takeKind(WatchData, p, w.fired)
-	}
-	if typ == proto.EventNodeChildrenChanged || typ == proto.EventNodeDeleted {
-		w.fired = w.takeKind(WatchChildren, p, w.fired)
-	}
-	w.forgetPath(p)
-	return w.fired
-}
-
-// takeKind empties the set of kind at p into dst.
-func (w *Watches) takeKind(kind WatchKind, p uint32, dst []WatcherID) []WatcherID {
-	set := &w.paths[p].sets[kind]
-	if set.n == 0 {
-		return dst
-	}
-	from := len(dst)
-	dst = set.appendTo(dst)
-	*set = idSet{}
-	c := &w.counts[kind]
-	c.Paths--
-	c.Watches -= len(dst) - from
-	for _, id := range dst[from:] {
-		w.lost(kind, id)
-	}
-	return dst
-}
-
-// fire tells the sink about a change. The watches are gone afterwards, even if
-// the sink keeps the event from a watcher.
-func (t *Tree) fire(typ proto.EventType, path string, z proto.Zxid, acl []proto.ACL) {
-	to := t.watches.take(typ, path)
-	if len(to) == 0 || t.sink == nil {
+// forgetPath frees the number of a path if nobody watches it.
+func (w *Watches) forgetPath(h uint64, p nodeID) {
+	if w.paths.at(p).set.n > 0 {
 		return
 	}
-	t.watches.event = Event{Type: typ, Path: path, Zxid: z, ACL: acl}
-	t.sink.Notify(&t.watches.event, to)
+	w.paths.remove(h, p)
+	if w.paths.shrink() {
+		for _, r := range w.watchers {
+			r.paths = nil // all void
+		}
+	}
 }

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -99,7 +98,7 @@ func TestWatchFiresOnce(t *testing.T) {
 	tr.SetSink(nil) // nobody listens; the watch is used up all the same
 	w.Add(WatchData, "/a", 1)
 	apply(tr, mkSet(5, "/a", "", 4))
-	if c := w.Counts(WatchData); c != (WatchCounts{}) {
+	if c := w.Counts(DataWatches); c != (WatchCounts{Watchers: 1}) {
 		t.Errorf("counts %+v after everything fired", c)
 	}
 }
@@ -139,7 +138,7 @@ func TestRemoveWatches(t *testing.T) {
 	w.RemoveWatcher(0)
 	w.RemoveWatcher(77)
 	checkWatches(t, w)
-	if c := w.Counts(WatchChildren); c != (WatchCounts{3, 1, 3}) {
+	if c := w.Counts(ChildWatches); c != (WatchCounts{3, 1, 3}) {
 		t.Errorf("child watches: %+v", c)
 	}
 	apply(tr, mkCreate(1, "/a", "", 1))
@@ -165,97 +164,59 @@ func TestReplaceKeepsWatches(t *testing.T) {
 // checkWatches compares the table's counts with a count of everything.
 func checkWatches(t testing.TB, w *Watches) {
 	t.Helper()
-	inUse := make(map[string]bool)
-	for kind := range WatchKind(watchKinds) {
+	live := make(map[WatcherID][watchTables]int)
+	for table := range WatchTable(watchTables) {
 		var c WatchCounts
-		for _, p := range w.ByPath(kind) {
+		for _, p := range w.ByPath(table) {
 			c.Paths++
 			c.Watches += len(p.Watchers)
-			inUse[p.Path] = true
 		}
-		byWatcher := w.ByWatcher(kind)
-		c.Watchers = len(byWatcher)
-		if got := w.Counts(kind); got != c {
-			t.Errorf("kind %d: counts %+v, want %+v", kind, got, c)
+		for _, wp := range w.ByWatcher(table) {
+			c.Watchers++
+			n := live[wp.Watcher]
+			n[table] = len(wp.Paths)
+			live[wp.Watcher] = n
 		}
-		for _, wp := range byWatcher {
-			if got := int(w.watchers[wp.Watcher].live[kind]); got != len(wp.Paths) {
-				t.Errorf("kind %d: watcher %d counts %d, has %d", kind, wp.Watcher, got, len(wp.Paths))
+		if got := w.Counts(table); got != c {
+			t.Errorf("table %d: counts %+v, want %+v", table, got, c)
+		}
+	}
+	charge, entries := make(map[WatcherID]int), make(map[WatcherID]int)
+	recursive := 0
+	for p := nodeID(1); p <= w.paths.fresh; p++ {
+		e := w.paths.at(p)
+		list := e.set.appendTo(nil, allKinds)
+		if (len(list) == 0) != (e.path == "") || len(list) > 0 && w.paths.find(w.hash.of(e.path), e.path) != p {
+			t.Errorf("path %d is %q with %d watchers", p, e.path, len(list))
+		}
+		for _, m := range list {
+			charge[m.id()] += watchCharge + len(e.path)
+			entries[m.id()]++
+			if !slices.Contains(w.watchers[m.id()].paths, p) {
+				t.Errorf("watcher %d does not know that it watches %s", m.id(), e.path)
 			}
-			for _, path := range wp.Paths {
-				if !slices.Contains(w.watchers[wp.Watcher].paths, w.index[path]) {
-					t.Errorf("watcher %d does not know that it watches %s", wp.Watcher, path)
-				}
+			q := w.recursive.find(w.hash.of(e.path), e.path)
+			if in := q != 0 && w.recursive.at(q).set.kinds(m.id()) != 0; in != (m.kinds()&WatchRecursive.set() != 0) {
+				t.Errorf("watcher %d of %s: kinds %b, in the recursive table %v", m.id(), e.path, m.kinds(), in)
+			} else if in {
+				recursive++
 			}
 		}
 	}
-	if len(inUse) != len(w.index) || len(w.index)+len(w.free) != len(w.paths) {
-		t.Errorf("%d paths watched, %d in the index, %d free of %d", len(inUse), len(w.index), len(w.free), len(w.paths))
+	for q := nodeID(1); q <= w.recursive.fresh; q++ {
+		recursive -= int(w.recursive.at(q).set.n)
 	}
-}
-
-// The table against one that is a plain set of (kind, path, watcher).
-func TestWatchesAgainstModel(t *testing.T) {
-	type watch struct {
-		kind WatchKind
-		path string
-		id   WatcherID
+	if recursive != 0 {
+		t.Errorf("%d entries too many or too few in the recursive table", recursive)
 	}
-	for seed := range uint64(30) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		tr, sink := New(), new(recorder)
-		tr.SetSink(sink)
-		w := tr.Watches()
-		model := make(map[watch]bool)
-		for step := range 3000 {
-			x := watch{WatchKind(rng.IntN(watchKinds)), fmt.Sprint("/", rng.IntN(12)), WatcherID(rng.IntN(40))}
-			switch r := rng.IntN(100); {
-			case r < 75:
-				w.Add(x.kind, x.path, x.id)
-				model[x] = true
-			case r < 85:
-				if got := w.Remove(x.kind, x.path, x.id); got != model[x] {
-					t.Fatalf("seed %d step %d: Remove(%v) = %v", seed, step, x, got)
-				}
-				delete(model, x)
-			case r < 90:
-				w.RemoveWatcher(x.id)
-				for y := range model {
-					if y.id == x.id {
-						delete(model, y)
-					}
-				}
-			default:
-				typ := proto.EventType(1 + rng.IntN(4))
-				ids := make(map[WatcherID]bool)
-				for y := range model {
-					data := y.kind == WatchData && typ != proto.EventNodeChildrenChanged
-					child := y.kind == WatchChildren && (typ == proto.EventNodeChildrenChanged || typ == proto.EventNodeDeleted)
-					if y.path == x.path && (data || child) {
-						ids[y.id] = true
-						delete(model, y)
-					}
-				}
-				got := slices.Clone(w.take(typ, x.path))
-				slices.Sort(got)
-				want := make([]WatcherID, 0)
-				for id := range ids {
-					want = append(want, id)
-				}
-				slices.Sort(want)
-				if !slices.Equal(got, want) {
-					t.Fatalf("seed %d step %d: event %d at %s goes to %v, want %v", seed, step, typ, x.path, got, want)
-				}
-			}
-			if w.Has(x.kind, x.path, x.id) != model[x] {
-				t.Fatalf("seed %d step %d: Has(%v) = %v", seed, step, x, !model[x])
-			}
-			if step%100 == 0 {
-				checkWatches(t, w)
-			}
+	for _, paths := range []*watchPaths{&w.paths, &w.recursive} {
+		if paths.n+len(paths.free) != int(paths.fresh) {
+			t.Errorf("%d paths watched, %d free of %d", paths.n, len(paths.free), paths.fresh)
 		}
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+	}
+	for id, r := range w.watchers {
+		if r.charge != charge[id] || r.entries != entries[id] || r.live != live[id] {
+			t.Errorf("watcher %d: charge %d, entries %d, live %v, want %d, %d, %v", id, r.charge, r.entries, r.live, charge[id], entries[id], live[id])
 		}
 	}
 }
@@ -273,36 +234,7 @@ func TestWatcherStaysSmall(t *testing.T) {
 	if n := len(w.watchers[1].paths); n > 50 {
 		t.Errorf("the watcher of one path remembers %d", n)
 	}
-	if len(w.paths) > 10 {
-		t.Errorf("room for %d paths", len(w.paths))
-	}
-}
-
-func TestIDSet(t *testing.T) {
-	for seed := range uint64(20) {
-		rng := rand.New(rand.NewPCG(seed, 2))
-		var s idSet
-		model := make(map[WatcherID]bool)
-		for range 5000 {
-			id := WatcherID(rng.IntN(300)) * 65536
-			if rng.IntN(3) > 0 == (len(model) < 200) {
-				if s.add(id) == model[id] {
-					t.Fatalf("seed %d: add(%d) with %v", seed, id, model[id])
-				}
-				model[id] = true
-			} else {
-				if s.remove(id) != model[id] {
-					t.Fatalf("seed %d: remove(%d) with %v", seed, id, model[id])
-				}
-				delete(model, id)
-			}
-			probe := WatcherID(rng.IntN(300)) * 65536
-			if s.has(probe) != model[probe] || int(s.n) != len(model) {
-				t.Fatalf("seed %d: has(%d) = %v, n = %d of %d", seed, probe, s.has(probe), s.n, len(model))
-			}
-		}
-		if got := s.appendTo(nil); len(got) != len(model) {
-			t.Fatalf("seed %d: %d members, want %d", seed, len(got), len(model))
-		}
+	if w.paths.fresh > 10 {
+		t.Errorf("room for %d paths", w.paths.fresh)
 	}
 }
