@@ -43,10 +43,11 @@ func TestGoldenRequests(t *testing.T) {
 		t.Errorf("null data came as %x", got)
 	}
 
-	setWatches2 := "00000030 fffffff8 00000069 0000000100000005 00000001000000022f61 00000000 00000000 00000000 00000000"
-	c.sendRaw(unhex(t, "0000002a"+setWatches2[8:]))
+	c.sendRaw(unhex(t, "00000030 fffffff8 00000069 0000000100000005 00000001000000022f61 00000000 00000000 00000001000000022f70 00000000"))
 	c.expect("event missed by setWatches", "0000001e ffffffff ffffffffffffffff 00000000 00000003 00000003 000000022f61")
 	c.expect("G16 setWatches2", "00000010fffffff8000000010000000700000000")
+	c.sendRaw(unhex(t, "00000012 00000007 0000006a 000000022f70 00000001"))
+	c.expect("G17 addWatch", "000000140000000700000001000000070000000000000000")
 
 	c.sendRaw(unhex(t, "00000008 0000000a fffffff5"))
 	c.expect("G19 closeSession", "000000100000000a000000010000000800000000")
@@ -105,18 +106,16 @@ func TestGoldenFreshRoot(t *testing.T) {
 	c.expect("G18", "00000065 00000008 0000000000000000 00000000 00000001 000000097a6f6f6b6565706572 0000000000000000 0000000000000000 0000000000000000 0000000000000000 00000000 ffffffff 00000000 0000000000000000 00000000 00000001 0000000000000000")
 }
 
-// addWatch (G17) is not served yet, and unknown operations never are (G20).
+// Operations that are unknown, or not for clients (G20).
 func TestGoldenUnimplemented(t *testing.T) {
 	w := newWorld(t, 0, nil)
 	for name, request := range map[string]string{
-		"unknown":              "00000008 0000000b 000001f4",
-		"G17 addWatch":         "00000012 0000000b 0000006a 000000022f70 00000001",
-		"G16 with persistents": "00000030 0000000b 00000069 0000000100000005 00000001000000022f61 00000000 00000000 00000001000000022f70 00000000",
-		"notification":         "00000008 0000000b 00000000",
-		"error":                "00000008 0000000b ffffffff",
-		"check alone":          "00000012 0000000b 0000000d 000000022f70 00000001",
-		"createSession":        "0000000c 0000000b fffffff6 00007530",
-		"deleteContainer":      "0000000e 0000000b 00000014 000000022f61",
+		"unknown":         "00000008 0000000b 000001f4",
+		"notification":    "00000008 0000000b 00000000",
+		"error":           "00000008 0000000b ffffffff",
+		"check alone":     "00000012 0000000b 0000000d 000000022f70 00000001",
+		"createSession":   "0000000c 0000000b fffffff6 00007530",
+		"deleteContainer": "0000000e 0000000b 00000014 000000022f61",
 	} {
 		c := w.connect()
 		c.sendRaw(unhex(t, request))

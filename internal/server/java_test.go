@@ -23,11 +23,8 @@ const javaFrames = "../../proto/testdata/java"
 
 // notServed are the recordings of what is answered Unimplemented so far.
 var notServed = map[string]string{
-	"create_extended":    "TTL",
-	"multi_extended":     "TTL",
-	"persistent_watches": "addWatch",
-	"set_watches2":       "persistent watches",
-	"remove_watches":     "persistent watches",
+	"create_extended": "TTL",
+	"multi_extended":  "TTL",
 }
 
 func TestJavaFrames(t *testing.T) {

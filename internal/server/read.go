@@ -38,6 +38,8 @@ func (s *Server) execute(c *conn, q *call, t *tally) {
 		s.sync(c, q, t)
 	case proto.OpSetWatches, proto.OpSetWatches2:
 		s.setWatches(c, q, t)
+	case proto.OpAddWatch:
+		s.addWatch(c, q, t)
 	case proto.OpCheckWatches, proto.OpRemoveWatches:
 		s.checkWatches(c, q, t)
 	default: // a write whose record did not decode
@@ -87,11 +89,6 @@ func (s *Server) find(path string, ids []proto.ID) (tree.Node, proto.ErrCode) {
 	return n, proto.OK
 }
 
-// watch leaves a watch. path may be part of the record.
-func (s *Server) watch(c *conn, kind tree.WatchKind, path string) {
-	s.tree.Watches().Add(kind, strings.Clone(path), c.slot)
-}
-
 func (s *Server) exists(c *conn, q *call, t *tally) {
 	path, watch, ok := pathWatch(q.record)
 	switch {
@@ -107,8 +104,8 @@ func (s *Server) exists(c *conn, q *call, t *tally) {
 		s.fail(c, q, err, t)
 		return
 	}
-	if watch { // also on a znode that is not there yet
-		s.watch(c, tree.WatchData, path)
+	if watch && !s.watch(c, q, tree.WatchData, path, t) { // also on a znode that is not there yet
+		return
 	}
 	if err != proto.OK {
 		s.fail(c, q, err, t)
@@ -131,8 +128,8 @@ func (s *Server) getData(c *conn, q *call, t *tally) {
 		s.fail(c, q, err, t)
 		return
 	}
-	if watch {
-		s.watch(c, tree.WatchData, path)
+	if watch && !s.watch(c, q, tree.WatchData, path, t) {
+		return
 	}
 	data := n.Data()
 	if b, ok := c.reply(q, s.tree.LastZxid(), 4+len(data)+proto.StatSize); ok {
@@ -155,8 +152,8 @@ func (s *Server) getChildren(c *conn, q *call, t *tally) {
 		s.fail(c, q, err, t)
 		return
 	}
-	if watch {
-		s.watch(c, tree.WatchChildren, path)
+	if watch && !s.watch(c, q, tree.WatchChildren, path, t) {
+		return
 	}
 	scratch := namesPool.Get().(*[]string)
 	names, _ := s.tree.Children(path, (*scratch)[:0])

@@ -160,15 +160,9 @@ func (c *conn) request(frame []byte, now int64) error {
 	}
 	switch q.op {
 	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
-		proto.OpGetACL, proto.OpSetWatches, proto.OpMultiRead, proto.OpGetEphemerals,
-		proto.OpGetAllChildren, proto.OpWhoAmI, proto.OpCheckWatches, proto.OpRemoveWatches:
+		proto.OpGetACL, proto.OpMultiRead, proto.OpGetEphemerals, proto.OpGetAllChildren, proto.OpWhoAmI,
+		proto.OpSetWatches, proto.OpSetWatches2, proto.OpAddWatch, proto.OpCheckWatches, proto.OpRemoveWatches:
 		c.read(&q)
-	case proto.OpSetWatches2:
-		if wantsPersistent(q.record) {
-			c.unimplemented(&q)
-		} else {
-			c.read(&q)
-		}
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL, proto.OpDelete,
 		proto.OpSetData, proto.OpSetACL, proto.OpMulti, proto.OpReconfig:
 		return c.submit(&q, stateWrite)
@@ -195,14 +189,6 @@ func (c *conn) unimplemented(q *call) {
 	c.srv.counters.unimplemented.Add(1)
 	c.srv.log.Debug("unimplemented request", "remote", c.remote, "session", c.session.String(), "op", q.op.String())
 	c.settle(q, -1, proto.ErrUnimplemented, true)
-}
-
-// wantsPersistent reports whether a setWatches2 brings persistent watches.
-func wantsPersistent(record []byte) bool {
-	r := proto.SetWatchesRequest{V2: true}
-	d := jute.NewDecoder(record)
-	r.Decode(&d)
-	return d.Err() == nil && len(r.Persist)+len(r.Recursive) > 0
 }
 
 // read answers a read, at once or after what the lane holds.

@@ -119,6 +119,7 @@ type period struct {
 // Why connections end. The first group is business as usual.
 var (
 	errDone     = errors.New("done")
+	errWatches  = errors.New("too many watches")
 	errWord     = errors.New("four-letter word answered")
 	errStopped  = errors.New("server stopped")
 	errEnded    = errors.New("session closed")

@@ -8,8 +8,6 @@ import (
 	"github.com/paddock-io/paddock/proto"
 )
 
-func watchKind(k int) tree.WatchKind { return tree.WatchKind(k) }
-
 func (c *client) expectEvent(typ proto.EventType, path string, zxid proto.Zxid) {
 	c.t.Helper()
 	r := c.next()
@@ -171,27 +169,27 @@ func TestCheckAndRemoveWatches(t *testing.T) {
 	c := w.connect()
 	c.must(getData("/", true))
 	c.must(proto.OpGetChildren, pathWatch1("/"))
-	ask := func(op proto.OpCode, p string, typ int32) proto.ErrCode {
-		return c.call(op, &proto.DeleteRequest{Path: p, Version: typ}).Err // the same layout
+	ask := func(op proto.OpCode, p string, typ proto.WatcherType) proto.ErrCode {
+		return c.call(op, &proto.WatchesRequest{Path: p, Type: typ}).Err
 	}
 	for i, tc := range []struct {
 		op   proto.OpCode
 		path string
-		typ  int32
+		typ  proto.WatcherType
 		want proto.ErrCode
 	}{
-		{proto.OpCheckWatches, "/", watcherData, proto.OK},
-		{proto.OpCheckWatches, "/", watcherChildren, proto.OK},
-		{proto.OpCheckWatches, "/x", watcherAny, proto.ErrNoWatcher},
-		{proto.OpCheckWatches, "/", watcherPersistent, proto.ErrNoWatcher},
+		{proto.OpCheckWatches, "/", proto.WatcherData, proto.OK},
+		{proto.OpCheckWatches, "/", proto.WatcherChildren, proto.OK},
+		{proto.OpCheckWatches, "/x", proto.WatcherAny, proto.ErrNoWatcher},
+		{proto.OpCheckWatches, "/", proto.WatcherPersistent, proto.ErrNoWatcher},
 		{proto.OpCheckWatches, "/", 0, proto.ErrMarshalling},
 		{proto.OpCheckWatches, "/", 6, proto.ErrMarshalling},
-		{proto.OpRemoveWatches, "/", watcherPersistentRecursive, proto.ErrNoWatcher},
-		{proto.OpRemoveWatches, "/", watcherData, proto.OK},
-		{proto.OpRemoveWatches, "/", watcherData, proto.ErrNoWatcher},
-		{proto.OpCheckWatches, "/", watcherAny, proto.OK},
-		{proto.OpRemoveWatches, "/", watcherAny, proto.OK},
-		{proto.OpCheckWatches, "/", watcherAny, proto.ErrNoWatcher},
+		{proto.OpRemoveWatches, "/", proto.WatcherPersistentRecursive, proto.ErrNoWatcher},
+		{proto.OpRemoveWatches, "/", proto.WatcherData, proto.OK},
+		{proto.OpRemoveWatches, "/", proto.WatcherData, proto.ErrNoWatcher},
+		{proto.OpCheckWatches, "/", proto.WatcherAny, proto.OK},
+		{proto.OpRemoveWatches, "/", proto.WatcherAny, proto.OK},
+		{proto.OpCheckWatches, "/", proto.WatcherAny, proto.ErrNoWatcher},
 	} {
 		if got := ask(tc.op, tc.path, tc.typ); got != tc.want {
 			t.Errorf("case %d: %v, want %v", i, got, tc.want)
