@@ -8,6 +8,7 @@ SHELL := /bin/bash
 DIST ?= dist#        where make dist puts the directory paddock
 FUZZTIME ?= 20s#     for each fuzz target
 GO ?= go
+SUITES ?= bin/suites# where make suites puts its lists and logs
 
 # Commit and time of commit go into the binary; the same commit gives the same bytes.
 COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
@@ -33,6 +34,11 @@ race: ## all tests of the main module with the race detector, walkthrough and im
 .PHONY: interop
 interop: ## tests against Java, C, Python and Go clients and Java servers; test/peers/install.sh gets them
 	cd test/interop && $(GO) vet ./... && $(GO) test -timeout 20m ./...
+
+.PHONY: suites
+suites: ## test suites of kazoo and go-zookeeper with Java's server and with Paddock, compared; ARGS='-with paddock kazoo'
+	test/peers/install.sh --suites
+	cd test/interop && $(GO) run ./cmd/suites -out $(abspath $(SUITES)) $(ARGS)
 
 .PHONY: walkthrough
 walkthrough: ## the classic walkthrough with the real scripts, for three and five servers

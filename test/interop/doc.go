@@ -9,7 +9,9 @@
 //	mixed_test       one ensemble of Java and Paddock servers
 //	peers/           finds those programs, runs servers
 //	golden/          those questions, as programs, and the comparison
+//	suites/          test suites of other projects, run with Java and with Paddock
 //	cmd/capture      records testdata from a real Java server
+//	cmd/suites       runs those suites and compares
 //
 // The programs come from test/peers/install.sh. Without them the tests skip, or fail when
 // PADDOCK_REQUIRE_PEERS is set. PADDOCK_BIN names the binary under test; without it cmd/paddock is built.

@@ -4,6 +4,7 @@
 # test/interop/go.mod and needs nothing here.
 #
 #   test/peers/install.sh            install what is missing, then list what is there
+#   test/peers/install.sh --suites   and what the test suites of make suites need: kazoo's from Debian
 #   test/peers/install.sh --dir      print the directory only
 #
 # Everything but the Debian packages lands in $PADDOCK_PEERS (default: the user's cache directory).
@@ -22,6 +23,11 @@ KAZOO=$PEERS/kazoo-$KAZOO_VERSION
 if [ "${1:-}" = --dir ]; then
 	echo "$PEERS"
 	exit 0
+fi
+
+suites=
+if [ "${1:-}" = --suites ]; then
+	suites=yes
 fi
 
 say() { echo "peers: $*" >&2; }
@@ -45,6 +51,19 @@ missing_packages() {
 	# zookeeper-bin holds only the C programs. The package named zookeeper, which has the init
 	# script of the Java server, is never installed: the Java servers here come from Maven.
 	[ -x /usr/lib/zookeeper/bin/cli_mt ] || echo zookeeper-bin
+	[ -z "$suites" ] || missing_suites
+}
+
+# missing_suites prints what kazoo's own tests need besides; they are in Debian's package of it and run
+# with Debian's Python. Its tests for gevent, eventlet and SASL are skipped without the last three.
+missing_suites() {
+	/usr/bin/python3 -c 'import kazoo.tests' 2>/dev/null || echo python3-kazoo
+	/usr/bin/python3 -c 'import pytest' 2>/dev/null || echo python3-pytest
+	/usr/bin/python3 -c 'import mock' 2>/dev/null || echo python3-mock
+	/usr/bin/python3 -c 'import objgraph' 2>/dev/null || echo python3-objgraph
+	/usr/bin/python3 -c 'import gevent' 2>/dev/null || echo python3-gevent
+	/usr/bin/python3 -c 'import eventlet' 2>/dev/null || echo python3-eventlet
+	/usr/bin/python3 -c 'import puresasl' 2>/dev/null || echo python3-pure-sasl
 }
 
 install_packages() {

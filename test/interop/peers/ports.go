@@ -37,3 +37,15 @@ func FreePorts(n int) ([]int, error) {
 	}
 	return ports, nil
 }
+
+// AllFree says whether nobody listens on any of the n ports from first on.
+func AllFree(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
+}

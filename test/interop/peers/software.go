@@ -71,7 +71,7 @@ var buildPaddock = sync.OnceValues(func() (string, error) {
 	if binary := os.Getenv("PADDOCK_BIN"); binary != "" {
 		return filepath.Abs(binary)
 	}
-	root, err := repositoryRoot()
+	root, err := RepositoryRoot()
 	if err != nil {
 		return "", err
 	}
@@ -98,8 +98,8 @@ func RequirePaddock(tb testing.TB) Paddock {
 	return Paddock{Binary: binary}
 }
 
-// repositoryRoot returns the directory of Paddock's own go.mod, seen from any package of this module.
-func repositoryRoot() (string, error) {
+// RepositoryRoot returns the directory of Paddock's own go.mod, seen from any package of this module.
+func RepositoryRoot() (string, error) {
 	out, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("go env GOMOD: %w", err)
