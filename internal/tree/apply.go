@@ -294,21 +294,39 @@ func (t *Tree) add(parent nodeID, path string, data []byte, acl aclSlot, stat *p
 	n.crc = t.digester.Node(path, data, stat)
 	t.digest += uint64(n.crc)
 	t.dataSize += int64(len(clientPath(path)) + len(data))
-	switch KindOf(n.owner) {
+	t.enlist(id, n.owner)
+	return id
+}
+
+// enlist enters a znode among those of its kind.
+func (t *Tree) enlist(id nodeID, owner proto.SessionID) {
+	switch t.KindOf(owner) {
 	case Ephemeral:
-		set := t.ephemerals[n.owner]
+		set := t.ephemerals[owner]
 		if set == nil {
 			set = make(nodeSet)
-			t.ephemerals[n.owner] = set
+			t.ephemerals[owner] = set
 		}
 		set[id] = struct{}{}
 		t.ephemeralCount++
-	case Container:
-		t.containers[id] = struct{}{}
-	case TTL:
-		t.ttls[id] = struct{}{}
+	case Container, TTL:
+		t.reapables.add(id)
 	}
-	return id
+}
+
+// delist undoes enlist.
+func (t *Tree) delist(id nodeID, owner proto.SessionID) {
+	switch t.KindOf(owner) {
+	case Ephemeral:
+		set := t.ephemerals[owner]
+		delete(set, id)
+		t.ephemeralCount--
+		if len(set) == 0 {
+			delete(t.ephemerals, owner)
+		}
+	case Container, TTL:
+		t.reapables.remove(id)
+	}
 }
 
 // drop takes away a znode that has no children and is not the root.
@@ -322,19 +340,7 @@ func (t *Tree) drop(id nodeID, path string) {
 	t.digest -= uint64(n.crc)
 	t.dataSize -= int64(len(path)) + int64(max(n.dataLen, 0))
 	t.acls.release(n.acl)
-	switch KindOf(n.owner) {
-	case Ephemeral:
-		set := t.ephemerals[n.owner]
-		delete(set, id)
-		t.ephemeralCount--
-		if len(set) == 0 {
-			delete(t.ephemerals, n.owner)
-		}
-	case Container:
-		delete(t.containers, id)
-	case TTL:
-		delete(t.ttls, id)
-	}
+	t.delist(id, n.owner)
 	t.store.delete(id, path)
 }
 

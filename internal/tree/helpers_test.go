@@ -123,10 +123,16 @@ func check(t testing.TB, tr *Tree) {
 	t.Helper()
 	var digest uint64
 	uses := make(map[aclSlot]int)
-	seen := 0
+	seen, reapable := 0, 0
 	for id := tr.find(""); id != 0; id = tr.after(id, 0) {
 		seen++
 		n, path := tr.at(id), tr.path(id)
+		if k := tr.KindOf(n.owner); k == Container || k == TTL {
+			reapable++
+			if at, ok := tr.reapables.at[id]; !ok || tr.reapables.list[at] != id {
+				t.Fatalf("%q is not where the list of containers and TTLs has it", path)
+			}
+		}
 		if got := tr.find(path); got != id {
 			t.Fatalf("%q is linked as %d, the index has %d", path, id, got)
 		}
@@ -158,6 +164,9 @@ func check(t testing.TB, tr *Tree) {
 	if seen != tr.count || seen != indexed || seen+free != int(tr.fresh)-1 || digest != tr.digest {
 		t.Fatalf("%d znodes linked, %d counted, %d in the index, %d free of %d; digest %d, want %d",
 			seen, tr.count, indexed, free, tr.fresh-1, tr.digest, digest)
+	}
+	if r := tr.reapables; reapable != len(r.list) || reapable != len(r.at) {
+		t.Fatalf("%d containers and TTLs, %d listed, %d with a place", reapable, len(r.list), len(r.at))
 	}
 	for s, e := range tr.acls.entries[1:] {
 		if e.refs != uses[aclSlot(s+1)] {

@@ -1,6 +1,11 @@
 package tree
 
-import "github.com/paddock-io/paddock/proto"
+import (
+	"maps"
+	"slices"
+
+	"github.com/paddock-io/paddock/proto"
+)
 
 // znode is one znode. It has no pointers, so that slabs of them cost the garbage
 // collector nothing. Siblings form a doubly linked list, newest first; the
@@ -73,7 +78,7 @@ func (v Node) Persisted() proto.StatPersisted { return v.n.persisted() }
 func (v Node) Stat() proto.Stat {
 	n := v.n
 	owner := n.owner
-	if KindOf(owner) != Ephemeral {
+	if v.t.KindOf(owner) != Ephemeral {
 		owner = 0
 	}
 	return proto.Stat{
@@ -102,7 +107,10 @@ const (
 	ttlBits      = 0xff0000 << 40
 )
 
-// KindOf tells what a stored ephemeral owner stands for.
+// KindOf tells what a stored ephemeral owner stands for. ZooKeeper knows a TTL
+// by it only while extendedTypesEnabled is set. Without, it takes such an owner
+// for a session that has ended, and a new leader deletes the znode; here it is
+// kept.
 func KindOf(owner proto.SessionID) Kind {
 	switch {
 	case owner == 0:
@@ -113,6 +121,35 @@ func KindOf(owner proto.SessionID) Kind {
 		return TTL
 	}
 	return Ephemeral
+}
+
+// KindOf is KindOf as this tree sees it, see Emulate353.
+func (t *Tree) KindOf(owner proto.SessionID) Kind {
+	if t.emulate353 && owner < 0 && owner != proto.ContainerOwner {
+		return TTL
+	}
+	return KindOf(owner)
+}
+
+// Emulate353 has the tree take every negative owner but a container's for that
+// of a znode with a time to live, as ZooKeeper 3.5.3 stored it. Owners that are
+// sessions must then be positive, which those of servers up to 127 are. Source:
+// EphemeralTypeEmulate353.
+func (t *Tree) Emulate353() {
+	var ids []nodeID
+	for owner, set := range t.ephemerals {
+		if owner < 0 {
+			ids = slices.AppendSeq(ids, maps.Keys(set))
+		}
+	}
+	slices.Sort(ids) // no order of a map may show
+	for _, id := range ids {
+		t.delist(id, t.at(id).owner)
+	}
+	t.emulate353 = true
+	for _, id := range ids {
+		t.enlist(id, t.at(id).owner)
+	}
 }
 
 // TTLOf returns the time to live, in milliseconds, in the owner of a TTL znode.

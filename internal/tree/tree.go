@@ -31,8 +31,8 @@ type Tree struct {
 	// Ephemerals by owner. Invariant: no set is empty.
 	ephemerals     map[proto.SessionID]nodeSet
 	ephemeralCount int
-	containers     nodeSet
-	ttls           nodeSet
+	reapables      reapables
+	emulate353     bool // see Emulate353
 	lastZxid       proto.Zxid
 	digest         uint64 // the sum of all znodes' crc
 	dataSize       int64  // bytes of all paths and data
@@ -63,8 +63,7 @@ func newEmpty() *Tree {
 		acls:       newACLTable(),
 		sessions:   make(map[proto.SessionID]int32),
 		ephemerals: make(map[proto.SessionID]nodeSet),
-		containers: make(nodeSet),
-		ttls:       make(nodeSet),
+		reapables:  newReapables(),
 	}
 	t.watches.init()
 	return t
@@ -144,10 +143,20 @@ func (t *Tree) Ephemerals(id proto.SessionID) []string {
 func (t *Tree) EphemeralOwners() []proto.SessionID { return sortedIDs(t.ephemerals) }
 
 // Containers returns the paths of all containers, sorted.
-func (t *Tree) Containers() []string { return t.sortedPaths(t.containers) }
+func (t *Tree) Containers() []string { return t.reapablesOf(Container) }
 
 // TTLs returns the paths of all znodes with a time to live, sorted.
-func (t *Tree) TTLs() []string { return t.sortedPaths(t.ttls) }
+func (t *Tree) TTLs() []string { return t.reapablesOf(TTL) }
+
+func (t *Tree) reapablesOf(kind Kind) []string {
+	set := make(nodeSet)
+	for _, id := range t.reapables.list {
+		if t.KindOf(t.at(id).owner) == kind {
+			set[id] = struct{}{}
+		}
+	}
+	return t.sortedPaths(set)
+}
 
 // SessionTimeout returns the timeout in milliseconds that the session was opened
 // with, and whether it is open.
@@ -190,7 +199,7 @@ func (t *Tree) Replace(from *Tree) {
 	t.cursors = nil
 	t.store, t.acls, t.sessions = from.store, from.acls, from.sessions
 	t.ephemerals, t.ephemeralCount = from.ephemerals, from.ephemeralCount
-	t.containers, t.ttls = from.containers, from.ttls
+	t.reapables, t.emulate353 = from.reapables, from.emulate353
 	t.lastZxid, t.digest, t.dataSize = from.lastZxid, from.digest, from.dataSize
 	t.expected = from.expected
 }
