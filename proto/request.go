@@ -175,8 +175,9 @@ func (r *MultiRequest) Append(b []byte) []byte {
 	return MultiEnd.Append(b)
 }
 
-// Decode reads the record. Operations that may not stand in a multi, and
-// unknown create flags, fail the whole record. Source: MultiOperationRecord.
+// Decode reads the record. Operations that may not stand in a multi fail the
+// whole record, and so do, in all creates but createTTL, flags that are unknown
+// or want a time to live. Source: MultiOperationRecord, CreateOptions.
 func (r *MultiRequest) Decode(d *jute.Decoder) {
 	for {
 		var h MultiHeader
@@ -190,7 +191,7 @@ func (r *MultiRequest) Decode(d *jute.Decoder) {
 			return
 		}
 		req.Decode(d)
-		if c, ok := req.(*CreateRequest); ok && d.Err() == nil && !c.Flags.Valid() {
+		if c, ok := req.(*CreateRequest); ok && !c.HasTTL && d.Err() == nil && (!c.Flags.Valid() || c.Flags.IsTTL()) {
 			d.Fail(fmt.Errorf("proto: invalid create flags %d", c.Flags))
 			return
 		}

@@ -5,12 +5,12 @@ import (
 	"github.com/paddock-io/paddock/proto"
 )
 
-// create prepares create, create2 and createContainer. The checks come in
-// ZooKeeper's order; in particular the ACL is judged before the parent is
-// looked up, and the path as a whole only after the parent let us in. Source:
+// create prepares create, create2, createContainer and createTTL. The checks
+// come in ZooKeeper's order; in particular the ACL is judged before the parent
+// is looked up, and the path as a whole only after the parent let us in. Source:
 // PrepRequestProcessor.pRequest2TxnCreate.
 func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
-	if err := checkMode(op, r.Flags); err != proto.OK {
+	if err := p.checkMode(op, r); err != proto.OK {
 		return 0, nil, err
 	}
 	if err := sessionErr(req, r.Flags.IsEphemeral()); err != proto.OK {
@@ -41,15 +41,18 @@ func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (pr
 	if p.find(node, path) {
 		return 0, nil, proto.ErrNodeExists
 	}
-	if isEphemeral(parent.stat.EphemeralOwner) {
+	if p.tree.KindOf(parent.stat.EphemeralOwner) == tree.Ephemeral {
 		return 0, nil, proto.ErrNoChildrenForEphemerals
 	}
 
 	cversion := parent.stat.Cversion + 1
 	p.adopt(parent, cversion)
-	p.born(node, ownerFor(r.Flags, req.Session), acl, r.Data)
-	if op == proto.OpCreateContainer {
+	p.born(node, ownerFor(r, req.Session), acl, r.Data)
+	switch op {
+	case proto.OpCreateContainer:
 		return op, &proto.CreateContainerTxn{Path: path, Data: r.Data, ACL: acl, ParentCversion: cversion}, proto.OK
+	case proto.OpCreateTTL:
+		return op, &proto.CreateTTLTxn{Path: path, Data: r.Data, ACL: acl, ParentCversion: cversion, TTL: r.TTL}, proto.OK
 	}
 	return op, &proto.CreateTxn{
 		Path: path, Data: r.Data, ACL: acl,
@@ -80,30 +83,39 @@ func (p *Prep) born(node *view, owner proto.SessionID, acl []proto.ACL, data []b
 	p.record(node)
 }
 
-// checkMode checks a create mode against its operation. Znodes with a time to
-// live are refused as ZooKeeper does while extendedTypesEnabled is false. A
-// mode that belongs to another operation is refused too: ZooKeeper takes it and
-// lets the operation decide, which makes create with the container mode a
-// persistent znode, against the digest it has just promised. Source:
-// PrepRequestProcessor.validateCreateRequest, CreateMode.fromFlag.
-func checkMode(op proto.OpCode, mode proto.CreateFlags) proto.ErrCode {
+// checkMode checks a create mode and its TTL against the operation. A mode that
+// belongs to another operation is refused, where ZooKeeper takes it and lets the
+// operation decide: create with the container mode is a persistent znode then,
+// and createContainer with another mode a container, both against the digest
+// just promised; and createTTL without a TTL ends the server. Source:
+// PrepRequestProcessor.validateCreateRequest, CreateMode.fromFlag,
+// EphemeralType.validateTTL.
+func (p *Prep) checkMode(op proto.OpCode, r *proto.CreateRequest) proto.ErrCode {
+	ttl := r.TTL
+	if op != proto.OpCreateTTL {
+		ttl = -1
+	}
 	switch {
-	case !mode.Valid():
+	case !r.Flags.Valid():
 		return proto.ErrBadArguments
-	case mode.IsTTL():
+	case r.Flags.IsTTL() && !p.opts.ExtendedTypes:
 		return proto.ErrUnimplemented
-	case op == proto.OpCreateTTL, (op == proto.OpCreateContainer) != (mode == proto.Container):
+	case r.Flags.IsTTL() && (ttl <= 0 || ttl > proto.MaxTTL), !r.Flags.IsTTL() && ttl >= 0:
+		return proto.ErrBadArguments
+	case (op == proto.OpCreateTTL) != r.Flags.IsTTL(), (op == proto.OpCreateContainer) != (r.Flags == proto.Container):
 		return proto.ErrBadArguments
 	}
 	return proto.OK
 }
 
 // ownerFor returns the stored owner of a new znode.
-func ownerFor(mode proto.CreateFlags, id proto.SessionID) proto.SessionID {
+func ownerFor(r *proto.CreateRequest, id proto.SessionID) proto.SessionID {
 	switch {
-	case mode == proto.Container:
+	case r.Flags == proto.Container:
 		return proto.ContainerOwner
-	case mode.IsEphemeral():
+	case r.Flags.IsTTL():
+		return proto.TTLOwner(r.TTL)
+	case r.Flags.IsEphemeral():
 		return id
 	}
 	return 0

@@ -10,6 +10,8 @@ func bodySize(body proto.TxnBody) int {
 		return createSize(b.Path, b.Data, b.ACL) + 5
 	case *proto.CreateContainerTxn:
 		return createSize(b.Path, b.Data, b.ACL) + 4
+	case *proto.CreateTTLTxn:
+		return createSize(b.Path, b.Data, b.ACL) + 12
 	case *proto.DeleteTxn:
 		return 4 + len(b.Path)
 	case *proto.SetDataTxn:
@@ -69,6 +71,8 @@ func ownBody(body proto.TxnBody, raw []byte) {
 	case *proto.CreateTxn:
 		b.Data = slice(b.Path, b.Data, raw)
 	case *proto.CreateContainerTxn:
+		b.Data = slice(b.Path, b.Data, raw)
+	case *proto.CreateTTLTxn:
 		b.Data = slice(b.Path, b.Data, raw)
 	case *proto.SetDataTxn:
 		b.Data = slice(b.Path, b.Data, raw)

@@ -44,12 +44,13 @@ func failed(subs []proto.SubTxn, err proto.ErrCode) []proto.SubTxn {
 }
 
 // wellFormed reports whether every operation may stand in a multi. A null ACL
-// spoils the whole, where a lone create would have an invalid ACL.
+// spoils the whole, where a lone create would have an invalid ACL, and so do
+// flags that do not fit; only createTTL is judged when its turn comes.
 func wellFormed(r *proto.MultiRequest) bool {
 	for _, op := range r.Ops {
 		switch sub := op.Req.(type) {
 		case *proto.CreateRequest:
-			if sub.ACL == nil || !sub.Flags.Valid() {
+			if !sub.HasTTL && (sub.ACL == nil || !sub.Flags.Valid() || sub.Flags.IsTTL()) {
 				return false
 			}
 		case *proto.DeleteRequest, *proto.SetDataRequest, *proto.CheckVersionRequest:
@@ -61,7 +62,8 @@ func wellFormed(r *proto.MultiRequest) bool {
 }
 
 // effective returns what an operation of a multi really is: there the mode of a
-// create wins over its type. Source: Op.Create.getOpcode.
+// create wins over its type, and a createTTL without a mode that wants it is a
+// create whose TTL nobody looks at. Source: Op.create, Op.Create.getOpcode.
 func effective(op proto.MultiOp) proto.OpCode {
 	r, ok := op.Req.(*proto.CreateRequest)
 	switch {

@@ -30,6 +30,9 @@ type Options struct {
 	ACL    tree.ACLRules // what ACLs mean
 	MaxTxn int           // bytes a transaction's record may have; 0 means 2 MiB
 	Digest bool          // say in each transaction what the tree's digest is after it
+
+	ExtendedTypes bool  // znodes may have a time to live (zookeeper.extendedTypesEnabled)
+	NeverUsedMs   int64 // a container that never had a child may go after this many milliseconds; 0 means never
 }
 
 // Prep prepares transactions. It reads the tree without locking, so it belongs

@@ -46,16 +46,19 @@ func (s source) data() []byte {
 }
 
 func (s source) create() *Request {
-	mode := pick[proto.CreateFlags](s, 0, 0, 1, 1, 2, 3, 3, 4, 4, 5, 9)
-	op := pick(s, proto.OpCreate, proto.OpCreate2)
-	if mode == proto.Container {
+	mode := pick[proto.CreateFlags](s, 0, 0, 1, 1, 2, 3, 3, 4, 4, 5, 5, 6, 9)
+	op, ms := pick(s, proto.OpCreate, proto.OpCreate2), int64(-1)
+	switch {
+	case mode == proto.Container:
 		op = proto.OpCreateContainer
+	case mode.IsTTL() && s.IntN(8) > 0:
+		op, ms = proto.OpCreateTTL, pick[int64](s, 1, 200, 1000)
 	}
 	path := s.path()
 	if mode.IsSequential() {
 		path += pick(s, "/", "/n-", "")
 	}
-	return &Request{Op: op, Body: &proto.CreateRequest{Path: path, Data: s.data(), ACL: s.acl(), Flags: mode, TTL: -1}}
+	return &Request{Op: op, Body: &proto.CreateRequest{Path: path, Data: s.data(), ACL: s.acl(), Flags: mode, TTL: ms, HasTTL: op == proto.OpCreateTTL}}
 }
 
 func (s source) request() *Request {
@@ -140,7 +143,8 @@ func TestPipelining(t *testing.T) {
 }
 
 func pipeline(t *testing.T, s source, outcomes map[proto.ErrCode]int) {
-	ahead, steady := newWorld(t, Options{Digest: true}), newWorld(t, Options{Digest: true})
+	o := Options{Digest: true, ExtendedTypes: true, NeverUsedMs: 500}
+	ahead, steady := newWorld(t, o), newWorld(t, o)
 	depth := s.IntN(51)
 	for range 1500 {
 		req := s.request()
@@ -194,7 +198,7 @@ func FuzzPrepare(f *testing.F) {
 		f.Add(appendFuzz(nil, tc.req))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		w := newWorld(t, Options{Digest: true})
+		w := newWorld(t, Options{Digest: true, ExtendedTypes: true})
 		furnish(w)
 		for len(in) >= 4 {
 			var req *Request

@@ -38,7 +38,10 @@ func (p *Prep) delete(req *Request, r *proto.DeleteRequest) (proto.OpCode, proto
 
 // deleteContainer is the reaper's: it deletes a container, or a znode whose
 // time is up, unless somebody has used it since. No session and no permission
-// is asked for, so clients may not call it; ZooKeeper lets them.
+// is asked for, so clients may not call it; ZooKeeper lets them. Of a znode
+// without children ZooKeeper asks here only whether it is an ephemeral, so that
+// it may delete one that was renewed, or made anew as another kind, after the
+// reaper saw it.
 func (p *Prep) deleteContainer(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
 	r, ok := req.Body.(*proto.PathRequest)
 	if !ok {
@@ -54,13 +57,19 @@ func (p *Prep) deleteContainer(req *Request) (proto.OpCode, proto.TxnBody, proto
 		return 0, nil, proto.ErrNoNode
 	case node.children > 0:
 		return 0, nil, proto.ErrNotEmpty
-	case isEphemeral(node.stat.EphemeralOwner):
+	case !p.rule().Allows(p.tree.KindOf(node.stat.EphemeralOwner), &node.stat, node.children):
 		return 0, nil, proto.ErrBadVersion
 	case !p.find(parent, above):
 		return 0, nil, proto.ErrNoNode
 	}
 	p.bury(node, parent)
 	return proto.OpDeleteContainer, &proto.DeleteTxn{Path: r.Path}, proto.OK
+}
+
+// rule says which znodes the reaper may delete at the time of the transaction
+// being prepared.
+func (p *Prep) rule() tree.ReapRule {
+	return tree.ReapRule{NowMs: p.time, NeverUsedMs: p.opts.NeverUsedMs, TTLs: p.opts.ExtendedTypes}
 }
 
 func (p *Prep) setData(req *Request, r *proto.SetDataRequest) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
