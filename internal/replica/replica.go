@@ -28,6 +28,7 @@ type Options struct {
 	UnconfirmedSync bool
 	Election        election.Options
 	Prep            prep.Options
+	Reap            ReapOptions
 }
 
 // state is what the server is doing.
@@ -64,6 +65,7 @@ type Replica struct {
 
 	early    []earlyLink // learners that came before we knew that we lead
 	sessions *sessions   // while leading
+	reaper   *reaper     // while leading, if there is one
 	touches  map[proto.SessionID]int32
 	syncs    []Synced // sync requests given to the leader, here or elsewhere, and not answered
 	queries  []Revalidate
@@ -265,6 +267,7 @@ func (r *Replica) serve(now time.Duration, a Serve) {
 	}
 	if a.Role == zab.RoleLeader || a.Role == zab.RoleStandalone {
 		r.sessions = newSessions(r.opts.Tick, now)
+		r.reaper = newReaper(r.opts.Reap, now)
 		r.tree.EachSession(func(id proto.SessionID, ms int32) {
 			r.sessions.add(now, id, time.Duration(ms)*time.Millisecond)
 		})
@@ -286,6 +289,9 @@ func (r *Replica) applying(t *proto.Txn) {
 	}
 	for len(r.own) > 0 && r.own[0] <= t.Zxid {
 		r.own = r.own[1:]
+	}
+	if r.reaper != nil {
+		r.reaper.decided(t.Zxid)
 	}
 	if r.sessions != nil && t.Type == proto.OpCloseSession {
 		r.sessions.remove(t.Session)
@@ -321,7 +327,7 @@ func (r *Replica) endRole(now time.Duration, reason string, out []Action) []Acti
 		r.pauseAfter(now, r.learner.Following())
 		r.reload = r.learner.MustReload()
 	}
-	r.leader, r.learner, r.sessions = nil, nil, nil
+	r.leader, r.learner, r.sessions, r.reaper = nil, nil, nil, nil
 	r.role, r.state, r.reason = zab.RoleNone, draining, reason
 	r.syncs, r.queries, r.pending, r.own = nil, nil, 0, nil
 	clear(r.inflight)

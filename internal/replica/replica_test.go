@@ -90,8 +90,8 @@ func newFollower(t *testing.T, options ...func(*Options)) *bench {
 
 // newLeader returns server 2 as the leader in epoch 1, followed by 1 and 3 on
 // links 1 and 3.
-func newLeader(t *testing.T) *bench {
-	b := newBench(t)
+func newLeader(t *testing.T, options ...func(*Options)) *bench {
+	b := newBench(t, options...)
 	b.elect(2)
 	for _, id := range []int64{1, 3} {
 		b.step(Connected{LinkID(id), false})

@@ -54,6 +54,7 @@ func (r *Replica) propose(now time.Duration, from LinkID, q *Request, out []Acti
 		if s := r.sessions.byID[p.Session]; s != nil {
 			s.closing = true
 		}
+	case proto.OpDeleteContainer: // the reaper's, who has no session; prep refuses a client's
 	default:
 		p.SessionErr = r.checkSession(now, from, p.Session)
 	}
@@ -134,7 +135,8 @@ func (r *Replica) tick(now time.Duration, ev Tick, out []Action) []Action {
 			r.sessions.postpone(late)
 		}
 		out = r.leader.Tick(now, out)
-		return r.expire(now, out)
+		out = r.expire(now, out)
+		return r.reap(now, out)
 	case draining:
 		return r.tryLook(now, out)
 	case learning:

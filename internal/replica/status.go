@@ -20,6 +20,9 @@ func (r *Replica) Deadline() time.Duration {
 				at = min(at, t)
 			}
 		}
+		if r.reaper != nil {
+			at = min(at, r.reaper.deadline())
+		}
 	case learning:
 		at = r.learner.Deadline()
 	case looking:
