@@ -56,6 +56,12 @@ var supported = map[string]struct{ def, meaning string }{
 	"letAnySaslUserDoX":                        {"none", "an id of scheme sasl in ACLs that stands for every SASL user"},
 	"X509AuthenticationProvider.superUser":     {"none", "the certificate's subject whom no ACL of scheme x509 stops"},
 
+	"extendedTypesEnabled":                   {"false", "true: znodes may have a time to live; the same on every server, whose ids must then be 254 or less"},
+	"emulate353TTLNodes":                     {"false", "true: owners as 3.5.3 stored them are times to live; server ids must then be 127 or less"},
+	"znode.container.checkIntervalMs":        {"60000", "milliseconds from one search for empty containers and expired znodes to the next"},
+	"znode.container.maxPerMinute":           {"10000", "most of them deleted in a minute; 0 for none"},
+	"znode.container.maxNeverUsedIntervalMs": {"0", "milliseconds after which a container that never had a child is deleted; 0 for never"},
+
 	"connectToLearnerMasterLimit": {"initLimit", "ticks for a learner to reach its leader"},
 	"maxBatchSize":                {"1000", "transactions in one sync of the log, at most"},
 }

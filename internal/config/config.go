@@ -81,6 +81,12 @@ type Config struct {
 	SkipACL             bool
 	FourLetterWhitelist []string // "*" stands for all; srvr is always in it
 
+	ExtendedTypes          bool          // znodes may have a time to live
+	Emulate353TTL          bool          // such znodes as 3.5.3 stored them are known; only with ExtendedTypes
+	ContainerCheckInterval time.Duration // from one search for containers that may go to the next
+	ContainerMaxPerMinute  int           // most deletions in a minute; 0 for none
+	ContainerMaxNeverUsed  time.Duration // a container that never had a child may go after this; 0 for never
+
 	settings settings
 }
 

@@ -121,6 +121,10 @@ var table = makeTable([]Key{
 	// Paddock's own. ZooKeeper makes a property of any line and so passes over it.
 	{Place: Either, Name: "linearizableSync"},
 
+	// Containers and znodes with a time to live.
+	{Place: Either, Name: "extendedTypesEnabled emulate353TTLNodes"},
+	{Place: FlagRaw, Name: "znode.container.checkIntervalMs znode.container.maxPerMinute znode.container.maxNeverUsedIntervalMs"},
+
 	// Java's own machinery: thread pools, NIO, Netty, JMX, log4j, buffers, caches, queues that Paddock does not have.
 	{Status: NoOp, Place: InFile, form: boolean, Name: "jvm.pause.monitor"},
 	{Status: NoOp, Place: InFile, form: number, Name: "jvm.pause.sleep.time.ms jvm.pause.warn-threshold.ms" +
@@ -164,8 +168,6 @@ var table = makeTable([]Key{
 	{Status: NotYet, Feature: "the audit log", Place: Either, Name: "audit.impl.class"},
 	{Status: NotYet, Feature: "compressed snapshots", Place: Either, Name: "snapshot.compression.method"},
 	{Status: NotYet, Feature: "read-only mode", Place: FlagRaw, onlyTrue: true, Name: "readonlymode.enabled"},
-	{Status: NotYet, Feature: "TTL nodes", Place: Either, onlyTrue: true, Name: "extendedTypesEnabled emulate353TTLNodes"},
-	{Status: NotYet, Feature: "container nodes", Place: FlagRaw, Name: "znode.container.checkIntervalMs znode.container.maxPerMinute znode.container.maxNeverUsedIntervalMs"},
 	{Status: NotYet, Feature: "hard quotas", Place: Either, onlyTrue: true, Name: "enforceQuota"},
 	{Status: NotYet, Feature: "early ACL checks", Place: Either, onlyTrue: true, Name: "enableEagerACLCheck"},
 	{Status: NotYet, Feature: "connection throttling", Place: Either, Name: "connection_throttle_tokens connection_throttle_fill_time" +

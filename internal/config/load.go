@@ -214,6 +214,7 @@ func (l *loader) properties() {
 	l.storage()
 	l.access()
 	l.authentication()
+	l.znodeTypes()
 }
 
 func (l *loader) storage() {

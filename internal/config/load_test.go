@@ -95,6 +95,7 @@ func TestDefaults(t *testing.T) {
 		JuteMaxBuffer: 0xfffff, JuteMaxBufferExtraSize: 0xfffff, GlobalOutstandingLimit: 1000,
 		AuthSchemes: []string{"digest", "ip"}, DigestAlg: crypto.SHA1,
 		FourLetterWhitelist: []string{"srvr"}, Ensemble: ensemble.Single(0),
+		ContainerCheckInterval: time.Minute, ContainerMaxPerMinute: 10000,
 	}
 	if got, want := fields(*cfg), fields(want); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -164,7 +165,10 @@ ensembleAuthName=prod, stage
 letAnySaslUserDoX=any
 X509AuthenticationProvider.superUser=CN=root
 4lw.commands.whitelist=ruok, mntr ,,*
-`, map[string]string{"jute.maxbuffer": "4000", "zookeeper.snapCount": "77", "user.home": "/x"})
+extendedTypesEnabled=TRUE
+emulate353TTLNodes=true
+`, map[string]string{"jute.maxbuffer": "4000", "znode.container.checkIntervalMs": "0x64", "znode.container.maxPerMinute": "7",
+		"znode.container.maxNeverUsedIntervalMs": "300000", "zookeeper.snapCount": "77", "user.home": "/x"})
 	if problems != nil || warnings != nil {
 		t.Fatalf("problems %q, warnings %q", problems, warnings)
 	}
@@ -181,7 +185,8 @@ X509AuthenticationProvider.superUser=CN=root
 		AuthSchemes: []string{"ensemble", "ip", "sasl"}, DigestAlg: crypto.SHA256, EnsembleNames: []string{"prod", "stage"},
 		AnySASLUser: "any", X509SuperUser: "CN=root",
 		SkipACL: true, SuperDigest: Secret{"super:abc="}, FourLetterWhitelist: []string{"ruok", "mntr", "*", "srvr"},
-		Ensemble: cfg.Ensemble,
+		Ensemble: cfg.Ensemble, ExtendedTypes: true, Emulate353TTL: true,
+		ContainerCheckInterval: 100 * time.Millisecond, ContainerMaxPerMinute: 7, ContainerMaxNeverUsed: 5 * time.Minute,
 	}
 	if got, want := fields(*cfg), fields(want); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

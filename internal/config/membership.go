@@ -36,6 +36,7 @@ func (l *loader) membership() {
 	l.cfg.Ensemble = e
 	l.cfg.Standalone = l.cfg.StandaloneEnabled && len(e.Voters())+len(problems) < 2
 	l.myID(e)
+	l.sessionIDs()
 	l.ownClient(e, at)
 	if l.cfg.Standalone {
 		l.alone()

@@ -120,7 +120,12 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		DialTimeout: time.Duration(c.ConnectToLearnerMasterLimit) * c.TickTime,
 		Election:    election.Options{MinInterval: c.MinNotificationInterval, MaxInterval: c.MaxNotificationInterval},
 		CnxTimeout:  c.CnxTimeout, BindRetries: c.ElectionPortBindRetry, ListenAll: c.QuorumListenOnAllIPs,
-		Prep:           prep.Options{ACL: aclRules(c), Digest: c.DigestEnabled, MaxTxn: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize},
+		Prep: prep.Options{
+			ACL: aclRules(c), Digest: c.DigestEnabled, MaxTxn: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize,
+			ExtendedTypes: c.ExtendedTypes, NeverUsedMs: c.ContainerMaxNeverUsed.Milliseconds(),
+		},
+		Reap:           replica.ReapOptions{Interval: c.ContainerCheckInterval, PerMinute: c.ContainerMaxPerMinute},
+		Emulate353:     c.Emulate353TTL,
 		MaxPacket:      max(64<<20, 2*(c.JuteMaxBuffer+c.JuteMaxBufferExtraSize)),
 		MaxOutstanding: outstandingLimit(c), History: max(c.CommitLogCount, 20_000),
 		UnconfirmedSync: !c.LinearizableSync,

@@ -21,6 +21,7 @@ import (
 type member struct {
 	t      testing.TB
 	cfg    string
+	flags  map[string]string // -D
 	client string
 	node   *Node
 	stop   context.CancelFunc
@@ -71,7 +72,7 @@ func newEnsemble(t testing.TB, n int, extra ...string) []*member {
 
 func (m *member) start() {
 	m.t.Helper()
-	c, _, err := config.Load(m.cfg, nil)
+	c, _, err := config.Load(m.cfg, m.flags)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (p *Peer) hangup(a replica.Hangup) {
 // installTree makes t the tree, under the pointer that everybody holds.
 func (p *Peer) installTree(t *tree.Tree) {
 	p.stopSnapshot()
-	p.setConfigNode(t)
+	p.furnish(t)
 	p.tree.Lock()
 	p.tree.Replace(t)
 	p.tree.Unlock()

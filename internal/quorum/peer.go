@@ -37,6 +37,8 @@ type Options struct {
 	Prep        prep.Options
 	// UnconfirmedSync answers a sync without asking a quorum, as ZooKeeper does.
 	UnconfirmedSync bool
+	Reap            replica.ReapOptions
+	Emulate353      bool // see tree.Emulate353
 
 	MaxPacket      int   // bytes a peer may send as one packet; 0 means 64 MiB
 	MaxOutstanding int   // client requests undecided at once; 0 means 1000
@@ -170,12 +172,13 @@ func (p *Peer) recover() error {
 		disk.AcceptedEpoch, disk.CurrentEpoch = e.Accepted, e.Current
 	}
 	rec.hist.MaxTxns = p.opts.History
-	p.setConfigNode(p.tree)
+	p.furnish(p.tree)
 	p.replica = replica.New(replica.Options{
 		Self: p.opts.Self, Ensemble: p.opts.Ensemble, Standalone: p.opts.Standalone,
 		Observer: p.opts.Observer, Tick: p.opts.Tick, InitTimeout: p.opts.InitTimeout,
 		SyncTimeout: p.opts.SyncTimeout, DialTimeout: p.opts.DialTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
 		UnconfirmedSync: p.opts.UnconfirmedSync,
+		Reap:            p.opts.Reap,
 	}, p.tree, &rec.hist, disk)
 	p.log.Info("data recovered", "zxid", rec.last, "znodes", p.tree.NodeCount(),
 		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))
@@ -186,6 +189,14 @@ func (p *Peer) recover() error {
 		p.log.Warn("a newer snapshot could not be used", "err", err)
 	}
 	return nil
+}
+
+// furnish gives a tree that was loaded what no snapshot has.
+func (p *Peer) furnish(t *tree.Tree) {
+	if p.opts.Emulate353 {
+		t.Emulate353()
+	}
+	p.setConfigNode(t)
 }
 
 // setConfigNode writes the membership into /zookeeper/config, outside any
