@@ -1,6 +1,10 @@
 package proto
 
-import "strconv"
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
 
 // OpCode names an operation, on the wire and as the type of a transaction.
 type OpCode int32
@@ -61,6 +65,9 @@ func (o OpCode) String() string {
 	}
 	return "unknown " + strconv.Itoa(int(o))
 }
+
+// OpCodes returns every operation there is, in ascending order.
+func OpCodes() []OpCode { return slices.Sorted(maps.Keys(opNames)) }
 
 // Reserved xids. Source: ClientCnxn.
 const (
