@@ -54,6 +54,9 @@ var supported = map[string]struct{ def, meaning string }{
 	"authProvider.":                            {"none", "a class of ZooKeeper's own: the SASL, X509, Ensemble or KeyAuthenticationProvider makes ids of its scheme valid in ACLs; other classes are left out with a warning"},
 	"ensembleAuthName":                         {"any", "names, with commas, that clients may give by the scheme ensemble; others are cut off"},
 	"letAnySaslUserDoX":                        {"none", "an id of scheme sasl in ACLs that stands for every SASL user"},
+	"enforce.auth.enabled":                     {"false", "true: a client without an identity of the schemes named by the next is told -124 and cut off, whatever it asks for"},
+	"enforce.auth.schemes":                     {"none", "schemes, with commas"},
+	"enableEagerACLCheck":                      {"false", "true: in an ensemble, the server a client is connected to refuses create, create2, delete, setData and setACL by its own ACLs, before anything is proposed"},
 	"X509AuthenticationProvider.superUser":     {"none", "the certificate's subject whom no ACL of scheme x509 stops"},
 
 	"extendedTypesEnabled":                   {"false", "true: znodes may have a time to live; the same on every server, whose ids must then be 254 or less"},

@@ -40,6 +40,55 @@ func (l *loader) authentication() {
 	}
 	c.AnySASLUser = l.props["zookeeper.letAnySaslUserDoX"].value
 	c.X509SuperUser = l.props["zookeeper.X509AuthenticationProvider.superUser"].value
+	c.EnforceAuth = l.enforced()
+}
+
+// enforced returns the schemes of which clients must have an identity. Java: AuthenticationHelper.initConfigurations.
+func (l *loader) enforced() []string {
+	if !l.propBool("zookeeper.enforce.auth.enabled", false) {
+		return nil
+	}
+	at := l.props["zookeeper.enforce.auth.enabled"]
+	list, ok := l.props["zookeeper.enforce.auth.schemes"]
+	if ok {
+		at = list
+	}
+	var schemes []string
+	if trimmed := strings.TrimRight(list.value, ","); ok && (trimmed != "" || list.value == "") {
+		for scheme := range strings.SplitSeq(trimmed, ",") { // String.split drops empty parts at the end
+			schemes = append(schemes, javaTrim(scheme))
+		}
+	}
+	if len(schemes) == 0 {
+		l.problem(at, "name at least one scheme, for example enforce.auth.schemes=digest", "enforce.auth.enabled is true, enforce.auth.schemes must be configured")
+		return nil
+	}
+	missing := false
+	for _, scheme := range schemes {
+		if !slices.Contains(l.cfg.AuthSchemes, scheme) {
+			l.problem(at, "name schemes of this server: "+strings.Join(l.cfg.AuthSchemes, ", "), "Authentication scheme %s is not available.", scheme)
+			missing = true
+		}
+	}
+	if !missing && !slices.ContainsFunc(schemes, func(s string) bool { return slices.Contains(presented, s) }) {
+		return l.nobody(at, schemes)
+	}
+	return schemes
+}
+
+// presented are the schemes of which a client can have an identity in this version of Paddock: sasl and x509 need
+// logins and ports that it does not have yet, and ensemble gives none.
+var presented = []string{"digest", "ip", "key"}
+
+// nobody refuses to enforce schemes by which no client can come in.
+func (l *loader) nobody(at setting, schemes []string) []string {
+	if l.lenient() {
+		l.warn(at, "%s: ignored, this version of Paddock does not serve logins by %s yet", at.name, strings.Join(schemes, ", "))
+		return nil
+	}
+	l.problem(at, "add digest, run this server with ZooKeeper until Paddock serves it, or insist with -D"+UnservedProperty+"=warn",
+		"%s: this version of Paddock does not serve logins by %s, so that no client could come in", at.name, strings.Join(schemes, ", "))
+	return nil
 }
 
 // schemes returns the names of the schemes, sorted. Java: ProviderRegistry.initialize, QuorumPeerConfig.configureSSLAuth.

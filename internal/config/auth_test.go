@@ -81,3 +81,48 @@ func TestEnsembleNames(t *testing.T) {
 		}
 	}
 }
+
+// Java 3.9.5 stopped with exit code 2 and "Authentication scheme ... is not available." or "... must be configured." in
+// the rows that say so, and served in the others; that nobody could come in is Paddock's own.
+func TestEnforcedAuthentication(t *testing.T) {
+	const (
+		on     = "enforce.auth.enabled=true\n"
+		sasl   = "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n"
+		must   = ": enforce.auth.enabled is true, enforce.auth.schemes must be configured"
+		nobody = "this version of Paddock does not serve logins by sasl, so that no client could come in"
+	)
+	for _, tc := range []struct {
+		cfg      string
+		want     []string
+		problems []string
+	}{
+		{"", nil, nil},
+		{"enforce.auth.schemes=nope\n", nil, nil},
+		{"enforce.auth.enabled=false\nenforce.auth.schemes=nope\n", nil, nil},
+		{on, nil, []string{"$/zoo.cfg:5" + must}},
+		{on + "enforce.auth.schemes=,,\n", nil, []string{"$/zoo.cfg:6" + must}},
+		{on + "enforce.auth.schemes=\n", nil, []string{"$/zoo.cfg:6: Authentication scheme  is not available."}},
+		{on + "enforce.auth.schemes=digest\n", []string{"digest"}, nil},
+		{on + "enforce.auth.schemes= ip ,digest,\n", []string{"ip", "digest"}, nil},
+		{on + "enforce.auth.schemes=digest,,ip\n", nil, []string{"$/zoo.cfg:6: Authentication scheme  is not available."}},
+		{on + "enforce.auth.schemes=digest,nope\n", nil, []string{"$/zoo.cfg:6: Authentication scheme nope is not available."}},
+		{on + "enforce.auth.schemes=super\n", nil, []string{"$/zoo.cfg:6: Authentication scheme super is not available."}},
+		{on + "enforce.auth.schemes=sasl\n", nil, []string{"$/zoo.cfg:6: Authentication scheme sasl is not available."}},
+		{on + sasl + "enforce.auth.schemes=digest,sasl\n", []string{"digest", "sasl"}, nil},
+		{on + sasl + "enforce.auth.schemes=sasl\n", nil, []string{"$/zoo.cfg:7: enforce.auth.schemes: " + nobody}},
+		{on + "DigestAuthenticationProvider.enabled=false\nenforce.auth.schemes=digest\n", nil, []string{"$/zoo.cfg:7: Authentication scheme digest is not available."}},
+	} {
+		cfg, warnings, problems := newWorld(t).load(base+tc.cfg, nil)
+		if !slices.Equal(problems, tc.problems) || warnings != nil {
+			t.Errorf("%q: problems\n%s\nwarnings %q", tc.cfg, strings.Join(problems, "\n"), warnings)
+		} else if problems == nil && !slices.Equal(cfg.EnforceAuth, tc.want) {
+			t.Errorf("%q: %q, want %q", tc.cfg, cfg.EnforceAuth, tc.want)
+		}
+	}
+
+	cfg, warnings, problems := newWorld(t).load(base+on+sasl+"enforce.auth.schemes=sasl\n", map[string]string{UnservedProperty: "warn"})
+	want := []string{"$/zoo.cfg:7: enforce.auth.schemes: ignored, this version of Paddock does not serve logins by sasl yet"}
+	if problems != nil || cfg.EnforceAuth != nil || !slices.Equal(warnings, want) {
+		t.Errorf("insisted on: %q, problems %q", warnings, problems)
+	}
+}

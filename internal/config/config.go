@@ -78,7 +78,10 @@ type Config struct {
 	AnySASLUser   string   // an id in ACLs that stands for every SASL user, or ""
 	X509SuperUser string   // the id whom no ACL of scheme x509 stops, or ""
 
+	EnforceAuth []string // schemes of which a client must have an identity; nil if it need not have any
+
 	SkipACL             bool
+	EagerACLCheck       bool     // in an ensemble, refuse writes by the own tree's ACLs before they are proposed
 	FourLetterWhitelist []string // "*" stands for all; srvr is always in it
 
 	ExtendedTypes          bool          // znodes may have a time to live

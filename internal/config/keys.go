@@ -116,7 +116,8 @@ var table = makeTable([]Key{
 	{Place: Either, Name: "leaderServes cnxTimeout electionPortBindRetry" +
 		" fastleader.minNotificationInterval fastleader.maxNotificationInterval 4lw.commands.whitelist skipACL" +
 		" DigestAuthenticationProvider.superDigest DigestAuthenticationProvider.digestAlg DigestAuthenticationProvider.enabled" +
-		" authProvider. ensembleAuthName letAnySaslUserDoX X509AuthenticationProvider.superUser"},
+		" authProvider. ensembleAuthName letAnySaslUserDoX X509AuthenticationProvider.superUser" +
+		" enforce.auth.enabled enforce.auth.schemes enableEagerACLCheck"},
 
 	// Paddock's own. ZooKeeper makes a property of any line and so passes over it.
 	{Place: Either, Name: "linearizableSync"},
@@ -169,7 +170,6 @@ var table = makeTable([]Key{
 	{Status: NotYet, Feature: "compressed snapshots", Place: Either, Name: "snapshot.compression.method"},
 	{Status: NotYet, Feature: "read-only mode", Place: FlagRaw, onlyTrue: true, Name: "readonlymode.enabled"},
 	{Status: NotYet, Feature: "hard quotas", Place: Either, onlyTrue: true, Name: "enforceQuota"},
-	{Status: NotYet, Feature: "early ACL checks", Place: Either, onlyTrue: true, Name: "enableEagerACLCheck"},
 	{Status: NotYet, Feature: "connection throttling", Place: Either, Name: "connection_throttle_tokens connection_throttle_fill_time" +
 		" connection_throttle_fill_count connection_throttle_freeze_time connection_throttle_drop_increase" +
 		" connection_throttle_drop_decrease connection_throttle_decrease_ratio connection_throttle_weight_enabled" +
@@ -200,8 +200,6 @@ var table = makeTable([]Key{
 	{Status: NotYet, Feature: "SASL", Place: FlagRaw, Name: "java.security.auth.login.config"},
 	{Status: NoOp, Place: FlagRaw, Name: "java.security.krb5.conf"},
 	{Status: Refused, Feature: "SASL", Place: Either, onlyTrue: true, Name: "sessionRequireClientSASLAuth"},
-	{Status: Refused, Feature: "enforced authentication", Place: Either, onlyTrue: true, Name: "enforce.auth.enabled"},
-	{Status: NotYet, Feature: "enforced authentication", Place: Either, Name: "enforce.auth.schemes"},
 	{Status: NotYet, Feature: "SASL", Place: Either, Name: "superUser superUser.suffix sasl.serverconfig" +
 		" SASLAuthenticationProvider.superPassword kerberos.removeHostFromPrincipal kerberos.removeRealmFromPrincipal" +
 		" kerberos.canonicalizeHostNames kerberos.minReLoginTimeMs security.auth_to_local requireKerberosConfig"},

@@ -249,6 +249,7 @@ func (l *loader) access() {
 	c.JuteMaxBufferExtraSize = min(c.JuteMaxBufferExtraSize, maxJuteBuffer-16<<10)
 	c.GlobalOutstandingLimit = l.propInt("zookeeper.globalOutstandingLimit", 1000, 1)
 	c.SkipACL = l.propWord("zookeeper.skipACL", "yes")
+	c.EagerACLCheck = l.propBool("zookeeper.enableEagerACLCheck", false)
 	c.FourLetterWhitelist = whitelist(l.props["zookeeper.4lw.commands.whitelist"].value)
 }
 

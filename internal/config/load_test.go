@@ -162,6 +162,9 @@ DigestAuthenticationProvider.digestAlg=sha-256
 authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
 authProvider.ens=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider
 ensembleAuthName=prod, stage
+enforce.auth.enabled=true
+enforce.auth.schemes=ip
+enableEagerACLCheck=TRUE
 letAnySaslUserDoX=any
 X509AuthenticationProvider.superUser=CN=root
 4lw.commands.whitelist=ruok, mntr ,,*
@@ -184,6 +187,7 @@ emulate353TTLNodes=true
 		JuteMaxBuffer: 4000, JuteMaxBufferExtraSize: 2000, GlobalOutstandingLimit: 5,
 		AuthSchemes: []string{"ensemble", "ip", "sasl"}, DigestAlg: crypto.SHA256, EnsembleNames: []string{"prod", "stage"},
 		AnySASLUser: "any", X509SuperUser: "CN=root",
+		EnforceAuth: []string{"ip"}, EagerACLCheck: true,
 		SkipACL: true, SuperDigest: Secret{"super:abc="}, FourLetterWhitelist: []string{"ruok", "mntr", "*", "srvr"},
 		Ensemble: cfg.Ensemble, ExtendedTypes: true, Emulate353TTL: true,
 		ContainerCheckInterval: 100 * time.Millisecond, ContainerMaxPerMinute: 7, ContainerMaxNeverUsed: 5 * time.Minute,
@@ -277,11 +281,11 @@ func TestProblems(t *testing.T) {
 
 		{"not safe to leave out", base + "reconfigEnabled=true\nlocalSessionsEnabled=true\nsslQuorum=true\nsecureClientPort=2281\n" +
 			"quorum.auth.enableSasl=true\nauthProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n" +
-			"enforce.auth.enabled=true\nDigestAuthenticationProvider.digestAlg=SHA3_256\n" +
+			"sessionRequireClientSASLAuth=true\nDigestAuthenticationProvider.digestAlg=SHA3_256\n" +
 			"closeSessionTxn.enabled=false\n", "1", []string{
 			"$/zoo.cfg:7: sslQuorum: this version of Paddock does not serve TLS between servers, and leaving it out would not be safe",
 			"$/zoo.cfg:9: quorum.auth.enableSasl: this version of Paddock does not serve SASL between servers, and leaving it out would not be safe",
-			"$/zoo.cfg:11: enforce.auth.enabled: this version of Paddock does not serve enforced authentication, and leaving it out would not be safe",
+			"$/zoo.cfg:11: sessionRequireClientSASLAuth: this version of Paddock does not serve SASL, and leaving it out would not be safe",
 			"$/zoo.cfg:12: don't support this ACL digest algorithm: SHA3_256 in the current environment",
 			"$/zoo.cfg:13: closeSessionTxn.enabled: this version of Paddock does not serve transactions that close a session without listing its ephemerals, and leaving it out would not be safe",
 		}},

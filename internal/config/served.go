@@ -10,10 +10,13 @@ import (
 // out with a warning instead: a test harness may ask for reconfiguration, SASL or a TLS port without ever using them.
 const UnservedProperty = "paddock.unserved"
 
+// lenient reports whether UnservedProperty says warn.
+func (s settings) lenient() bool { return s.props[UnservedProperty].value == "warn" }
+
 // checkServed names every setting of a feature Paddock does not serve yet: in one warning for each feature, or as a
 // problem where the table says so.
 func (r *report) checkServed(s settings) {
-	lenient := s.props[UnservedProperty].value == "warn"
+	lenient := s.lenient()
 	waiting := map[string][]setting{} // by feature
 	for _, used := range s.used() {
 		key, known := find(used.name)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -52,4 +53,50 @@ func TestSchemesFromTheConfiguration(t *testing.T) {
 	if err := connect(t, ctx, ms[0].client).AddAuth(ctx, "key", []byte("13")); !errors.Is(err, zk.ErrAuthFailed) {
 		t.Errorf("no multiple of /key: %v", err)
 	}
+}
+
+// An ensemble checks early if it is told to, a server alone never: its only
+// check would be the same twice. Both enforce authentication.
+func TestEarlyAndEnforcedChecksFromTheConfiguration(t *testing.T) {
+	ctx := testContext(t)
+	for _, n := range []int{1, 3} {
+		ms := newEnsemble(t, n, "enableEagerACLCheck=true", "enforce.auth.enabled=true", "enforce.auth.schemes=digest")
+		for _, m := range ms {
+			m.start()
+		}
+		stranger := connect(t, ctx, ms[0].client)
+		if _, _, err := stranger.Get(ctx, "/"); err == nil || errors.Is(err, zk.ErrNoNode) {
+			t.Errorf("%d servers: a client without identity reads: %v", n, err)
+		}
+		stranger.Close()
+
+		amy, bob := connectAs(t, ctx, ms[0].client, "amy:a"), connectAs(t, ctx, ms[0].client, "bob:b")
+		if _, err := amy.Create(ctx, "/amy", nil, 0, entry("auth", "")); err != nil {
+			t.Fatal(err)
+		}
+		before := amy.LastZxid()
+		if _, err := bob.Set(ctx, "/amy", nil, zk.AnyVersion); !errors.Is(err, zk.ErrNoAuth) {
+			t.Errorf("%d servers: %v", n, err)
+		}
+		if _, err := amy.Set(ctx, "/amy", nil, zk.AnyVersion); err != nil {
+			t.Error(err)
+		}
+		want := before + 2 // bob's refusal and amy's write
+		if n > 1 {
+			want = before + 1
+		}
+		if got := amy.LastZxid(); got != want {
+			t.Errorf("%d servers: last zxid %v, want %v", n, got, want)
+		}
+	}
+}
+
+func connectAs(t *testing.T, ctx context.Context, addr, credentials string) *zk.Conn {
+	t.Helper()
+	c, err := zk.Connect(ctx, addr, zk.Options{Auth: []zk.Auth{{Scheme: "digest", Data: []byte(credentials)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
 }

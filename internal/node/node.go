@@ -150,6 +150,7 @@ func (n *Node) serverOptions(c *config.Config) server.Options {
 	}
 	return server.Options{
 		Tree: n.peer.Tree(), Proposer: n.peer, ACL: aclRules(c), ServerID: id,
+		Enforce: c.EnforceAuth, EagerACL: c.EagerACLCheck && !c.Standalone, // as in Java, which checks early in an ensemble only
 		Auth: auth.New(authOptions(c, n.peer.Tree())),
 		// The server takes 0 as its default, ZooKeeper takes it as said.
 		MinSessionTimeout: max(c.MinSessionTimeout, time.Millisecond), MaxSessionTimeout: max(c.MaxSessionTimeout, time.Millisecond),

@@ -118,6 +118,7 @@ func remoteOf(nc net.Conn) netip.AddrPort {
 func (s *Server) register(c *conn) {
 	c.id = s.nextConn.Add(1)
 	c.ids = []proto.ID{auth.IP(c.remote.Addr())}
+	c.admitted = s.admits(c.ids)
 	if n := len(s.freeSlots); n > 0 {
 		c.slot, s.freeSlots = s.freeSlots[n-1], s.freeSlots[:n-1]
 	} else {

@@ -104,3 +104,83 @@ func TestGivenIdentitiesCount(t *testing.T) {
 		t.Errorf("an ACL of a scheme that is not there: %v", r.Err)
 	}
 }
+
+// Recorded with Java 3.9.5, enforce.auth.schemes=digest, key and KeyAuthenticationProvider: a client without such an
+// identity is told -124 with zxid 0 and cut off, whatever it asks for, unknown operations included.
+func TestEnforcedAuthentication(t *testing.T) {
+	newServer := func() *world {
+		return newWorld(t, 0, func(o *Options) {
+			o.Enforce = []string{"digest", "key"}
+			o.Auth = auth.New(auth.Options{Key: func() ([]byte, bool) { return nil, false }})
+		})
+	}
+	w := newServer()
+	for name, frame := range map[string][]byte{
+		"ping":          frameOf(-2, proto.OpPing, nil),
+		"exists":        frameOf(1, proto.OpExists, &proto.PathWatchRequest{Path: "/"}),
+		"create":        frameOf(1, proto.OpCreate, &proto.CreateRequest{Path: "/x", ACL: proto.OpenACL}),
+		"unknown":       frameOf(1, 999, nil),
+		"createSession": frameOf(1, proto.OpCreateSession, nil),
+		"closeSession":  frameOf(1, proto.OpCloseSession, nil),
+		"setWatches":    frameOf(-8, proto.OpSetWatches, &proto.SetWatchesRequest{}),
+		"whoAmI":        frameOf(1, proto.OpWhoAmI, nil),
+	} {
+		c := w.connect()
+		n := w.requests()
+		c.sendFrame(frame)
+		c.sendFrame(frameOf(2, proto.OpPing, nil)) // not answered any more
+		if r := c.next(); r.Err != proto.ErrSessionClosedRequireSasl || r.Zxid != 0 || len(r.body) != 0 {
+			t.Errorf("%s: %+v %x", name, r.ReplyHeader, r.body)
+		}
+		c.ended()
+		if got := w.requests() - n; got != 0 {
+			t.Errorf("%s: %d requests came through", name, got)
+		}
+	}
+	for scheme, want := range map[string]proto.ErrCode{"digest": proto.OK, "key": proto.OK, "ip": proto.ErrSessionClosedRequireSasl} {
+		c := w.connect()
+		c.must(proto.OpSasl, nil) // is answered, and gives no identity
+		c.must(proto.OpAuth, &proto.AuthPacket{Scheme: scheme, Auth: []byte("a:b")})
+		if r := c.call(getData("/", false)); r.Err != want {
+			t.Errorf("%s: %v, want %v", scheme, r.Err, want)
+		}
+	}
+	c := w.connect()
+	if r := c.call(proto.OpAuth, &proto.AuthPacket{Scheme: "nope"}); r.Err != proto.ErrAuthFailed {
+		t.Errorf("an unknown scheme: %v", r.Err)
+	}
+	c.ended()
+
+	ip := newWorld(t, 0, func(o *Options) { o.Enforce = []string{"ip"} }) // everybody has one
+	ip.connect().must(getData("/", false))
+}
+
+// An early refusal goes to nobody else, has zxid 0, and waits for its turn: Java
+// lets it overtake the answers to earlier writes, which its own client takes for
+// a broken connection.
+func TestEagerACL(t *testing.T) {
+	w := newWorld(t, 0, func(o *Options) { o.EagerACL = true })
+	owner := w.connect()
+	owner.must(proto.OpAuth, &proto.AuthPacket{Scheme: "digest", Auth: []byte("bob:secret")})
+	owner.create("/mine", "", []proto.ACL{{Perms: proto.PermAll, ID: proto.ID{Scheme: "auth"}}}, 0)
+
+	c := w.connect()
+	w.hold()
+	n := w.requests()
+	c.send(setData("/", "x"))
+	c.send(setData("/mine", "x"))
+	c.send(proto.OpCreate, &proto.CreateRequest{Path: "/no/parent", ACL: []proto.ACL{{ID: proto.ID{Scheme: "magic"}}}})
+	c.send(setData("/", "y"))
+	w.submitted(n + 2)
+	w.release(-1)
+	for i, want := range []proto.ErrCode{proto.OK, proto.ErrNoAuth, proto.ErrInvalidACL, proto.OK} {
+		r := c.next()
+		if early := want != proto.OK; r.Xid != int32(i+1) || r.Err != want || early != (r.Zxid == 0) {
+			t.Errorf("request %d: %+v, want %v", i+1, r.ReplyHeader, want)
+		}
+	}
+	if got := w.requests() - n; got != 2 {
+		t.Errorf("%d requests came through, want 2", got)
+	}
+	owner.must(setData("/mine", "z"))
+}

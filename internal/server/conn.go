@@ -38,6 +38,7 @@ type conn struct {
 	// Owned by readLoop.
 	period     *period // the time of serving in which the session was opened
 	legacy     bool    // the connect request had no read-only byte, and the response gets none
+	admitted   bool    // has an identity of a scheme that is enforced, if any is
 	deaf       bool    // nothing more is to be done for this client but to answer what it asked
 	treeLocked bool    // readLoop holds the tree's RLock
 	burst      tally

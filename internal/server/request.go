@@ -158,6 +158,10 @@ func (c *conn) request(frame []byte, now int64) error {
 		xid: int32(binary.BigEndian.Uint32(frame)), op: proto.OpCode(int32(binary.BigEndian.Uint32(frame[4:]))),
 		at: now, ids: c.ids, record: frame[8:],
 	}
+	if !c.admitted && q.op != proto.OpAuth && q.op != proto.OpSasl {
+		c.turnAway(&q)
+		return nil
+	}
 	switch q.op {
 	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
 		proto.OpGetACL, proto.OpMultiRead, proto.OpGetEphemerals, proto.OpGetAllChildren, proto.OpWhoAmI,
@@ -252,6 +256,14 @@ func (c *conn) submit(q *call, state entryState) error {
 			return nil
 		}
 		r.Body, r.Malformed = nil, true
+	}
+	if c.srv.opts.EagerACL {
+		c.lockTree()
+		err := prep.Refusal(c.srv.tree, &c.srv.opts.ACL, r.Body, q.op, q.ids)
+		if err != proto.OK {
+			c.settle(q, 0, err, false)
+			return nil
+		}
 	}
 	c.unlockTree()
 	e := newEntry(q, state)
@@ -368,6 +380,7 @@ func (c *conn) authenticate(q *call) error {
 	c.mu.Lock()
 	c.ids = addIDs(c.ids, ids)
 	c.mu.Unlock()
+	c.admitted = c.srv.admits(c.ids)
 	c.settle(q, 0, proto.OK, false)
 	return nil
 }

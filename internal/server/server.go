@@ -23,9 +23,15 @@ type Options struct {
 	Tree     *tree.Tree
 	Proposer Proposer
 
-	Auth     *auth.Authenticator // nil: digest and ip, no super user
-	ACL      tree.ACLRules       // what ACLs mean; the same on all servers
-	ServerID int64               // top byte of the ids of sessions made here
+	Auth *auth.Authenticator // nil: digest and ip, no super user
+	ACL  tree.ACLRules       // what ACLs mean; the same on all servers
+	// Enforce names schemes, of which a client must have an identity before it
+	// asks for anything (zookeeper.enforce.auth.schemes); empty enforces nothing.
+	Enforce []string
+	// EagerACL refuses writes by this server's own tree where that suffices,
+	// without a word to the quorum (zookeeper.enableEagerACLCheck).
+	EagerACL bool
+	ServerID int64 // top byte of the ids of sessions made here
 
 	// Bounds of what clients may negotiate; 0 means 6 s and 60 s, which is 2
 	// and 20 of Java's default ticks.
