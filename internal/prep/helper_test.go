@@ -158,4 +158,15 @@ func (r *Request) by(id proto.SessionID) *Request { c := *r; c.Session = id; ret
 func (r *Request) with(ids []proto.ID) *Request { c := *r; c.IDs = ids; return &c }
 
 // but returns the request with a session error.
-func (r *Request) but(err proto.ErrCode) *Request { c := *r; c.SessionErr = err; return &c }
+// but is the request of a session of which this is said.
+func (r *Request) but(err proto.ErrCode) *Request {
+	c := *r
+	c.judge(err)
+	return &c
+}
+
+func (r *Request) judge(err proto.ErrCode) {
+	if r.SessionErr = err; err == proto.ErrEphemeralOnLocalSession {
+		r.SessionErr, r.EphemeralErr = proto.OK, err
+	}
+}

@@ -18,10 +18,12 @@ type Request struct {
 	// IDs are the identities of the connection when the request arrived.
 	IDs []proto.ID
 	// SessionErr is what the caller's session table says about the session: 0,
-	// ErrSessionExpired, ErrSessionMoved or, for the creation of ephemerals
-	// alone, ErrEphemeralOnLocalSession. It takes its place in the order of
+	// ErrSessionExpired or ErrSessionMoved. It takes its place in the order of
 	// the checks.
 	SessionErr proto.ErrCode
+	// EphemeralErr is what it says to the creation of ephemerals, before
+	// SessionErr: a local session may write, but own nothing.
+	EphemeralErr proto.ErrCode
 }
 
 // Options are the settings of a Prep; the zero value checks ACLs and writes no
@@ -169,10 +171,11 @@ func (p *Prep) single(req *Request, op proto.OpCode, body proto.Request) (proto.
 	return 0, nil, proto.ErrMarshalling
 }
 
-// sessionErr is the session check of one operation.
+// sessionErr is the session check of one operation. Source:
+// PrepRequestProcessor.validateCreateRequest.
 func sessionErr(req *Request, ephemeral bool) proto.ErrCode {
-	if req.SessionErr == proto.ErrEphemeralOnLocalSession && !ephemeral {
-		return proto.OK
+	if ephemeral && req.EphemeralErr != proto.OK {
+		return req.EphemeralErr
 	}
 	return req.SessionErr
 }

@@ -93,7 +93,7 @@ func (s source) request() *Request {
 	}
 	r.IDs = pick(s, anonymous, amyHolds, amyHolds)
 	if s.IntN(50) == 0 {
-		r.SessionErr = pick(s, expired, moved, local)
+		r.judge(pick(s, expired, moved, local))
 	}
 	return r
 }
@@ -240,11 +240,11 @@ func nextFuzz(in []byte) (*Request, []byte) {
 		return nil, nil
 	}
 	r := &Request{
-		Op:         op,
-		Session:    []proto.SessionID{0, alice, bob, 3}[how&3],
-		IDs:        [][]proto.ID{anonymous, amyHolds}[how>>2&1],
-		SessionErr: []proto.ErrCode{ok, ok, expired, local}[how>>3&3],
+		Op:      op,
+		Session: []proto.SessionID{0, alice, bob, 3}[how&3],
+		IDs:     [][]proto.ID{anonymous, amyHolds}[how>>2&1],
 	}
+	r.judge([]proto.ErrCode{ok, ok, expired, local}[how>>3&3])
 	body, err := proto.DecodeRequest(op, in[:n])
 	r.Body, r.Malformed = body, err != nil
 	return r, in[n:]
