@@ -46,7 +46,11 @@ var supported = map[string]struct{ def, meaning string }{
 
 	"linearizableSync": {"true", "Paddock's own: a leader asks a quorum before it answers a sync, so that a read behind it misses nothing that was acknowledged before; false answers as ZooKeeper does"},
 
-	"4lw.commands.whitelist": {"srvr", "four-letter words that are answered, with commas, or *; srvr always is"},
+	"localSessionsEnabled":          {"false", "true: sessions that only the client's own server knows, without a transaction; they end with it, and cannot move"},
+	"localSessionsUpgradingEnabled": {"false", "true: such a session becomes a global one when it creates an ephemeral; false: it gets error -120"},
+	"readonlymode.enabled":          {"false", "true: a server that has found no leader for a tick, and at least 2 s, lets clients read that ask for it"},
+
+	"4lw.commands.whitelist": {"srvr", "four-letter words that are answered, with commas, or *; srvr always is, and isro with readonlymode.enabled"},
 	"skipACL":                {"no", "yes: everybody may do everything"},
 	"DigestAuthenticationProvider.superDigest": {"none", "super:HASH of the user whom no ACL stops; `paddock digest super:PASSWORD` prints it"},
 	"DigestAuthenticationProvider.digestAlg":   {"SHA1", "hash of digest ids, as Java names it: MD5, SHA1, SHA-224 to SHA-512, SHA-512/224, SHA-512/256, SHA3-224 to SHA3-512; the same on all servers"},

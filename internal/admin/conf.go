@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/zab"
 )
 
 // electionAlgorithm is the only one there is, fast leader election over TCP.
@@ -36,7 +37,10 @@ func (w *Words) conf(b *bufio.Writer) {
 	self, _ := members.Member(c.MyID)
 	fmt.Fprintf(b, "initLimit=%d\nsyncLimit=%d\nelectionAlg=%d\n", c.InitLimit, c.SyncLimit, electionAlgorithm)
 	fmt.Fprintf(b, "electionPort=%s\nquorumPort=%s\n", ports(self.ElectionAddrs), ports(self.QuorumAddrs))
-	fmt.Fprintf(b, "peerType=%d\nmembership: \n%s", self.Role, members.Text()) // no newline at the end
+	fmt.Fprintf(b, "peerType=%d\n", self.Role)
+	if w.src.Server.Role() != zab.RoleReadOnly {
+		fmt.Fprintf(b, "membership: \n%s", members.Text()) // no newline at the end
+	}
 }
 
 // dirs: bytes on disk. Source: DirsCommand.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/server"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
@@ -25,25 +26,42 @@ const (
 // dump: sessions, ephemerals, connections. Source: DumpCommand.
 func (w *Words) dump(b *bufio.Writer) {
 	b.WriteString("SessionTracker dump:\n")
-	switch w.src.Server.Role() {
-	case zab.RoleLeader, zab.RoleStandalone:
-		w.dumpExpiries(b)
-	default:
-		w.dumpSessions(b)
-	}
+	w.dumpTracked(b)
 	b.WriteString("ephemeral nodes dump:\n")
 	w.dumpEphemerals(b)
 	b.WriteString("Connections dump:\n")
 	w.dumpConnections(b)
 }
 
-// dumpExpiries tells when sessions will end. Source:
-// SessionTrackerImpl.dumpSessions.
-func (w *Words) dumpExpiries(b *bufio.Writer) {
+// dumpTracked tells of local sessions, if there may be any, and of global ones:
+// when they end on the server that decides it, else which there are. Source:
+// LeaderSessionTracker.dumpSessions, LearnerSessionTracker.dumpSessions.
+func (w *Words) dumpTracked(b *bufio.Writer) {
 	ctx, cancel := context.WithTimeout(context.Background(), expiriesTimeout)
 	defer cancel()
-	now, list := time.Now(), []bucketed(nil)
-	for _, e := range w.src.Peer.Expiries(ctx) {
+	global, local := w.src.Peer.Expiries(ctx)
+	role := w.src.Server.Role()
+	withLocal := w.src.Config.LocalSessionsEnabled && role != zab.RoleStandalone
+	if withLocal {
+		b.WriteString("Local ")
+		dumpExpiries(b, local)
+	}
+	switch role {
+	case zab.RoleLeader, zab.RoleStandalone:
+		if withLocal {
+			b.WriteString("Global ")
+		}
+		dumpExpiries(b, global)
+	default:
+		w.dumpSessions(b)
+	}
+}
+
+// dumpExpiries tells when sessions will end. Source:
+// SessionTrackerImpl.dumpSessions.
+func dumpExpiries(b *bufio.Writer, sessions []replica.Expiry) {
+	now, list := time.Now(), make([]bucketed, 0, len(sessions))
+	for _, e := range sessions {
 		list = append(list, bucketed{now.Add(e.In), hex(e.ID)})
 	}
 	b.WriteString("Session ")

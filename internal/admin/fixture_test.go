@@ -48,15 +48,18 @@ type fakePeer struct {
 	status   replica.Status
 	members  ensemble.Ensemble
 	expiries []replica.Expiry
+	local    []replica.Expiry
 	tree     *tree.Tree
 	metrics  quorum.Metrics
 }
 
-func (p *fakePeer) Status() replica.Status                    { return p.status }
-func (p *fakePeer) Ensemble() ensemble.Ensemble               { return p.members }
-func (p *fakePeer) Expiries(context.Context) []replica.Expiry { return p.expiries }
-func (p *fakePeer) Tree() *tree.Tree                          { return p.tree }
-func (p *fakePeer) Metrics() *quorum.Metrics                  { return &p.metrics }
+func (p *fakePeer) Status() replica.Status      { return p.status }
+func (p *fakePeer) Ensemble() ensemble.Ensemble { return p.members }
+func (p *fakePeer) Expiries(context.Context) (global, local []replica.Expiry) {
+	return p.expiries, p.local
+}
+func (p *fakePeer) Tree() *tree.Tree         { return p.tree }
+func (p *fakePeer) Metrics() *quorum.Metrics { return &p.metrics }
 
 type fakeSizes [3]int64
 

@@ -19,7 +19,8 @@ func (w *Words) mntr(b *bufio.Writer) {
 	m.text("version", w.src.Version)
 	role, status := w.src.Server.Role(), w.src.Peer.Status()
 	m.text("server_state", role.String())
-	if role != zab.RoleStandalone {
+	member := role != zab.RoleStandalone && role != zab.RoleReadOnly
+	if member {
 		m.text("peer_state", peerState(role, status))
 	}
 	if role == zab.RoleObserver {
@@ -27,7 +28,7 @@ func (w *Words) mntr(b *bufio.Writer) {
 	}
 	w.monitorServer(m)
 	w.monitorTree(m)
-	if role != zab.RoleStandalone {
+	if member {
 		m.number("quorum_size", int64(len(w.src.Peer.Ensemble().Voters())))
 	}
 	if role == zab.RoleLeader {
@@ -68,9 +69,9 @@ func (w *Words) monitorServer(m monitor) {
 	m.number("sessionless_connections_expired", s.SessionlessClosed)
 	m.sizes("client_response_size", w.src.Responses)
 	// Not measured but known: there are neither connections dropped by chance
-	// nor local sessions nor TLS on the client port.
+	// nor TLS on the client port.
 	m.text("connection_drop_probability", "0.0")
-	m.number("local_sessions", 0)
+	m.number("local_sessions", int64(w.src.Peer.Status().LocalSessions))
 	m.number("outstanding_tls_handshake", 0)
 	m.number("uptime", time.Since(w.src.Started).Milliseconds())
 }

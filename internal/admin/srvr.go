@@ -14,13 +14,20 @@ import (
 
 // srvr: version, counters, zxid, mode. Source: StatCommand, ServerStats.toString.
 func (w *Words) srvr(b *bufio.Writer) {
-	fmt.Fprintf(b, "Zookeeper version: %s\n", w.src.Version)
+	w.title(b)
 	w.summary(b)
+}
+
+func (w *Words) title(b *bufio.Writer) {
+	fmt.Fprintf(b, "Zookeeper version: %s\n", w.src.Version)
+	if w.src.Server.Role() == zab.RoleReadOnly {
+		b.WriteString("READ-ONLY mode; serving only read-only clients\n")
+	}
 }
 
 // stat is srvr with the connections in between.
 func (w *Words) stat(b *bufio.Writer) {
-	fmt.Fprintf(b, "Zookeeper version: %s\n", w.src.Version)
+	w.title(b)
 	b.WriteString("Clients:\n")
 	for _, c := range w.connections() {
 		b.WriteString(brief(&c) + ")\n")

@@ -31,7 +31,7 @@ type Server interface {
 type Peer interface {
 	Status() replica.Status
 	Ensemble() ensemble.Ensemble
-	Expiries(ctx context.Context) []replica.Expiry
+	Expiries(ctx context.Context) (global, local []replica.Expiry)
 	Tree() *tree.Tree
 	Metrics() *quorum.Metrics
 }
@@ -132,10 +132,13 @@ func (w *Words) serving() bool { return w.src.Server.Role() != zab.RoleNone }
 
 // isro: may clients write? Source: IsroCommand.
 func (w *Words) isro(b *bufio.Writer) {
-	if w.serving() {
-		b.WriteString("rw")
-	} else {
+	switch w.src.Server.Role() {
+	case zab.RoleNone:
 		b.WriteString("null")
+	case zab.RoleReadOnly:
+		b.WriteString("ro")
+	default:
+		b.WriteString("rw")
 	}
 }
 

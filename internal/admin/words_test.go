@@ -40,6 +40,56 @@ func TestSrvr(t *testing.T) {
 	}
 }
 
+// TestReadOnlyWords, and TestLocalSessionWords: as test/interop/testdata/sessions has it of Java.
+func TestReadOnlyWords(t *testing.T) {
+	w := newWorld(t, zab.RoleReadOnly, threeMembers, 2)
+	const title = "Zookeeper version: " + javaVersion + "\nREAD-ONLY mode; serving only read-only clients\n"
+	if got := w.answer("srvr"); !strings.HasPrefix(got, title+"Latency") || !strings.Contains(got, "\nMode: read-only\n") {
+		t.Errorf("srvr:\n%s", got)
+	}
+	if got := w.answer("stat"); !strings.HasPrefix(got, title+"Clients:\n") {
+		t.Errorf("stat:\n%s", got)
+	}
+	if got := w.answer("mntr"); strings.Contains(got, "peer_state") || strings.Contains(got, "quorum_size") {
+		t.Errorf("mntr:\n%s", got)
+	}
+	if got := w.answer("conf"); strings.Contains(got, "membership") || !strings.HasSuffix(got, "peerType=0\n") {
+		t.Errorf("conf:\n%s", got)
+	}
+	for role, want := range map[zab.Role]string{zab.RoleReadOnly: "ro", zab.RoleNone: "null", zab.RoleFollower: "rw"} {
+		w.server.role = role
+		if got := w.answer("isro"); got != want {
+			t.Errorf("isro, %s: %s", role, got)
+		}
+	}
+}
+
+func TestLocalSessionWords(t *testing.T) {
+	for role, want := range map[zab.Role][]string{
+		zab.RoleLeader:     {"Local Session Sets (1)/(1):", "\t0x7", "Global Session Sets (1)/(1):", "\t0x8"},
+		zab.RoleFollower:   {"Local Session Sets (1)/(1):", "\t0x7", "Global Sessions(1):", "0x8\t30000ms"},
+		zab.RoleReadOnly:   {"Local Session Sets (1)/(1):", "\t0x7", "Global Sessions(1):", "0x8\t30000ms"},
+		zab.RoleStandalone: {"\nSession Sets (1)/(1):", "\t0x8"},
+	} {
+		w := newWorld(t, role, threeMembers, 2)
+		w.src.Config.LocalSessionsEnabled = true
+		w.open(8, "/e")
+		w.peer.local = []replica.Expiry{{ID: 7, In: time.Second}}
+		w.peer.status.LocalSessions = 1
+		rest := w.answer("dump")
+		for _, part := range want {
+			_, after, ok := strings.Cut(rest, part)
+			if !ok {
+				t.Fatalf("%s: no %q in\n%s", role, part, w.answer("dump"))
+			}
+			rest = after
+		}
+		if got := w.answer("mntr"); !strings.Contains(got, "zk_local_sessions\t1\n") {
+			t.Errorf("%s: mntr\n%s", role, got)
+		}
+	}
+}
+
 func TestDouble(t *testing.T) {
 	for want, v := range map[string]float64{
 		"0.0": 0, "3.0": 3, "2.8333": 17.0 / 6, "0.0001": 0.00005, "12345678.5": 12345678.5,

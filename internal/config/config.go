@@ -31,6 +31,13 @@ type Config struct {
 	MaxClientCnxns              int // of one source address; 0 for no limit
 	MaxCnxns                    int // of all; 0 for no limit
 
+	// Sessions that only the client's own server knows, until they want ephemeral znodes; without the second they
+	// get none. Neither means anything to a server alone.
+	LocalSessionsEnabled          bool
+	LocalSessionsUpgradingEnabled bool
+	// ReadOnlyModeEnabled lets clients that ask for it read from a server that has no leader.
+	ReadOnlyModeEnabled bool
+
 	// Standalone means that this server is alone: no server lines, or a single one with StandaloneEnabled. It then
 	// has the id 0, as Java's ZooKeeperServer, and Ensemble is ensemble.Single(0).
 	Standalone        bool

@@ -103,14 +103,14 @@ var table = makeTable([]Key{
 	{Place: InFile, Name: "dataDir dataLogDir clientPortAddress peerType dynamicConfigFile autopurge.purgeInterval"},
 	{Place: InFile, form: number, Name: "clientPort clientPortListenBacklog tickTime initLimit syncLimit" +
 		" connectToLearnerMasterLimit minSessionTimeout maxSessionTimeout maxClientCnxns electionAlg autopurge.snapRetainCount"},
-	{Place: InFile, form: boolean, Name: "standaloneEnabled quorumListenOnAllIPs"},
+	{Place: InFile, form: boolean, Name: "standaloneEnabled quorumListenOnAllIPs localSessionsEnabled localSessionsUpgradingEnabled"},
 	{Place: Either, Name: "maxCnxns datadir.autocreate db.autocreate"},
 
 	// Log, snapshots, memory.
 	{Place: Either, Name: "snapCount snapSizeLimitInKb txnLogSizeLimitInKb preAllocSize forceSync fsync.warningthresholdms" +
 		" maxBatchSize commitLogCount snapshot.trust.empty serializeLastProcessedZxid.enabled digest.enabled" +
 		" jute.maxbuffer.extrasize globalOutstandingLimit"},
-	{Place: FlagRaw, Name: "jute.maxbuffer"},
+	{Place: FlagRaw, Name: "jute.maxbuffer readonlymode.enabled"},
 
 	// Election, access.
 	{Place: Either, Name: "leaderServes cnxTimeout electionPortBindRetry" +
@@ -168,7 +168,6 @@ var table = makeTable([]Key{
 	{Status: NotYet, Feature: "the audit log", Place: Either, onlyTrue: true, Name: "audit.enable"},
 	{Status: NotYet, Feature: "the audit log", Place: Either, Name: "audit.impl.class"},
 	{Status: NotYet, Feature: "compressed snapshots", Place: Either, Name: "snapshot.compression.method"},
-	{Status: NotYet, Feature: "read-only mode", Place: FlagRaw, onlyTrue: true, Name: "readonlymode.enabled"},
 	{Status: NotYet, Feature: "hard quotas", Place: Either, onlyTrue: true, Name: "enforceQuota"},
 	{Status: NotYet, Feature: "connection throttling", Place: Either, Name: "connection_throttle_tokens connection_throttle_fill_time" +
 		" connection_throttle_fill_count connection_throttle_freeze_time connection_throttle_drop_increase" +
@@ -211,7 +210,6 @@ var table = makeTable([]Key{
 
 	// Requests that need these are refused one by one.
 	{Status: NotYet, Feature: "dynamic reconfiguration", Place: InFile, form: boolean, onlyTrue: true, Name: "reconfigEnabled"},
-	{Status: NotYet, Feature: "local sessions", Place: InFile, form: boolean, onlyTrue: true, Name: "localSessionsEnabled localSessionsUpgradingEnabled"},
 })
 
 // makeTable spreads rows whose Name lists several names.

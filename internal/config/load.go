@@ -192,6 +192,8 @@ func (l *loader) switches() {
 	}
 	c.StandaloneEnabled = l.boolean("standaloneEnabled", c.StandaloneEnabled)
 	c.QuorumListenOnAllIPs = l.boolean("quorumListenOnAllIPs", false)
+	c.LocalSessionsEnabled = l.boolean("localSessionsEnabled", false)
+	c.LocalSessionsUpgradingEnabled = l.boolean("localSessionsUpgradingEnabled", false)
 	if s, ok := l.keys["peerType"]; ok {
 		role, err := ensemble.ParseRole(s.value)
 		if err != nil {
@@ -205,6 +207,7 @@ func (l *loader) switches() {
 func (l *loader) properties() {
 	c := l.cfg
 	c.MaxCnxns = l.propInt("zookeeper.maxCnxns", 0, 0)
+	c.ReadOnlyModeEnabled = l.propBool("readonlymode.enabled", false)
 	c.LeaderServes = !l.propWord("zookeeper.leaderServes", "no")
 	c.LinearizableSync = l.propBool("zookeeper.linearizableSync", true)
 	c.CnxTimeout = l.propMillis("zookeeper.cnxTimeout", 5000, 1)
@@ -250,7 +253,11 @@ func (l *loader) access() {
 	c.GlobalOutstandingLimit = l.propInt("zookeeper.globalOutstandingLimit", 1000, 1)
 	c.SkipACL = l.propWord("zookeeper.skipACL", "yes")
 	c.EagerACLCheck = l.propBool("zookeeper.enableEagerACLCheck", false)
-	c.FourLetterWhitelist = whitelist(l.props["zookeeper.4lw.commands.whitelist"].value)
+	words := l.props["zookeeper.4lw.commands.whitelist"].value
+	if l.props["readonlymode.enabled"].value == "true" {
+		words += ",isro" // by which clients of a read-only server look for a better one
+	}
+	c.FourLetterWhitelist = whitelist(words)
 }
 
 // maxJuteBuffer keeps a request and what a transaction adds to it below what one entry of the log may have.

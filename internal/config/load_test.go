@@ -126,6 +126,8 @@ maxClientCnxns=0
 maxCnxns=99
 standaloneEnabled=FALSE
 quorumListenOnAllIPs=true
+localSessionsEnabled=True
+localSessionsUpgradingEnabled=true
 syncEnabled=false
 peerType=participant
 electionAlg=3
@@ -180,6 +182,7 @@ emulate353TTLNodes=true
 		ClientPort: 2181, ClientPortAddress: "127.0.0.1", ClientPortListenBacklog: 100,
 		TickTime: 200 * time.Millisecond, MinSessionTimeout: time.Second, MaxSessionTimeout: 9 * time.Second,
 		InitLimit: 10, SyncLimit: 5, ConnectToLearnerMasterLimit: 7, MaxCnxns: 99, MyID: 2, QuorumListenOnAllIPs: true,
+		LocalSessionsEnabled: true, LocalSessionsUpgradingEnabled: true,
 		CnxTimeout:              100 * time.Millisecond,
 		MinNotificationInterval: 10 * time.Millisecond, MaxNotificationInterval: 20 * time.Millisecond,
 		SnapRetainCount: 5, PurgeInterval: 2 * time.Hour, SnapCount: 10, TxnLogSizeLimit: 8192, PreAllocSize: 16384,
@@ -390,6 +393,37 @@ func TestEnsembleWarnings(t *testing.T) {
 		if !slices.Equal(got, tc.want) || problems != nil || cfg.MyID != 1 || cfg.Standalone || cfg.PeerType != ensemble.Participant {
 			t.Errorf("%s: problems %q, warnings %q, want %q", tc.name, problems, got, tc.want)
 		}
+	}
+}
+
+// TestReadOnlyMode: Boolean.getBoolean takes any case, the whitelist does not.
+func TestReadOnlyMode(t *testing.T) {
+	for value, want := range map[string]struct {
+		enabled bool
+		words   string
+	}{
+		"":      {false, "srvr"},
+		"true":  {true, "isro srvr"},
+		"TRUE":  {true, "srvr"},
+		"false": {false, "srvr"},
+	} {
+		w := newWorld(t)
+		flags := map[string]string{"readonlymode.enabled": value}
+		if value == "" {
+			flags = nil
+		}
+		cfg, warnings, problems := w.load(base, flags)
+		if warnings != nil || problems != nil {
+			t.Fatalf("%q: %q %q", value, warnings, problems)
+		}
+		if words := strings.Join(cfg.FourLetterWhitelist, " "); cfg.ReadOnlyModeEnabled != want.enabled || words != want.words {
+			t.Errorf("%q: %t, words %s", value, cfg.ReadOnlyModeEnabled, words)
+		}
+	}
+	w := newWorld(t)
+	cfg, warnings, _ := w.load(base+"readonlymode.enabled=true\n", nil)
+	if cfg.ReadOnlyModeEnabled || len(warnings) != 1 {
+		t.Errorf("in zoo.cfg: %t, %q", cfg.ReadOnlyModeEnabled, warnings)
 	}
 }
 

@@ -105,12 +105,23 @@ func storageOptions(c *config.Config, m *storage.Metrics, log *slog.Logger) stor
 	}
 }
 
+// minReadOnlyAfter is how long a server looks for a leader, at the least, before
+// it lets clients in to read. Source: QuorumPeer.run.
+const minReadOnlyAfter = 2 * time.Second
+
 func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 	snapBytes := c.SnapSizeLimit
 	if snapBytes == 0 {
 		snapBytes = -1
 	}
+	readOnlyAfter := time.Duration(0)
+	if c.ReadOnlyModeEnabled && !c.Standalone {
+		readOnlyAfter = max(minReadOnlyAfter, c.TickTime)
+	}
 	return quorum.Options{
+		LocalSessions: c.LocalSessionsEnabled && !c.Standalone, UpgradeSessions: c.LocalSessionsUpgradingEnabled,
+		ReadOnlyAfter: readOnlyAfter,
+
 		Self: proto.PeerID(c.MyID), Ensemble: c.Ensemble, Standalone: c.Standalone,
 		Observer: c.PeerType == ensemble.Observer && !c.Standalone,
 		Tick:     c.TickTime,
@@ -154,6 +165,7 @@ func (n *Node) serverOptions(c *config.Config) server.Options {
 		Auth: auth.New(authOptions(c, n.peer.Tree())),
 		// The server takes 0 as its default, ZooKeeper takes it as said.
 		MinSessionTimeout: max(c.MinSessionTimeout, time.Millisecond), MaxSessionTimeout: max(c.MaxSessionTimeout, time.Millisecond),
+		LocalSessions: c.LocalSessionsEnabled && !c.Standalone, UpgradeSessions: c.LocalSessionsUpgradingEnabled,
 		MaxFrame: c.JuteMaxBuffer, MaxClientConns: c.MaxClientCnxns, MaxConns: c.MaxCnxns,
 		Backlog: c.ClientPortListenBacklog, Whitelist: c.FourLetterWhitelist, Logger: n.log,
 		Words: func(word string, w io.Writer) { n.words.Answer(word, w) },

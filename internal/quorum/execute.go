@@ -43,6 +43,10 @@ func (p *Peer) runOrdered(a replica.Action) {
 		p.sm.Synced(a.Session, a.Cxid)
 	case replica.Revalidated:
 		p.sm.Revalidated(a.ID, a.Conn, a.Valid)
+	case replica.SessionOpened:
+		p.sm.SessionOpened(a.Session)
+	case replica.SessionEnded:
+		p.sm.SessionEnded(a.Session, a.Cxid, a.Expired)
 	case replica.SendSnapshot:
 		p.send(a.Link, snapshotItem(a.Zxid))
 	case replica.SaveEpoch, replica.Reload:
@@ -160,6 +164,8 @@ func (p *Peer) note(n replica.Note) {
 	case zab.FactSessionExpired:
 		m.Expired.Add(1)
 		p.log.Info("Expiring session "+n.Text, "session", n.Text)
+	case zab.FactSessionUpgraded:
+		p.log.Info("Upgrading session "+n.Text, "session", n.Text)
 	case zab.FactRefused:
 		p.log.Warn("peer's input refused", "peer", n.Peer, "reason", n.Text)
 	}

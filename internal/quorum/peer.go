@@ -40,6 +40,9 @@ type Options struct {
 	Reap            replica.ReapOptions
 	Emulate353      bool // see tree.Emulate353
 
+	LocalSessions, UpgradeSessions bool          // see replica.Options
+	ReadOnlyAfter                  time.Duration // see replica.Options
+
 	MaxPacket      int   // bytes a peer may send as one packet; 0 means 64 MiB
 	MaxOutstanding int   // client requests undecided at once; 0 means 1000
 	History        int   // transactions kept for learners; 0 means 20,000
@@ -88,6 +91,11 @@ type StateMachine interface {
 	Synced(id proto.SessionID, cxid int32)
 	// Revalidated answers a call of Peer.Revalidate.
 	Revalidated(id proto.SessionID, conn uint64, valid bool)
+	// SessionOpened says that a local session has begun.
+	SessionOpened(id proto.SessionID)
+	// SessionEnded says that a local session is over: closed by its client's
+	// request cxid, or expired.
+	SessionEnded(id proto.SessionID, cxid int32, expired bool)
 	// Serve lets clients in.
 	Serve(role replica.Role)
 	// StopServing closes every client connection and lets none in.
@@ -179,6 +187,7 @@ func (p *Peer) recover() error {
 		SyncTimeout: p.opts.SyncTimeout, DialTimeout: p.opts.DialTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
 		UnconfirmedSync: p.opts.UnconfirmedSync,
 		Reap:            p.opts.Reap,
+		LocalSessions:   p.opts.LocalSessions, UpgradeSessions: p.opts.UpgradeSessions, ReadOnlyAfter: p.opts.ReadOnlyAfter,
 	}, p.tree, &rec.hist, disk)
 	p.log.Info("data recovered", "zxid", rec.last, "znodes", p.tree.NodeCount(),
 		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))
@@ -253,15 +262,17 @@ func (p *Peer) Revalidate(ctx context.Context, id proto.SessionID, timeoutMs int
 	return nil
 }
 
-// Expiries lists the sessions of a leader by the time of their end; nil on
-// other servers and while the peer does not run.
-func (p *Peer) Expiries(ctx context.Context) []replica.Expiry {
-	answer := make(chan []replica.Expiry, 1)
+// Expiries lists by the time of their end the sessions of a leader and the
+// local sessions of this server; nil where there are none to list, and while
+// the peer does not run.
+func (p *Peer) Expiries(ctx context.Context) (global, local []replica.Expiry) {
+	done := make(chan struct{})
 	select {
-	case p.calls <- func(now time.Duration) { answer <- p.replica.Expiries(now) }:
-		return <-answer
+	case p.calls <- func(now time.Duration) { global, local = p.replica.Expiries(now); close(done) }:
+		<-done
+		return global, local
 	case <-ctx.Done():
-		return nil
+		return nil, nil
 	}
 }
 

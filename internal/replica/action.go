@@ -31,6 +31,18 @@ type Revalidated struct {
 	Valid bool
 }
 
+// SessionOpened says that a local session has begun, which no transaction will
+// say.
+type SessionOpened struct{ Session proto.SessionID }
+
+// SessionEnded says that a local session is over: closed by the request Cxid of
+// its client, or Expired.
+type SessionEnded struct {
+	Session proto.SessionID
+	Cxid    int32
+	Expired bool
+}
+
 // StopServing closes every client connection until the next Serve.
 type StopServing struct{ Reason string }
 

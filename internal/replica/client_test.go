@@ -76,7 +76,7 @@ func (c *client) connect() {
 		return
 	}
 	n := w.nodes[w.rng.Intn(len(w.nodes))]
-	if c.paused || !n.up || n.role == zab.RoleNone {
+	if c.paused || !n.up || n.role == zab.RoleNone || n.role == zab.RoleReadOnly {
 		if !c.done {
 			c.dialing = true
 			w.after(time.Duration(20+w.rng.Intn(100))*ms, func() { c.dialing = false; c.connect() })
@@ -324,11 +324,7 @@ func (c *client) answer(cxid int32, op proto.OpCode, err proto.ErrCode) {
 
 func (c *client) applied(n *node, t *proto.Txn, err proto.ErrCode) {
 	if t.Type == proto.OpCloseSession && (len(c.lane) == 0 || c.lane[0].op != proto.OpCloseSession) {
-		delete(n.lane, c.session) // expired by the leader
-		c.lostSession()
-		c.node = nil
-		c.lane = c.lane[:0]
-		c.connect()
+		c.expired(n) // by the leader
 		return
 	}
 	if e, ok := t.Body.(*proto.ErrorTxn); ok {
@@ -337,6 +333,22 @@ func (c *client) applied(n *node, t *proto.Txn, err proto.ErrCode) {
 	c.answer(t.Cxid, t.Type, err)
 	if c.node == n {
 		c.answerSyncs(n)
+	}
+}
+
+func (c *client) expired(n *node) {
+	delete(n.lane, c.session)
+	c.lostSession()
+	c.node = nil
+	c.lane = c.lane[:0]
+	c.connect()
+}
+
+// closing answers the closing of a local session, behind what is before it.
+func (c *client) closing(cxid int32) {
+	if e := &c.lane[len(c.lane)-1]; e.op == proto.OpCloseSession && e.cxid == cxid {
+		e.ready = true
+		c.answerSyncs(c.node)
 	}
 }
 
@@ -356,6 +368,10 @@ func (c *client) synced(n *node, cxid int32) {
 func (c *client) answerSyncs(n *node) {
 	for len(c.lane) > 0 && c.lane[0].ready {
 		e := c.lane[0]
+		if e.op == proto.OpCloseSession {
+			e.done(proto.OK)
+			return
+		}
 		if n.tree.LastZxid() < e.after {
 			c.w.fail("client %d: synced at %s, but %s was decided before", c.id, n.tree.LastZxid(), e.after)
 		}

@@ -47,6 +47,7 @@ type counts struct {
 	acked, lost, moves, expired, syncs int
 	crashes, wipes, elections          int
 	snaps, truncs                      int
+	locals, upgrades, reads            int
 }
 
 func (w *world) add(o *world) {
@@ -61,6 +62,9 @@ func (w *world) add(o *world) {
 	c.elections += d.elections
 	c.snaps += d.snaps
 	c.truncs += d.truncs
+	c.locals += d.locals
+	c.upgrades += d.upgrades
+	c.reads += d.reads
 }
 
 func (w *world) String() string { return fmt.Sprintf("%+v", w.counts) }
@@ -95,7 +99,7 @@ func (w *world) check() error {
 	first := w.nodes[0]
 	for _, n := range w.nodes {
 		switch n.role {
-		case zab.RoleNone:
+		case zab.RoleNone, zab.RoleReadOnly:
 			return fmt.Errorf("server %d does not serve at the end: %+v", n.id, n.r.Status())
 		case zab.RoleLeader:
 			leaders++
@@ -155,5 +159,15 @@ func (w *world) leads(n *node, epoch int64) {
 	}
 	for _, t := range n.log { // decided with the quorum that follows
 		w.decided(n, t)
+	}
+}
+
+// readOnly checks what a server without a leader shows to those who read only:
+// exactly what its log holds.
+func (w *world) readOnly(n *node) {
+	w.reads++
+	t, _ := n.recover()
+	if n.tree.LastZxid() < t.LastZxid() || n.tree.Digest() != t.Digest() {
+		w.fail("server %d shows %s, digest %x; on disk is %s, digest %x", n.id, n.tree.LastZxid(), n.tree.Digest(), t.LastZxid(), t.Digest())
 	}
 }

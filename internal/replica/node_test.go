@@ -73,6 +73,7 @@ func (n *node) boot() {
 	n.r = New(Options{
 		Self: proto.PeerID(n.id), Ensemble: n.w.ens, Observer: n.id > n.w.voters,
 		Tick: 400 * ms, InitTimeout: 4 * time.Second, SyncTimeout: 2 * time.Second, Prep: prep.Options{Digest: true},
+		LocalSessions: n.w.local, UpgradeSessions: true, ReadOnlyAfter: n.w.reading,
 	}, t, hist, zab.Durable{AcceptedEpoch: n.accepted, CurrentEpoch: n.current, LastZxid: hist.Last()})
 	n.exec(n.r.Start(n.w.now, n.w.wall(), nil))
 	n.schedule()
@@ -217,8 +218,11 @@ func (n *node) do(a Action) {
 		n.tree.SetLastZxid(a.Zxid)
 	case Serve:
 		n.role = a.Role
-		if a.Role == zab.RoleLeader {
+		switch a.Role {
+		case zab.RoleLeader:
 			w.leads(n, a.Epoch)
+		case zab.RoleReadOnly:
+			w.readOnly(n)
 		}
 	case StopServing:
 		n.role = zab.RoleNone
@@ -227,11 +231,30 @@ func (n *node) do(a Action) {
 		if c := n.lane[a.Session]; c != nil {
 			c.synced(n, a.Cxid)
 		}
+	case SessionOpened:
+		if c := n.lane[a.Session]; c != nil {
+			w.locals++
+			c.answer(0, proto.OpCreateSession, proto.OK)
+		}
+	case SessionEnded:
+		if why, early := w.early[expiry{n.r.Status().Epoch, a.Session.String()}]; early && a.Expired {
+			w.fail("local session %s %s", a.Session, why)
+		}
+		switch c := n.lane[a.Session]; {
+		case c == nil:
+		case a.Expired:
+			c.expired(n)
+		default:
+			c.closing(a.Cxid)
+		}
 	case Revalidated:
 		w.clients[a.Conn].revalidated(n, a)
 	case Note:
-		if a.Fact == zab.FactSessionExpired {
+		switch a.Fact {
+		case zab.FactSessionExpired:
 			w.expiring(n, a.Text)
+		case zab.FactSessionUpgraded:
+			w.upgrades++
 		}
 	default:
 		n.write(a)

@@ -29,6 +29,14 @@ type Options struct {
 	Election        election.Options
 	Prep            prep.Options
 	Reap            ReapOptions
+
+	// LocalSessions makes new sessions known to this server alone, and
+	// UpgradeSessions makes them global when they want ephemerals. A standalone
+	// server has no use for either.
+	LocalSessions, UpgradeSessions bool
+	// ReadOnlyAfter is how long to look for a leader before clients may read; 0
+	// is for ever.
+	ReadOnlyAfter time.Duration
 }
 
 // state is what the server is doing.
@@ -66,12 +74,15 @@ type Replica struct {
 	early    []earlyLink // learners that came before we knew that we lead
 	sessions *sessions   // while leading
 	reaper   *reaper     // while leading, if there is one
+	local    *sessions   // while serving with LocalSessions
 	touches  map[proto.SessionID]int32
 	syncs    []Synced // sync requests given to the leader, here or elsewhere, and not answered
 	queries  []Revalidate
 	own      []proto.Zxid            // this server's own clients' undecided proposals, while leading
 	inflight map[proto.SessionID]int // requests sent to the leader, by session
 	pending  int                     // sum of inflight
+
+	lookedAt time.Duration // when this search for a leader began
 
 	failed int           // tries to follow in a row that came to nothing
 	lookAt time.Duration // no election before this
@@ -260,7 +271,14 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 
 // serve starts the books of a role that takes clients.
 func (r *Replica) serve(now time.Duration, a Serve) {
-	r.role, r.failed = a.Role, 0
+	r.role = a.Role
+	if r.opts.LocalSessions && !r.opts.Standalone {
+		r.local = newSessions(r.opts.Tick, now)
+	}
+	if a.Role == zab.RoleReadOnly {
+		return
+	}
+	r.failed = 0
 	r.prep.Reset()
 	if r.vote != nil {
 		r.vote.Established(a.Epoch)
@@ -327,7 +345,7 @@ func (r *Replica) endRole(now time.Duration, reason string, out []Action) []Acti
 		r.pauseAfter(now, r.learner.Following())
 		r.reload = r.learner.MustReload()
 	}
-	r.leader, r.learner, r.sessions, r.reaper = nil, nil, nil, nil
+	r.leader, r.learner, r.sessions, r.local, r.reaper = nil, nil, nil, nil, nil
 	r.role, r.state, r.reason = zab.RoleNone, draining, reason
 	r.syncs, r.queries, r.pending, r.own = nil, nil, 0, nil
 	clear(r.inflight)
@@ -378,7 +396,7 @@ func (r *Replica) drained() bool {
 }
 
 func (r *Replica) look(now time.Duration, out []Action) []Action {
-	r.state = looking
+	r.state, r.lookedAt = looking, now
 	r.disk.LastZxid = r.hist.Last()
 	out = append(out, Note{Fact: zab.FactLooking, Text: r.reason, Zxid: r.disk.LastZxid, Epoch: r.disk.CurrentEpoch})
 	return r.ballot(now, func(a []election.Action) []election.Action {
@@ -403,6 +421,7 @@ func (r *Replica) ballot(now time.Duration, step func([]election.Action) []elect
 
 func (r *Replica) decided(now time.Duration, d election.Decided, out []Action) []Action {
 	leader := d.Vote.Leader
+	out = r.endReadOnly(out)
 	out = append(out, Note{Fact: zab.FactElected, Peer: leader, Zxid: d.Vote.Zxid, Epoch: d.Vote.PeerEpoch})
 	if leader == r.opts.Self {
 		r.state = leading

@@ -10,9 +10,18 @@ import (
 
 // request handles a request of a client of this server.
 func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action {
-	switch {
-	case r.role == zab.RoleNone:
+	if r.role == zab.RoleNone {
 		return out // its connection is closed already
+	}
+	if r.local != nil {
+		var done bool
+		if out, done = r.localRequest(now, q, out); done {
+			return out
+		}
+	}
+	switch {
+	case r.role == zab.RoleReadOnly:
+		return out // the server lets nothing else through
 	case r.state == leading:
 		if q.Op == proto.OpSync {
 			r.syncs = append(r.syncs, Synced{q.Session, q.Cxid})
@@ -20,6 +29,11 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 		}
 		return r.propose(now, 0, q, out)
 	}
+	return r.forward(q, out)
+}
+
+// forward sends a request to the leader.
+func (r *Replica) forward(q *Request, out []Action) []Action {
 	r.inflight[q.Session]++
 	r.pending++
 	if q.Op == proto.OpSync {
@@ -56,7 +70,7 @@ func (r *Replica) propose(now time.Duration, from LinkID, q *Request, out []Acti
 		}
 	case proto.OpDeleteContainer: // the reaper's, who has no session; prep refuses a client's
 	default:
-		p.SessionErr = r.checkSession(now, from, p.Session)
+		p.SessionErr, p.EphemeralErr = r.checkSession(now, from, &p)
 	}
 	if from == 0 {
 		r.own = append(r.own, z)
@@ -74,20 +88,22 @@ func (r *Replica) openSession(now time.Duration, from LinkID, p *prep.Request) {
 }
 
 // checkSession is the test that every write must pass: the session is known,
-// not closing, and comes from where it lives. Source:
-// SessionTrackerImpl.checkSession.
-func (r *Replica) checkSession(now time.Duration, from LinkID, id proto.SessionID) proto.ErrCode {
-	s := r.sessions.byID[id]
+// not closing, and comes from where it lives. The second result is for the
+// creation of ephemerals. Source: SessionTrackerImpl.checkSession.
+func (r *Replica) checkSession(now time.Duration, from LinkID, q *prep.Request) (write, own proto.ErrCode) {
+	s := r.sessions.byID[q.Session]
 	switch {
+	case s == nil && r.local != nil:
+		return r.checkLocal(now, from, q)
 	case s == nil || s.closing:
-		return proto.ErrSessionExpired
+		return proto.ErrSessionExpired, proto.OK
 	case !s.owned:
 		s.owner, s.owned = from, true
 	case s.owner != from:
-		return proto.ErrSessionMoved
+		return proto.ErrSessionMoved, proto.OK
 	}
-	r.sessions.touch(now, id, 0)
-	return proto.OK
+	r.sessions.touch(now, q.Session, 0)
+	return proto.OK, proto.OK
 }
 
 // claim gives a live session to the server it now is connected to.
@@ -104,6 +120,10 @@ func (r *Replica) revalidate(now time.Duration, q Revalidate, out []Action) []Ac
 	switch {
 	case r.role == zab.RoleNone:
 		return out
+	case r.local != nil && r.local.touch(now, q.ID, time.Duration(q.TimeoutMs)*time.Millisecond):
+		return append(out, Revalidated{q.ID, q.Conn, true})
+	case r.role == zab.RoleReadOnly:
+		return append(out, Revalidated{q.ID, q.Conn, false})
 	case r.state == leading:
 		return append(out, Revalidated{q.ID, q.Conn, r.claim(now, q.ID, q.TimeoutMs, 0)})
 	}
@@ -115,6 +135,7 @@ func (r *Replica) revalidate(now time.Duration, q Revalidate, out []Action) []Ac
 func (r *Replica) touched(now time.Duration, touches []Touch) {
 	for _, t := range touches {
 		switch {
+		case r.local != nil && r.local.touch(now, t.ID, time.Duration(t.TimeoutMs)*time.Millisecond):
 		case r.sessions != nil:
 			r.sessions.touch(now, t.ID, time.Duration(t.TimeoutMs)*time.Millisecond)
 		case r.state == learning:
@@ -128,12 +149,13 @@ func (r *Replica) tick(now time.Duration, ev Tick, out []Action) []Action {
 	late := now - r.wallAt - r.opts.Tick
 	r.wall, r.wallAt = ev.Wall, now
 	out = r.dropEarly(now, out)
+	if late > 0 { // we were stopped, or starved: nobody could be heard meanwhile
+		r.sessions.postpone(late)
+		r.local.postpone(late)
+	}
+	out = r.expireLocal(now, out)
 	switch r.state {
 	case leading:
-		if late > 0 && r.sessions != nil {
-			// We were stopped, or starved: nobody could be heard meanwhile.
-			r.sessions.postpone(late)
-		}
 		out = r.leader.Tick(now, out)
 		out = r.expire(now, out)
 		return r.reap(now, out)
@@ -142,7 +164,7 @@ func (r *Replica) tick(now time.Duration, ev Tick, out []Action) []Action {
 	case learning:
 		return r.learner.Tick(now, out)
 	case looking:
-		return r.tickVote(now, out)
+		return r.serveReadOnly(now, r.tickVote(now, out))
 	}
 	return out
 }

@@ -163,7 +163,7 @@ func TestExpiry(t *testing.T) {
 	if len(closed) != 2 || closed[1] != 2 || b.r.Status().Sessions != 3 {
 		t.Errorf("%v ended, %d are left", closed, b.r.Status().Sessions)
 	}
-	if v := b.r.Expiries(b.now); len(v) != 3 || v[0].ID != 1 || v[0].In <= 9*time.Second || v[0].In > 9*time.Second+benchTick {
+	if v, local := b.r.Expiries(b.now); local != nil || len(v) != 3 || v[0].ID != 1 || v[0].In <= 9*time.Second || v[0].In > 9*time.Second+benchTick {
 		t.Errorf("%v", v)
 	}
 }

@@ -20,9 +20,10 @@ type sessions struct {
 type session struct {
 	id      proto.SessionID
 	timeout time.Duration
-	owner   LinkID // the link of the learner it is connected to; 0 is this server
-	owned   bool   // owner is known: somebody used the session since this term began
-	bucket  int64  // when it ends; it may still sit in an earlier bucket's list
+	owner   LinkID        // the link of the learner it is connected to; 0 is this server
+	owned   bool          // owner is known: somebody used the session since this term began
+	asked   time.Duration // the timeout it was opened with; a later connection may change the other
+	bucket  int64         // when it ends; it may still sit in an earlier bucket's list
 	closing bool
 }
 
@@ -42,7 +43,7 @@ func (t *sessions) add(now time.Duration, id proto.SessionID, timeout time.Durat
 	if s := t.byID[id]; s != nil {
 		return s
 	}
-	s := &session{id: id, timeout: timeout, bucket: t.bucketOf(now, timeout)}
+	s := &session{id: id, timeout: timeout, asked: timeout, bucket: t.bucketOf(now, timeout)}
 	t.byID[id] = s
 	t.buckets[s.bucket] = append(t.buckets[s.bucket], s)
 	return s
@@ -62,8 +63,12 @@ func (t *sessions) touch(now time.Duration, id proto.SessionID, timeout time.Dur
 	return true
 }
 
-// postpone gives every session at least this much more time.
+// postpone gives every session at least this much more time. A table that is
+// not kept has none.
 func (t *sessions) postpone(d time.Duration) {
+	if t == nil {
+		return
+	}
 	n := int64(d/t.tick) + 1
 	for _, s := range t.byID {
 		s.bucket += n
@@ -75,7 +80,7 @@ func (t *sessions) remove(id proto.SessionID) { delete(t.byID, id) }
 
 // deadline returns when the next bucket ends, or ok false if there is none.
 func (t *sessions) deadline() (at time.Duration, ok bool) {
-	if len(t.byID) == 0 {
+	if t == nil || len(t.byID) == 0 {
 		return 0, false
 	}
 	return time.Duration(t.next) * t.tick, true
@@ -108,8 +113,12 @@ type Expiry struct {
 	In time.Duration // from now until the end of its bucket
 }
 
-// list returns all sessions by the time of their end, then by id.
+// list returns all sessions by the time of their end, then by id; nil if no
+// table is kept.
 func (t *sessions) list(now time.Duration) []Expiry {
+	if t == nil {
+		return nil
+	}
 	v := make([]Expiry, 0, len(t.byID))
 	for _, s := range t.byID {
 		v = append(v, Expiry{s.id, time.Duration(s.bucket)*t.tick - now})

@@ -15,21 +15,21 @@ func (r *Replica) Deadline() time.Duration {
 	switch r.state {
 	case leading:
 		at = r.leader.Deadline()
-		if r.sessions != nil {
-			if t, ok := r.sessions.deadline(); ok {
-				at = min(at, t)
-			}
-		}
 		if r.reaper != nil {
 			at = min(at, r.reaper.deadline())
 		}
 	case learning:
 		at = r.learner.Deadline()
 	case looking:
-		at = r.vote.Deadline()
+		at = min(r.vote.Deadline(), r.readOnlyAt())
 	case draining:
 		if r.drained() {
 			at = r.lookAt
+		}
+	}
+	for _, t := range []*sessions{r.sessions, r.local} {
+		if end, ok := t.deadline(); ok {
+			at = min(at, end)
 		}
 	}
 	if len(r.early) > 0 {
@@ -57,12 +57,17 @@ type Status struct {
 	Observers   int // synchronised observers
 	Learners    int // links from learners
 	Sessions    int // global sessions, on a leader
+
+	LocalSessions int // known to this server alone
 }
 
 // Status describes the present state.
 func (r *Replica) Status() Status {
 	s := Status{Role: r.role, Looking: r.state == looking || r.state == draining,
 		Outstanding: r.pending, LastLogged: r.appended, Epoch: r.disk.CurrentEpoch}
+	if r.local != nil {
+		s.LocalSessions = len(r.local.byID)
+	}
 	switch r.state {
 	case leading:
 		s.Leading, s.Leader, s.Epoch, s.Phase = true, r.opts.Self, r.leader.Epoch(), r.leader.Phase()
@@ -78,11 +83,8 @@ func (r *Replica) Status() Status {
 	return s
 }
 
-// Expiries lists the sessions this leader keeps, by the time of their end; nil
-// on other servers.
-func (r *Replica) Expiries(now time.Duration) []Expiry {
-	if r.sessions == nil {
-		return nil
-	}
-	return r.sessions.list(now)
+// Expiries lists the sessions that end by this server's decision, by the time
+// of their end: the global ones of a leader, and its own local ones.
+func (r *Replica) Expiries(now time.Duration) (global, local []Expiry) {
+	return r.sessions.list(now), r.local.list(now)
 }

@@ -25,7 +25,9 @@ type world struct {
 	voters  int
 	clients []*client
 	faults  bool
-	window  int // transactions kept for learners; few of them force snapshots
+	local   bool          // sessions begin as local ones
+	reading time.Duration // ReadOnlyAfter
+	window  int           // transactions kept for learners; few of them force snapshots
 
 	cut   map[[2]int]bool // pairs that cannot talk
 	conns map[LinkID]*conn
@@ -64,6 +66,9 @@ func newWorld(seed int64) *world {
 		established: map[int64]int{}, history: map[proto.Zxid]string{}, early: map[expiry]string{}}
 	w.voters = 3 + 2*w.rng.Intn(2)
 	n := w.voters + w.rng.Intn(3)
+	if w.local = seed%3 == 0; seed%2 == 0 {
+		w.reading = 300 * ms
+	}
 	w.window = []int{10, 100, 1000, 0}[w.rng.Intn(4)]
 	text := ""
 	for i := 1; i <= n; i++ {

@@ -108,6 +108,9 @@ func (s *Server) answer(txn *proto.Txn) {
 // session. Such requests are applied in order; those before the one that
 // matches have been lost on the way.
 func (s *Server) adopt(txn *proto.Txn) bool {
+	if txn.Type == proto.OpCreateSession {
+		return false // nobody's request: a local session becomes global
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sess := s.sessions[txn.Session]
@@ -248,7 +251,7 @@ func (s *Server) advance(c *conn) {
 // c.mu and the tree's Lock.
 func (s *Server) replyWrite(c *conn, e *entry, txn *proto.Txn) {
 	res := &s.result
-	err := res.Err
+	err := s.localErr(c, e, res.Err)
 	if txn.Type == proto.OpMulti {
 		err = proto.OK // failure is in the results
 	}

@@ -37,6 +37,7 @@ type conn struct {
 
 	// Owned by readLoop.
 	period     *period // the time of serving in which the session was opened
+	readOnly   bool    // of that time: nothing may be written
 	legacy     bool    // the connect request had no read-only byte, and the response gets none
 	admitted   bool    // has an identity of a scheme that is enforced, if any is
 	deaf       bool    // nothing more is to be done for this client but to answer what it asked
@@ -50,6 +51,7 @@ type conn struct {
 	mu        sync.Mutex // below Server.mu; see doc.go
 	phase     phase
 	word      bool            // a four-letter word is being answered, which takes no quorum
+	valid     bool            // the session was opened or resumed
 	opening   bool            // in phaseWaiting: the session is new
 	waitedAt  int64           // when phaseWaiting began, nanoseconds since the server's start
 	session   proto.SessionID // from phaseWaiting on

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -46,13 +47,10 @@ func (c *conn) handshake(frame []byte, now int64) error {
 	if p == nil {
 		return errNotServing
 	}
-	s.tree.RLock()
-	last := s.tree.LastZxid()
-	s.tree.RUnlock()
-	if req.LastZxidSeen > last {
-		return fmt.Errorf("%w: %s, here %s", errAhead, req.LastZxidSeen, last)
+	if err := s.admissible(p, &req); err != nil {
+		return err
 	}
-	c.legacy, c.period = !req.HasReadOnly, p
+	c.legacy, c.period, c.readOnly = !req.HasReadOnly, p, p.role == zab.RoleReadOnly
 	timeoutMs := s.clampTimeout(req.Timeout)
 
 	id := req.SessionID
@@ -67,6 +65,26 @@ func (c *conn) handshake(frame []byte, now int64) error {
 	}
 	open := c.block(func(c *conn) bool { return c.phase != phaseWaiting })
 	c.deaf = !open
+	return nil
+}
+
+// admissible says why a client is turned away without an answer, nil if it is
+// not.
+func (s *Server) admissible(p *period, req *proto.ConnectRequest) error {
+	readOnly := p.role == zab.RoleReadOnly
+	if readOnly && !req.ReadOnly {
+		return errNotReadOnly
+	}
+	s.tree.RLock()
+	last := s.tree.LastZxid()
+	_, global := s.tree.SessionTimeout(req.SessionID)
+	s.tree.RUnlock()
+	switch {
+	case req.LastZxidSeen > last:
+		return fmt.Errorf("%w: %s, here %s", errAhead, req.LastZxidSeen, last)
+	case readOnly && global:
+		return errGlobal
+	}
 	return nil
 }
 
@@ -107,6 +125,10 @@ func (c *conn) bind(id proto.SessionID, timeoutMs int32, opening bool, now int64
 // wrong password there is nothing to ask.
 func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutMs int32) error {
 	s, ctx := c.srv, c.period.ctx
+	if req.SessionID == 0 && c.readOnly && !s.opts.LocalSessions {
+		c.refuseSession()
+		return nil
+	}
 	if req.SessionID == 0 {
 		body := &proto.CreateSessionRequest{Timeout: timeoutMs}
 		return s.opts.Proposer.Submit(ctx, &replica.Request{
@@ -125,6 +147,10 @@ func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutM
 		c.mu.Unlock()
 		return nil
 	}
+	if c.readOnly && !s.opts.LocalSessions {
+		c.acceptSession()
+		return nil
+	}
 	return s.opts.Proposer.Revalidate(ctx, id, timeoutMs, c.id)
 }
 
@@ -132,7 +158,7 @@ func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutM
 // session is not valid, the connection ends with it. Holds c.mu, in
 // phaseWaiting.
 func (c *conn) answerConnect(valid bool, t *tally) {
-	resp := proto.ConnectResponse{HasReadOnly: !c.legacy}
+	resp := proto.ConnectResponse{HasReadOnly: !c.legacy, ReadOnly: c.readOnly}
 	var passwd [16]byte
 	if valid {
 		passwd = proto.Password(c.session)
@@ -146,7 +172,7 @@ func (c *conn) answerConnect(valid bool, t *tally) {
 	c.stats.observe(d, 1)
 	c.srv.counters.observe(t, d, 1)
 	if c.phase == phaseWaiting { // and not closed by finish
-		c.phase = phaseOpen
+		c.phase, c.valid = phaseOpen, valid
 		if !valid {
 			c.phase = phaseEnding
 		}

@@ -322,8 +322,16 @@ func TestTouched(t *testing.T) {
 	b.must(proto.OpPing, nil)
 	b.nc.Close()
 	w.gone(1)
+	if got := w.srv.Touched(nil); len(got) != 1 || got[0].ID != b.session {
+		t.Errorf("%+v of a connection that is gone", got) // its last request still counts
+	}
+	// Who knows a session's id but not its password cannot keep it alive.
+	thief := w.dial()
+	thief.handshake(&proto.ConnectRequest{Timeout: 30000, SessionID: b.session, Passwd: make([]byte, 16)})
+	thief.ended()
+	w.gone(1)
 	if got := w.srv.Touched(nil); len(got) != 0 {
-		t.Errorf("%+v of a connection that is gone", got)
+		t.Errorf("%+v of a connection with the wrong password", got)
 	}
 }
 

@@ -38,7 +38,10 @@ type entry struct {
 	state  entryState
 	header proto.ReplyHeader // with stateSettled
 	last   bool              // with stateSettled: the connection ends with this reply
-	next   *entry
+	// ephemeral says that this creates an ephemeral znode, for which a local
+	// session is not enough.
+	ephemeral bool
+	next      *entry
 }
 
 var entryPool = sync.Pool{New: func() any { return new(entry) }}

@@ -42,6 +42,8 @@ func (s *Server) execute(c *conn, q *call, t *tally) {
 		s.addWatch(c, q, t)
 	case proto.OpCheckWatches, proto.OpRemoveWatches:
 		s.checkWatches(c, q, t)
+	case proto.OpCloseSession:
+		s.closeLocal(c, q, t)
 	default: // a write whose record did not decode
 		s.fail(c, q, proto.ErrMarshalling, t)
 	}

@@ -162,6 +162,9 @@ func (c *conn) request(frame []byte, now int64) error {
 		c.turnAway(&q)
 		return nil
 	}
+	if c.readOnly && c.readOnlyRefuses(&q) {
+		return nil
+	}
 	switch q.op {
 	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
 		proto.OpGetACL, proto.OpMultiRead, proto.OpGetEphemerals, proto.OpGetAllChildren, proto.OpWhoAmI,
@@ -270,6 +273,7 @@ func (c *conn) submit(q *call, state entryState) error {
 	if e.record = nil; state == stateSync {
 		e.record = r.Raw
 	}
+	e.ephemeral = c.srv.opts.LocalSessions && createsEphemeral(q.op, r.Body)
 	c.mu.Lock()
 	if c.phase != phaseOpen {
 		c.mu.Unlock()

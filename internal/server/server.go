@@ -37,6 +37,10 @@ type Options struct {
 	// and 20 of Java's default ticks.
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 
+	// LocalSessions and UpgradeSessions tell how the quorum keeps the sessions
+	// of this server's clients; see replica.Options.
+	LocalSessions, UpgradeSessions bool
+
 	MaxFrame       int // bytes of one request (jute.maxbuffer); 0 means 0xfffff
 	MaxClientConns int // connections from one address (maxClientCnxns); 0 means no limit
 	MaxConns       int // connections in all (maxCnxns); 0 means no limit
@@ -66,8 +70,8 @@ const (
 )
 
 // Server is the client side of one Paddock server. The methods Apply, Synced,
-// Revalidated, Serve, StopServing and Notify belong to one goroutine, the
-// quorum's; all others may be called from anywhere.
+// Revalidated, SessionOpened, SessionEnded, Serve, StopServing and Notify
+// belong to one goroutine, the quorum's; all others may be called from anywhere.
 type Server struct {
 	// Fixed.
 	opts     Options
@@ -140,6 +144,8 @@ var (
 	errAhead       = errors.New("client has seen a later zxid than this server")
 	errIDs         = errors.New("too many identities")
 	errNoSession   = errors.New("session could not be opened")
+	errNotReadOnly = errors.New("this server is read-only, and the client did not ask for that")
+	errGlobal      = errors.New("this server is read-only, and cannot take over a global session")
 )
 
 // New returns a server that is not serving and listens nowhere. Its goroutines
@@ -305,7 +311,7 @@ func (s *Server) Touched(dst []replica.Touch) []replica.Touch {
 	for _, c := range list {
 		c.touched.Store(false) // before looking: a later sign must count again
 		c.mu.Lock()
-		if c.phase == phaseOpen {
+		if c.valid { // even if it has ended since
 			dst = append(dst, replica.Touch{ID: c.session, TimeoutMs: c.timeoutMs})
 		}
 		c.mu.Unlock()

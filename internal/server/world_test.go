@@ -54,7 +54,8 @@ type world struct {
 	waiting []answerable
 	seen    int // requests submitted
 	refused map[proto.SessionID]proto.ErrCode
-	tick    sync.Cond // on mu; seen has changed
+	local   map[proto.SessionID]bool // the local sessions; nil if sessions are global
+	tick    sync.Cond                // on mu; seen has changed
 	mu      sync.Mutex
 }
 
@@ -170,7 +171,15 @@ func (w *world) answer(n int) {
 		case a.check != nil:
 			flush()
 			_, ok := w.tree.SessionTimeout(a.check.ID)
-			w.srv.Revalidated(a.check.ID, a.check.Conn, ok)
+			w.srv.Revalidated(a.check.ID, a.check.Conn, ok || w.local[a.check.ID])
+		case a.req.Op == proto.OpCreateSession && w.local != nil:
+			flush()
+			w.local[a.req.Session] = true
+			w.srv.SessionOpened(a.req.Session)
+		case a.req.Op == proto.OpCloseSession && w.local[a.req.Session]:
+			flush()
+			delete(w.local, a.req.Session)
+			w.srv.SessionEnded(a.req.Session, a.req.Cxid, false)
 		case a.req.Op == proto.OpSync:
 			flush()
 			w.srv.Synced(a.req.Session, a.req.Cxid)

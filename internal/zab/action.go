@@ -93,10 +93,11 @@ const (
 	RoleLeader
 	RoleFollower
 	RoleObserver
+	RoleReadOnly // no leader is known, and clients that asked for it may read
 )
 
 func (r Role) String() string {
-	return [...]string{"looking", "standalone", "leader", "follower", "observer"}[r]
+	return [...]string{"looking", "standalone", "leader", "follower", "observer", "read-only"}[r]
 }
 
 // Serve lets clients in.
@@ -122,17 +123,18 @@ type Fact uint8
 
 // Facts.
 const (
-	FactEpochProposed  Fact = iota // Epoch was chosen
-	FactLearnerJoined              // Peer sent its history; Zxid is its last
-	FactSyncDiff                   // Peer is synchronised by DIFF from Zxid
-	FactSyncTrunc                  // Peer is told to truncate to Zxid
-	FactSyncSnap                   // Peer gets a snapshot as of Zxid
-	FactLearnerSynced              // Peer acknowledged NEWLEADER
-	FactLearnerLost                // Peer's link ended; Text says why
-	FactEstablished                // a quorum follows in Epoch
-	FactFollowing                  // this server follows Peer in Epoch
-	FactElected                    // the election decided for Peer
-	FactLooking                    // this server looks for a leader; Text says why
-	FactSessionExpired             // Text is the session's id
-	FactRefused                    // a peer's input was refused; Text says what
+	FactEpochProposed   Fact = iota // Epoch was chosen
+	FactLearnerJoined               // Peer sent its history; Zxid is its last
+	FactSyncDiff                    // Peer is synchronised by DIFF from Zxid
+	FactSyncTrunc                   // Peer is told to truncate to Zxid
+	FactSyncSnap                    // Peer gets a snapshot as of Zxid
+	FactLearnerSynced               // Peer acknowledged NEWLEADER
+	FactLearnerLost                 // Peer's link ended; Text says why
+	FactEstablished                 // a quorum follows in Epoch
+	FactFollowing                   // this server follows Peer in Epoch
+	FactElected                     // the election decided for Peer
+	FactLooking                     // this server looks for a leader; Text says why
+	FactSessionExpired              // Text is the session's id
+	FactSessionUpgraded             // the local session Text is to become a global one
+	FactRefused                     // a peer's input was refused; Text says what
 )

@@ -65,7 +65,7 @@ func refusedCase(t *Transcript, addr string) {
 	s.Handshake(Handshake{TimeoutMs: 10000, ID: live.ID, Password: live.Password}, "live session, right password: unharmed")
 	s.Close()
 	s = Dial(t, addr)
-	s.Send(Handshake{LastZxid: 1 << 60, TimeoutMs: 10000, Password: NoPassword}.record(), "lastZxidSeen ahead of the server")
+	s.Send(Handshake{LastZxid: 1 << 60, TimeoutMs: 10000, Password: NoPassword}.Record(), "lastZxidSeen ahead of the server")
 	s.ExpectClose()
 	s = Dial(t, addr)
 	s.Add(ToListener, []byte{0x00, 0x10, 0x00, 0x00}, "length 1048576, one more than jute.maxbuffer")

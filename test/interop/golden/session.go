@@ -65,7 +65,8 @@ type Handshake struct {
 	ReadOnly  bool
 }
 
-func (h Handshake) record() Record {
+// Record is the request as it is sent.
+func (h Handshake) Record() Record {
 	r := Record{}.Int(0).Long(h.LastZxid).Int(h.TimeoutMs).Long(h.ID).Buffer(h.Password)
 	if h.Legacy {
 		return r
@@ -85,7 +86,7 @@ func Connect(t *Transcript, addr, comment string) *Session {
 
 // Handshake sends a ConnectRequest and takes the ConnectResponse.
 func (s *Session) Handshake(h Handshake, comment string) {
-	s.Send(h.record(), comment)
+	s.Send(h.Record(), comment)
 	reply := s.Receive("")
 	if len(reply) < 36 {
 		panic(caseError{fmt.Errorf("connect response of %d bytes", len(reply))})
