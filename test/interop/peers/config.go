@@ -16,6 +16,7 @@ type Member struct {
 	QuorumPort   int
 	ElectionPort int
 	Observer     bool
+	ClientPort   int // 0 leaves it out, and with it the member's client address in /zookeeper/config
 }
 
 // Config describes one server. Home and ClientPort must be set; a Config without Members is a
@@ -76,11 +77,14 @@ func (c Config) text() string {
 		fmt.Fprintf(&b, "%s=%s\n", key, lines[key])
 	}
 	for _, m := range c.Members {
-		role := ""
+		role, client := "", ""
 		if m.Observer {
 			role = ":observer"
 		}
-		fmt.Fprintf(&b, "server.%d=127.0.0.1:%d:%d%s\n", m.ID, m.QuorumPort, m.ElectionPort, role)
+		if m.ClientPort != 0 {
+			client = fmt.Sprintf(";127.0.0.1:%d", m.ClientPort)
+		}
+		fmt.Fprintf(&b, "server.%d=127.0.0.1:%d:%d%s%s\n", m.ID, m.QuorumPort, m.ElectionPort, role, client)
 	}
 	return b.String()
 }

@@ -12,25 +12,26 @@ import (
 // Ensemble is a set of voting servers with the ids 1, 2, 3 and so on.
 type Ensemble struct{ Servers []*Server }
 
-// NewEnsemble lays out one server per entry of software below home; nothing is started. settings are
-// further zoo.cfg lines for all of them.
-func NewEnsemble(home string, settings map[string]string, software ...Software) (*Ensemble, error) {
+// NewEnsemble lays out one server per entry of software below home; nothing is started. Every server has the
+// Settings and Properties of like.
+func NewEnsemble(home string, like Config, software ...Software) (*Ensemble, error) {
 	ports, err := FreePorts(3 * len(software))
 	if err != nil {
 		return nil, err
 	}
 	members := make([]Member, len(software))
 	for i := range members {
-		members[i] = Member{ID: i + 1, QuorumPort: ports[3*i], ElectionPort: ports[3*i+1]}
+		members[i] = Member{ID: i + 1, QuorumPort: ports[3*i], ElectionPort: ports[3*i+1], ClientPort: ports[3*i+2]}
 	}
 	e := &Ensemble{}
 	for i, sw := range software {
 		s, err := NewServer(sw, Config{
 			Home:       filepath.Join(home, fmt.Sprintf("server%d", i+1)),
 			ID:         i + 1,
-			ClientPort: ports[3*i+2],
+			ClientPort: members[i].ClientPort,
 			Members:    members,
-			Settings:   settings,
+			Settings:   like.Settings,
+			Properties: like.Properties,
 		})
 		if err != nil {
 			return nil, err
@@ -44,7 +45,13 @@ func NewEnsemble(home string, settings map[string]string, software ...Software) 
 // the test. When the test has failed, the cleanup says where the logs are and how they end.
 func StartEnsemble(tb testing.TB, software ...Software) *Ensemble {
 	tb.Helper()
-	e, err := NewEnsemble(tb.TempDir(), nil, software...)
+	return StartEnsembleLike(tb, Config{}, software...)
+}
+
+// StartEnsembleLike is StartEnsemble with the Settings and Properties of like for every server.
+func StartEnsembleLike(tb testing.TB, like Config, software ...Software) *Ensemble {
+	tb.Helper()
+	e, err := NewEnsemble(tb.TempDir(), like, software...)
 	if err != nil {
 		tb.Fatal(err)
 	}
