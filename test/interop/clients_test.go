@@ -15,6 +15,13 @@ import (
 // and within the 20 ticks of 500 ms that the servers allow.
 const sessionTimeout = "8000"
 
+// extended has what the programs ask for beyond the defaults: znodes with a time to live, and empty
+// containers removed soon.
+var extended = peers.Config{
+	Settings:   map[string]string{"extendedTypesEnabled": "true"},
+	Properties: map[string]string{"znode.container.checkIntervalMs": "500"},
+}
+
 // cluster is an ensemble as a client test sees it. The servers are Java's or Paddock's.
 type cluster interface {
 	ConnectString() string
@@ -29,14 +36,14 @@ func onEachCluster(t *testing.T, test func(t *testing.T, in *peers.Installation,
 	three := func(sw peers.Software) []peers.Software { return []peers.Software{sw, sw, sw} }
 	if os.Getenv("PADDOCK_INTEROP_JAVA") != "" {
 		t.Run("java", func(t *testing.T) {
-			test(t, in, peers.StartEnsemble(t, three(peers.Java{Installation: in})...))
+			test(t, in, peers.StartEnsembleLike(t, extended, three(peers.Java{Installation: in})...))
 		})
 	}
 	if os.Getenv("PADDOCK_INTEROP_JAVA") == "only" {
 		return
 	}
 	t.Run("paddock", func(t *testing.T) {
-		test(t, in, peers.StartEnsemble(t, three(peers.RequirePaddock(t))...))
+		test(t, in, peers.StartEnsembleLike(t, extended, three(peers.RequirePaddock(t))...))
 	})
 }
 
@@ -51,10 +58,21 @@ func TestClients(t *testing.T) {
 	})
 }
 
-// clientProgram is one of clients/, ready to run.
+// clientProgram is one of clients/, ready to run, and the lines it says before and after the kill.
 type clientProgram struct {
-	name string
-	argv []string
+	name   string
+	argv   []string
+	before []string
+	after  []string
+}
+
+// story is what the programs that walk through the same story say.
+func story(name string, argv ...string) clientProgram {
+	return clientProgram{
+		name, argv,
+		[]string{"created", "read", "watched", "locked"},
+		[]string{"survived", "rewatched", "relocked"},
+	}
 }
 
 // clientPrograms compiles what needs compiling.
@@ -67,16 +85,34 @@ func clientPrograms(t *testing.T) []clientProgram {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
 	}
-	build("javac", "-nowarn", "-d", dir, "-cp", in.Classpath(), "clients/JavaClient.java")
-	build("gcc", "-Wall", "-O1", "-DTHREADED", "-o", filepath.Join(dir, "c_client"), "clients/c_client.c",
-		"-lzookeeper_mt", "-lpthread")
+	build("javac", "-nowarn", "-Xlint:-deprecation", "-d", dir, "-cp", in.CuratorClasspath(), "clients/JavaClient.java", "clients/CuratorClient.java")
+	for _, program := range []string{"c_client", "c_calls"} {
+		build("gcc", "-Wall", "-O1", "-DTHREADED", "-o", filepath.Join(dir, program), "clients/"+program+".c", "-lzookeeper_mt", "-lpthread")
+	}
 	build("go", "build", "-o", filepath.Join(dir, "goclient"), "./clients/goclient")
-	java := in.JavaClient(in.Classpath()+string(os.PathListSeparator)+dir, "JavaClient")
+	java := func(class string) []string {
+		return in.JavaClient(in.CuratorClasspath()+string(os.PathListSeparator)+dir, class).Args
+	}
 	return []clientProgram{
-		{"kazoo", []string{in.Python(), "clients/kazoo_client.py"}},
-		{"java", java.Args},
-		{"c", []string{filepath.Join(dir, "c_client")}},
-		{"go-zookeeper", []string{filepath.Join(dir, "goclient")}},
+		story("kazoo", in.Python(), "clients/kazoo_client.py"),
+		story("java", java("JavaClient")...),
+		story("c", filepath.Join(dir, "c_client")),
+		story("go-zookeeper", filepath.Join(dir, "goclient")),
+		{
+			"c-calls", []string{filepath.Join(dir, "c_calls")},
+			[]string{"created", "transacted", "guarded", "configured", "burst", "unwatched"},
+			[]string{"survived", "rewatched", "burst"},
+		},
+		{
+			"kazoo-recipes", []string{in.Python(), "clients/kazoo_recipes.py"},
+			[]string{"transacted", "guarded", "met", "queued", "watched", "elected"},
+			[]string{"survived", "rewatched", "reelected", "requeued"},
+		},
+		{
+			"curator", java("CuratorClient"),
+			[]string{"transacted", "typed", "watched", "locked"},
+			[]string{"survived", "rewatched", "relocked", "led"},
+		},
 	}
 }
 
@@ -90,12 +126,12 @@ func runStory(t *testing.T, c cluster, p clientProgram) {
 	argv := append(append([]string{}, p.argv...), c.ConnectString(), rootOf(t), sessionTimeout)
 	talk := converse(t, p.name, exec.Command(argv[0], argv[1:]...), false)
 	session := talk.line(`connected (0x[0-9a-f]+)`)[1]
-	for _, line := range []string{"created", "read", "watched", "locked", "ready"} {
+	for _, line := range append(p.before, "ready") {
 		talk.line(line)
 	}
 	killHolder(ctx, t, c, session)
 	talk.say("go")
-	for _, line := range []string{"survived", "rewatched", "relocked", "ok"} {
+	for _, line := range append(p.after, "ok") {
 		talk.line(line)
 	}
 	talk.end()

@@ -17,6 +17,7 @@ type Session struct {
 	Password []byte // 16 bytes
 	nc       net.Conn
 	xid      int32
+	ended    bool // the server has closed
 }
 
 // caseError is the panic that ends a case.
@@ -123,6 +124,24 @@ func (s *Session) AskAs(xid, op int32, body Record, comment string) []byte {
 	return s.Receive("")
 }
 
+// TryAsk is Ask where the server may close instead of answering; it returns false then.
+func (s *Session) TryAsk(op int32, body Record, comment string) ([]byte, bool) {
+	s.xid++
+	s.Send(append(Record{}.Int(s.xid).Int(op), body...), comment)
+	frame, _, err := SplitFrames(s.nc)
+	if errors.Is(err, io.EOF) || err != nil && isReset(err) {
+		s.Note(listenerCloses)
+		s.ended = true
+		return nil, false
+	}
+	Must(err, "receive "+comment)
+	s.Add(ToDialer, frame, "")
+	return frame[4:], true
+}
+
+// Ended says whether the server was seen to close.
+func (s *Session) Ended() bool { return s.ended }
+
 // ExpectClose waits for the server to close without another frame.
 func (s *Session) ExpectClose() { s.expectClose(listenerCloses) }
 
@@ -134,6 +153,7 @@ func (s *Session) expectClose(comment string) {
 		panic(caseError{fmt.Errorf("wait for the close: %w", err)})
 	}
 	s.Note("%s", comment)
+	s.ended = true
 	s.nc.Close()
 }
 
