@@ -128,11 +128,13 @@ func TestFix(t *testing.T) {
 		acl, want []proto.ACL
 		ids       []proto.ID
 	}{
-		"null":            {nil, nil, me},
-		"empty":           {[]proto.ACL{}, nil, me},
-		"open":            {proto.OpenACL, proto.OpenACL, nil},
-		"perms unchecked": {acl(0, "world", "anyone"), acl(0, "world", "anyone"), nil},
-		"duplicates":      {acl(1, "world", "anyone", "digest", bob, "world", "anyone"), acl(1, "world", "anyone", "digest", bob), nil},
+		"null":          {nil, nil, me},
+		"empty":         {[]proto.ACL{}, nil, me},
+		"open":          {proto.OpenACL, proto.OpenACL, nil},
+		"no perms":      {acl(0, "world", "anyone"), acl(0, "world", "anyone"), nil},
+		"unknown perms": {acl(32, "world", "anyone"), acl(32, "world", "anyone"), nil},
+		"all bits":      {acl(-1, "auth", ""), acl(-1, "digest", bob), ids("digest", bob)},
+		"duplicates":    {acl(1, "world", "anyone", "digest", bob, "world", "anyone"), acl(1, "world", "anyone", "digest", bob), nil},
 		"other perms are no duplicate": {
 			slices.Concat(acl(1, "world", "anyone"), acl(2, "world", "anyone")),
 			slices.Concat(acl(1, "world", "anyone"), acl(2, "world", "anyone")), nil,

@@ -100,10 +100,9 @@ func scanDNText(s, stop, bad string) (n int, ok bool) {
 	return n, true
 }
 
-// validDNHex wants the hexadecimal form of one DER value: a tag, a length and as
-// many bytes. Only the short form of the length is looked into.
+// validDNHex wants the hexadecimal form of one DER value: a tag of one byte, a length, and as many bytes. As in Java the
+// length may take up to four bytes more than it needs; that it is left open is refused here.
 func validDNHex(s string) bool {
-	s = strings.TrimRight(s, " \n")
 	if len(s) < 4 || len(s)%2 != 0 {
 		return false
 	}
@@ -112,9 +111,27 @@ func validDNHex(s string) bool {
 			return false
 		}
 	}
-	size := int(unhex(s[2])<<4 | unhex(s[3]))
-	return size >= 0x80 || len(s) == 4+2*size
+	if at(s, 0)&0x1f == 0x1f {
+		return false
+	}
+	size, head := int64(at(s, 1)), 2
+	if size > 0x84 || size == 0x80 {
+		return false
+	}
+	if size > 0x80 {
+		n := int(size - 0x80)
+		if len(s) < 2*(2+n) {
+			return false
+		}
+		for size = 0; head < 2+n; head++ {
+			size = size<<8 | int64(at(s, head))
+		}
+	}
+	return int64(len(s)) == 2*(int64(head)+size)
 }
+
+// at returns byte i of hexadecimal text.
+func at(s string, i int) byte { return unhex(s[2*i])<<4 | unhex(s[2*i+1]) }
 
 func isHex(c byte) bool { return unhex(c) < 16 }
 

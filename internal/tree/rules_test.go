@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -154,4 +156,47 @@ func FuzzFix(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestIDsLikeJava(t *testing.T) {
+	text, err := os.ReadFile("testdata/java_ids.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.SplitN(strings.TrimSpace(line), " ", 4)
+		id, rest := unquote(t, fields[3])
+		var got bool
+		if fields[0] == "valid" {
+			got = everyScheme.validID(proto.ID{Scheme: fields[1], ID: id})
+		} else {
+			want, _ := unquote(t, strings.TrimSpace(rest))
+			got = everyScheme.matches(fields[1], id, want)
+		}
+		if got != (fields[2] == "1") {
+			t.Errorf("%s: %v", strings.TrimSpace(line), got)
+		}
+		n++
+	}
+	if n < 500 {
+		t.Errorf("only %d rows", n)
+	}
+}
+
+// unquote takes the quoted string that s begins with off it.
+func unquote(t *testing.T, s string) (text, rest string) {
+	t.Helper()
+	quoted, err := strconv.QuotedPrefix(s)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	text, err = strconv.Unquote(quoted)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return text, s[len(quoted):]
 }
