@@ -2,6 +2,8 @@ package zk
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"github.com/paddock-io/paddock/proto"
 )
@@ -16,6 +18,15 @@ func (c *Conn) Create(ctx context.Context, path string, data []byte, flags Creat
 // CreateStat creates a znode and returns its name and metadata.
 func (c *Conn) CreateStat(ctx context.Context, path string, data []byte, flags CreateFlags, acl []ACL) (string, Stat, error) {
 	res, err := c.Do(ctx, CreateStatOp(path, data, flags, acl))
+	return res.Path, res.Stat, err
+}
+
+// CreateTTL creates a znode of kind PersistentTTL or PersistentSequentialTTL,
+// which is removed when it has no children and its data has not been set for
+// ttl: whole milliseconds, 1 to 2^40-1. It returns its name and metadata. Servers
+// refuse it with ErrUnimplemented unless extended types are enabled.
+func (c *Conn) CreateTTL(ctx context.Context, path string, data []byte, flags CreateFlags, acl []ACL, ttl time.Duration) (string, Stat, error) {
+	res, err := c.Do(ctx, CreateTTLOp(path, data, flags, acl, ttl))
 	return res.Path, res.Stat, err
 }
 
@@ -116,7 +127,13 @@ func (c *Conn) SetACL(ctx context.Context, path string, acl []ACL, version int32
 }
 
 // Sync waits until the server has caught up with the leader, so that a read
-// after it sees everything written before it.
+// submitted after it sees every write that was answered before the Sync began,
+// whoever wrote it. GetLatest and DoLatest do both in one round trip.
+//
+// With a leader of Paddock this makes the read linearizable: it answers only
+// once a quorum has confirmed that it still leads, unless it is configured
+// otherwise. One of Apache ZooKeeper may answer without asking, and if it has
+// been deposed without knowing, what its successor has written is missed.
 func (c *Conn) Sync(ctx context.Context, path string) error {
 	_, err := c.Do(ctx, SyncOp(path))
 	return err
@@ -128,6 +145,62 @@ func (c *Conn) Sync(ctx context.Context, path string) error {
 func (c *Conn) Multi(ctx context.Context, ops ...Op) ([]OpResult, error) {
 	res, err := c.Do(ctx, MultiOp(ops...))
 	return res.Results, err
+}
+
+// DoLatest executes a read such as GetOp behind a Sync, in one round trip: the
+// result shows every write that was answered before DoLatest began. Sync tells
+// what that is worth. It fails if either of the two does.
+func (c *Conn) DoLatest(ctx context.Context, op Op) (Result, error) {
+	var failed atomic.Pointer[Result] // set before the read's reply is taken
+	sync := c.newCall(SyncOp(op.path))
+	if op.path == "" {
+		sync.op.path = "/"
+	}
+	sync.op.rooted = op.rooted
+	sync.done = func(r Result) {
+		if r.Err != nil {
+			failed.Store(&Result{Zxid: r.Zxid, Err: r.Err})
+		}
+	}
+	res, _, err := c.wait(ctx, sync, c.newCall(op))
+	if f := failed.Load(); f != nil {
+		return *f, f.Err // what was read may be stale
+	}
+	return res, err
+}
+
+// GetLatest is Get behind a Sync: see DoLatest.
+func (c *Conn) GetLatest(ctx context.Context, path string) ([]byte, Stat, error) {
+	res, err := c.DoLatest(ctx, GetOp(path))
+	return res.Data, res.Stat, err
+}
+
+// MultiRead executes reads by GetOp and ChildrenOp, which see one state of the
+// server. Each result has its own error; err is for the request as a whole.
+func (c *Conn) MultiRead(ctx context.Context, ops ...Op) ([]OpResult, error) {
+	res, err := c.Do(ctx, MultiReadOp(ops...))
+	return res.Results, err
+}
+
+// Ephemerals returns the paths of this session's ephemeral znodes that begin
+// with prefix, in no order; prefix need not be a whole path, and "/" stands for
+// all.
+func (c *Conn) Ephemerals(ctx context.Context, prefix string) ([]string, error) {
+	res, err := c.Do(ctx, EphemeralsOp(prefix))
+	return res.Children, err
+}
+
+// AllChildrenNumber returns how many znodes there are below path, at any depth.
+func (c *Conn) AllChildrenNumber(ctx context.Context, path string) (int, error) {
+	res, err := c.Do(ctx, AllChildrenNumberOp(path))
+	return res.Count, err
+}
+
+// WhoAmI returns the identities that the server knows this connection by: its
+// address in scheme ip, and those of AddAuth without their secrets.
+func (c *Conn) WhoAmI(ctx context.Context) ([]ID, error) {
+	res, err := c.Do(ctx, WhoAmIOp())
+	return res.IDs, err
 }
 
 // AddAuth presents a credential, now and on every later connection of the

@@ -9,20 +9,23 @@ import (
 
 // call is one request from submission to completion.
 type call struct {
-	op     Op
-	record *proto.SetWatchesRequest // instead of op's own record, for setWatches
-	xid    int32
-	watch  *Watch        // registered by a reply that says so
-	done   func(Result)  // called with the result; nil: ready is signalled
-	ready  chan struct{} // has room for one
-	res    Result
+	op      Op
+	record  *proto.SetWatchesRequest // instead of op's own record, for setWatches
+	xid     int32
+	watch   *Watch           // registered by a reply that says so
+	lasting *PersistentWatch // the same for addWatch
+	done    func(Result)     // called with the result; nil: ready is signalled
+	ready   chan struct{}    // has room for one
+	res     Result
 }
 
 // newCall returns a call for op, from the pool.
 func (c *Conn) newCall(op Op) *call {
 	k := c.calls.Get().(*call)
 	k.op = op
-	if op.onEvent != nil {
+	if op.code == proto.OpAddWatch {
+		k.lasting = c.newPersistentWatch(op)
+	} else if op.onEvent != nil {
 		k.watch = &Watch{conn: c, path: op.path, fn: op.onEvent}
 	} else if op.watch {
 		k.watch = &Watch{conn: c, path: op.path, ch: make(chan Event, 1)}
@@ -63,8 +66,14 @@ func (c *Conn) Do(ctx context.Context, op Op) (Result, error) {
 }
 
 func (c *Conn) do(ctx context.Context, op Op) (Result, *Watch, error) {
-	k := c.newCall(op)
-	if err := c.submitWait(ctx, k); err != nil {
+	return c.wait(ctx, nil, c.newCall(op))
+}
+
+// wait submits k, directly behind first if that is not nil, and waits for its
+// outcome.
+func (c *Conn) wait(ctx context.Context, first, k *call) (Result, *Watch, error) {
+	name, path := k.op.name(), k.op.path // k is not to be read once it is on its way
+	if err := c.submitWait(ctx, first, k); err != nil {
 		k.fail(err, false)
 		return k.res, nil, k.res.Err
 	}
@@ -75,7 +84,7 @@ func (c *Conn) do(ctx context.Context, op Op) (Result, *Watch, error) {
 		return res, watch, res.Err
 	case <-ctx.Done():
 		// The call stays queued until its reply comes; nobody reuses it.
-		err := &Error{Op: op.name(), Path: op.path, Err: ctx.Err(), Sent: true}
+		err := &Error{Op: name, Path: path, Err: ctx.Err(), Sent: true}
 		return Result{Err: err}, nil, err
 	}
 }
@@ -101,14 +110,15 @@ func (c *Conn) Go(op Op, done func(Result)) error {
 	return nil
 }
 
-// submitWait submits k, as soon as there is a connection with room for it.
-func (c *Conn) submitWait(ctx context.Context, k *call) error {
+// submitWait submits first, which may be nil, and k, as soon as there is a
+// connection with room for them.
+func (c *Conn) submitWait(ctx context.Context, first, k *call) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	for {
 		c.mu.Lock()
-		err := c.submit(k)
+		err := c.submitBoth(first, k)
 		if err != ErrBusy && err != error(ErrConnectionLoss) {
 			c.mu.Unlock()
 			return err
@@ -121,6 +131,19 @@ func (c *Conn) submitWait(ctx context.Context, k *call) error {
 			return ctx.Err()
 		}
 	}
+}
+
+func (c *Conn) submitBoth(first, k *call) error {
+	if first != nil {
+		if err := k.op.check(c.root); err != nil {
+			return err // before anything is sent
+		}
+		if err := c.submit(first); err != nil {
+			return err
+		}
+		return c.push(c.link, k) // one more than there is room for does no harm
+	}
+	return c.submit(k)
 }
 
 // maxSendBuffer is how many bytes may wait for the writer before further
@@ -195,12 +218,15 @@ func (q *callQueue) push(k *call) {
 	q.n++
 }
 
+// at returns the call that i others are before.
+func (q *callQueue) at(i int) *call { return q.ring[(q.head+i)%len(q.ring)] }
+
 // peek returns the oldest call, or nil.
 func (q *callQueue) peek() *call {
 	if q.n == 0 {
 		return nil
 	}
-	return q.ring[q.head]
+	return q.at(0)
 }
 
 func (q *callQueue) pop() *call {

@@ -74,7 +74,7 @@ func Open(servers string, opts Options) (*Conn, error) {
 		sess:    opts.Resume,
 		timeout: opts.SessionTimeout,
 		auths:   append([]Auth(nil), opts.Auth...),
-		watches: make(watchTable),
+		watches: newWatchTable(),
 		subs:    make(map[chan State]struct{}),
 	}
 	if opts.Dial == nil {

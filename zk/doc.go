@@ -6,6 +6,7 @@
 //	                       └────► pending ──┐
 //	result, done   ◄───────────────────── readLoop ◄── replies, in order
 //	Watch.C, fn    ◄───── watch table ◄──────┘    ◄── notifications
+//	PersistentWatch.C
 //
 //	run: connect ─► attach (auth, watches) ─► serve ─► detach ─► connect ...
 //
@@ -18,15 +19,17 @@
 // The session lives on. Requests under way fail with [ErrConnectionLoss]: they
 // may have been executed or not, and are never sent again by themselves. New
 // requests wait for the next server until their context ends. Watches and
-// credentials move along, and a change that a watch would have missed is
-// reported. Only when the ensemble has dropped the session, or no server has
+// credentials move along. A change that a one-shot watch would have missed is
+// reported; a [PersistentWatch] reports that there was a gap. Only when the ensemble has dropped the session, or no server has
 // answered for 4/3 of its timeout, the Conn ends: with [ErrSessionExpired] from
 // all calls and watches. A new session takes a new Conn.
 //
 // # Order
 //
 // Requests are executed in the order in which they were submitted. A watch's
-// event is delivered before any reply that shows what came after it.
+// event is delivered before any reply that shows what came after it. A server
+// may lag behind others: [Conn.GetLatest] and [Conn.DoLatest] read what is
+// decided by the time of the call.
 //
 // # Errors
 //

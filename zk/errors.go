@@ -38,6 +38,32 @@ const (
 	// ErrRuntimeInconsistency: an operation of a multi was not tried, since an
 	// earlier one failed.
 	ErrRuntimeInconsistency = proto.ErrRuntimeInconsistency
+	// ErrNoWatcher: CheckWatches or RemoveWatches found no such watch.
+	ErrNoWatcher = proto.ErrNoWatcher
+	// ErrReconfigDisabled: the servers do not allow Reconfig.
+	ErrReconfigDisabled = proto.ErrReconfigDisabled
+	// ErrReconfigInProgress: an earlier Reconfig has not ended.
+	ErrReconfigInProgress = proto.ErrReconfigInProgress
+	// ErrNewConfigNoQuorum: too few servers of the wanted configuration are
+	// connected and up to date.
+	ErrNewConfigNoQuorum = proto.ErrNewConfigNoQuorum
+	// ErrEphemeralOnLocalSession: a local session cannot own an ephemeral znode.
+	ErrEphemeralOnLocalSession = proto.ErrEphemeralOnLocalSession
+	// ErrSessionMoved: the session has been taken over through another server.
+	ErrSessionMoved = proto.ErrSessionMoved
+	// ErrSessionClosedRequireSasl: the server wants every client to
+	// authenticate, and this connection has not; it closes it.
+	ErrSessionClosedRequireSasl = proto.ErrSessionClosedRequireSasl
+
+	// The rest of the protocol's numbers. Servers do not send them, or only when
+	// something is badly wrong.
+	ErrSystem            = proto.ErrSystem
+	ErrDataInconsistency = proto.ErrDataInconsistency
+	ErrOperationTimeout  = proto.ErrOperationTimeout
+	ErrUnknownSession    = proto.ErrUnknownSession
+	ErrAPI               = proto.ErrAPI
+	ErrInvalidCallback   = proto.ErrInvalidCallback
+	ErrRequestTimeout    = proto.ErrRequestTimeout
 )
 
 var (

@@ -106,3 +106,76 @@ func ExampleConn_Go() {
 	fmt.Println(last)
 	// Output: /n-0000000099
 }
+
+// A copy of a znode's data that follows its changes. The same goes for a whole
+// tree with WatchPersistentRecursive.
+func ExampleConn_AddWatch() {
+	ctx := context.Background()
+	c, err := zk.Connect(ctx, "localhost", options())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	watch, err := c.AddWatch(ctx, "/flags", zk.WatchPersistent) // first, so that nothing is missed
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer watch.Stop()
+	for _, flags := range []string{"blue", "red"} { // somebody else's work
+		if _, err := c.Create(ctx, "/flags", []byte(flags), zk.Persistent, zk.OpenACL); err != nil {
+			c.Set(ctx, "/flags", []byte(flags), zk.AnyVersion)
+		}
+	}
+	for range 2 {
+		event, err := watch.Next(ctx) // or: event := <-watch.C()
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch event.Type {
+		case zk.EventNodeDeleted:
+			fmt.Println("no flags")
+		default: // created, changed, or a gap
+			data, stat, err := c.Get(ctx, "/flags")
+			fmt.Println(event.Type, string(data), event.Zxid < stat.Mzxid, err)
+		}
+	}
+	// Output:
+	// NodeCreated red true <nil>
+	// NodeDataChanged red false <nil>
+}
+
+func ExampleConn_GetLatest() {
+	ctx := context.Background()
+	c, err := zk.Connect(ctx, "localhost", options())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	// Whatever was written and answered before this call is seen, by whoever
+	// and through whichever server it was.
+	_, stat, err := c.GetLatest(ctx, "/")
+	fmt.Println(stat.Version, err)
+	// Output: 0 <nil>
+}
+
+func ExampleConn_MultiRead() {
+	ctx := context.Background()
+	c, err := zk.Connect(ctx, "localhost", options())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	results, err := c.MultiRead(ctx, zk.GetOp("/"), zk.ChildrenOp("/none"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range results {
+		fmt.Println(r.Stat.Version, r.Err)
+	}
+	// Output:
+	// 0 <nil>
+	// 0 zk: getChildren /none: NoNode
+}

@@ -113,6 +113,8 @@ var allOps = []Op{
 	GetOp("/a"), SetOp("/a", nil, 0), ExistsOp("/a"), ChildrenOp("/a"), ChildrenStatOp("/a"), GetACLOp("/a"),
 	SetACLOp("/a", OpenACL, 0), SyncOp("/a"), MultiOp(CreateOp("/a", nil, 0, nil), DeleteOp("/b", 0)),
 	CreateStatOp("/a", nil, Persistent, OpenACL), MultiOp(),
+	MultiReadOp(GetOp("/a"), ChildrenOp("/a"), GetOp("/b")), EphemeralsOp("/"), AllChildrenNumberOp("/"), WhoAmIOp(),
+	CheckWatchesOp("/a", WatcherAny), ReconfigOp(Reconfiguration{}, AnyConfig), AddWatchOp("/a", WatchPersistent), MultiReadOp(),
 }
 
 func FuzzReply(f *testing.F) {
@@ -129,7 +131,7 @@ func FuzzReply(f *testing.F) {
 			if err := op.decode(&d, false, root, &res); err != nil {
 				continue
 			}
-			if len(res.Data) > len(body) || 4*len(res.Children) > len(body) || 12*len(res.ACL) > len(body) {
+			if len(res.Data) > len(body) || 4*len(res.Children) > len(body) || 12*len(res.ACL) > len(body) || 8*len(res.IDs) > len(body) {
 				t.Fatalf("%s: more in the result than in %d bytes: %+v", op.name(), len(body), res)
 			}
 		}

@@ -22,10 +22,15 @@ type link struct {
 	addr        string
 	readTimeout time.Duration // silence that ends the link
 	pingEvery   time.Duration // silence of ours that a ping breaks
+	readOnly    bool          // the server has no quorum
 	wake        chan struct{} // has room for one
 
 	in    frameReader // owned by readLoop
 	heard time.Time   // owned by readLoop, read by run after it has ended
+
+	// Owned by readLoop: whom an event is for.
+	once    []*Watch
+	lasting []*PersistentWatch
 
 	// Guarded by Conn.mu.
 	out     []byte // frames to send
@@ -112,6 +117,9 @@ func (c *Conn) serve(ctx context.Context, l *link) error {
 	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() { cancel(c.writeLoop(ctx, l)) })
+	if l.readOnly {
+		wg.Go(func() { c.seekQuorum(ctx, cancel) })
+	}
 	cancel(c.readLoop(l))
 	wg.Wait()
 	return context.Cause(ctx)
@@ -193,7 +201,7 @@ func (c *Conn) readLoop(l *link) error {
 		}
 		switch h.Xid {
 		case proto.XidNotification:
-			err = c.notified(h, &d)
+			err = c.notified(l, h, &d)
 		case proto.XidPing:
 		case proto.XidAuth:
 			err = c.authReplied(l, h)
@@ -238,16 +246,38 @@ func (c *Conn) replied(l *link, h proto.ReplyHeader, d *jute.Decoder, owned bool
 	if h.Zxid > c.sess.LastZxid { // Source: ClientCnxn.SendThread.readResponse
 		c.sess.LastZxid = h.Zxid
 	}
-	if kind, ok := watchKindOf(k.op.code, h.Err); ok && k.watch != nil {
-		c.watches.add(k.watch, kind, string(c.root.full(k.op.path)))
-	}
-	ended := k.op.code == proto.OpCloseSession && h.Err == proto.OK
-	c.closed = c.closed || ended
+	gone := c.settleWatches(k, h.Err)
+	ended := k.op.code == proto.OpCloseSession
+	c.closed = c.closed || ended && h.Err == proto.OK
 	c.wakeIfRoom(l)
 	c.mu.Unlock()
+	c.tellRemoved(gone, k.op.path)
 	c.finish(k)
 	if ended {
 		return ErrClosed
+	}
+	return nil
+}
+
+// settleWatches registers and removes the watches that a reply is about, and
+// returns those removed; c.mu is held.
+func (c *Conn) settleWatches(k *call, code Code) []removed {
+	if k.watch != nil {
+		if kind, ok := watchKindOf(k.op.code, code); ok {
+			c.watches.once.add(k.watch, watchKey{kind, k.op.full(c.root)})
+		}
+	}
+	switch {
+	case code != proto.OK:
+	case k.op.code == proto.OpRemoveWatches:
+		return c.watches.remove(WatcherType(k.op.version), k.op.full(c.root))
+	case k.lasting != nil:
+		key := watchKey{kindOf(k.lasting.mode), k.op.full(c.root)}
+		if k.lasting.hasEnded() {
+			c.unwatch(key)
+		} else {
+			c.watches.addLasting(k.lasting, key)
+		}
 	}
 	return nil
 }
@@ -270,19 +300,26 @@ func (c *Conn) authReplied(l *link, h proto.ReplyHeader) error {
 	return nil
 }
 
-// notified delivers an event to the watches it ends.
-func (c *Conn) notified(h proto.ReplyHeader, d *jute.Decoder) error {
+// notified delivers an event to the watches it ends and to persistent ones.
+func (c *Conn) notified(l *link, h proto.ReplyHeader, d *jute.Decoder) error {
 	var ev proto.WatcherEvent
 	ev.Decode(d)
 	if err := d.Err(); err != nil {
 		return fmt.Errorf("decode notification: %w", err)
 	}
-	typ := EventType(ev.Type)
+	out := Event{Type: EventType(ev.Type), Path: c.root.strip(ev.Path), Zxid: h.Zxid}
 	c.mu.Lock()
-	watches := c.watches.take(typ, ev.Path)
+	l.once = c.watches.take(out.Type, ev.Path, l.once)
+	l.lasting = c.watches.reached(out.Type, ev.Path, l.lasting)
 	c.mu.Unlock()
-	for _, w := range watches {
-		w.deliver(Event{Type: typ, Path: c.root.strip(ev.Path), Zxid: h.Zxid})
+	for _, w := range l.once {
+		w.deliver(out)
 	}
+	for _, w := range l.lasting {
+		w.deliver(out)
+	}
+	clear(l.once)
+	clear(l.lasting)
+	l.once, l.lasting = l.once[:0], l.lasting[:0]
 	return nil
 }

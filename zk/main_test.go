@@ -67,6 +67,19 @@ func mustEvent(t testing.TB, w *Watch, typ EventType, path string) {
 	}
 }
 
+// mustEvents reads as many events as wanted and compares type and path.
+func mustEvents(t testing.TB, w *PersistentWatch, want ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for _, one := range want {
+		ev, err := w.Next(ctx)
+		if got := fmt.Sprintf("%v %s", ev.Type, ev.Path); err != nil || got != one {
+			t.Fatalf("event %s, error %v, want %s", got, err, one)
+		}
+	}
+}
+
 // peer is the server's end of a connection, played by the test.
 type peer struct {
 	t  testing.TB

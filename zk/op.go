@@ -13,13 +13,15 @@ import (
 type Op struct {
 	code    proto.OpCode
 	path    string // of auth: the scheme
+	rooted  bool   // path is the server's, whatever the chroot
 	data    []byte
 	acl     []ACL
 	flags   CreateFlags
-	version int32
+	version int32 // or the mode of addWatch, the type of checkWatches and removeWatches
 	ttl     int64 // milliseconds
-	ops     []Op  // of multi
-	watch   bool  // leave a watch
+	ops     []Op  // of multi and multiRead
+	change  *reconfig
+	watch   bool // leave a watch
 	onEvent func(Event)
 }
 
@@ -89,16 +91,51 @@ func SetACLOp(path string, acl []ACL, version int32) Op {
 	return Op{code: proto.OpSetACL, path: path, acl: acl, version: version}
 }
 
-// SyncOp waits until the server has caught up with the leader.
+// SyncOp waits until the server has caught up with the leader: see Conn.Sync.
 func SyncOp(path string) Op { return Op{code: proto.OpSync, path: path} }
 
 // MultiOp joins create, delete, set and check operations: all happen, or none.
 // Result.Results tells the outcome of each.
 func MultiOp(ops ...Op) Op { return Op{code: proto.OpMulti, ops: ops} }
 
-// OnEvent returns the operation with a one-shot watch that calls fn, exactly
-// once if the operation registers it: GetOp, ChildrenOp and ChildrenStatOp do
-// when they succeed, ExistsOp also when there is no znode. fn runs on the
+// MultiReadOp joins reads by GetOp and ChildrenOp, without watches: they see one
+// state of the server. Result.Results has the outcome of each, and Result.Err is
+// nil even if all of them have failed.
+func MultiReadOp(ops ...Op) Op { return Op{code: proto.OpMultiRead, ops: ops} }
+
+// EphemeralsOp lists the ephemeral znodes of this session whose paths begin with
+// prefix into Result.Children, as paths and in no order.
+func EphemeralsOp(prefix string) Op { return Op{code: proto.OpGetEphemerals, path: prefix} }
+
+// AllChildrenNumberOp counts all znodes below a path into Result.Count.
+func AllChildrenNumberOp(path string) Op { return Op{code: proto.OpGetAllChildren, path: path} }
+
+// WhoAmIOp lists the identities of the connection into Result.IDs.
+func WhoAmIOp() Op { return Op{code: proto.OpWhoAmI, rooted: true} }
+
+// CheckWatchesOp fails with ErrNoWatcher unless the server has a watch of this
+// type for this Conn.
+func CheckWatchesOp(path string, typ WatcherType) Op {
+	return Op{code: proto.OpCheckWatches, path: path, version: int32(typ)}
+}
+
+// RemoveWatchesOp removes the Conn's watches of this type, as
+// Conn.RemoveWatches does.
+func RemoveWatchesOp(path string, typ WatcherType) Op {
+	return Op{code: proto.OpRemoveWatches, path: path, version: int32(typ)}
+}
+
+// AddWatchOp leaves a persistent watch, and needs OnEvent to say who hears of
+// it. Conn.RemoveWatches removes it. Conn.AddWatch is for watches to be read
+// from a channel.
+func AddWatchOp(path string, mode AddWatchMode) Op {
+	return Op{code: proto.OpAddWatch, path: path, version: int32(mode)}
+}
+
+// OnEvent returns the operation with a watch that calls fn. That of GetOp,
+// ChildrenOp, ChildrenStatOp and ExistsOp calls it exactly once if the operation
+// registers it, which it does when it succeeds, ExistsOp also when there is no
+// znode; that of AddWatchOp calls it for every event. fn runs on the
 // goroutine that reads replies, in the order of arrival among them; it must
 // neither block nor call a method of Conn that does (Conn.Go does not).
 func (o Op) OnEvent(fn func(Event)) Op {
@@ -125,30 +162,51 @@ func (o *Op) name() string {
 // the rest.
 func (o *Op) check(root chroot) error {
 	switch o.code {
-	case proto.OpMulti:
+	case proto.OpMulti, proto.OpMultiRead:
 		for i := range o.ops {
-			if o.ops[i].code == proto.OpMulti {
-				return ErrBadArguments
-			}
-			if err := o.ops[i].check(root); err != nil {
+			if err := o.checkPart(&o.ops[i], root); err != nil {
 				return err
 			}
 		}
 		return nil
-	case proto.OpAuth, proto.OpCloseSession, proto.OpSetWatches:
+	case proto.OpAuth, proto.OpCloseSession, proto.OpSetWatches, proto.OpSetWatches2, proto.OpReconfig:
 		return nil
 	case proto.OpNotification:
 		return ErrBadArguments // the zero Op
+	case proto.OpAddWatch:
+		if !o.watch {
+			return ErrBadArguments // nobody would hear of it
+		}
 	}
-	if root != "" && (o.path == "" || o.path[0] != '/') {
+	if root != "" && !o.rooted && (o.path == "" || o.path[0] != '/') {
 		return ErrBadArguments
 	}
 	return nil
 }
 
+// checkPart refuses what cannot be part of a multi or multiRead.
+func (o *Op) checkPart(part *Op, root chroot) error {
+	reads := part.code == proto.OpGetData || part.code == proto.OpGetChildren
+	if o.code == proto.OpMultiRead && (!reads || part.watch) {
+		return ErrBadArguments // watches would be ignored in silence
+	}
+	if part.code == proto.OpMulti || part.code == proto.OpMultiRead {
+		return ErrBadArguments
+	}
+	return part.check(root)
+}
+
+// full returns the server's name of the operation's path.
+func (o *Op) full(root chroot) string {
+	if o.rooted {
+		return o.path
+	}
+	return root.full(o.path)
+}
+
 // append appends the request record.
 func (o *Op) append(b []byte, root chroot) []byte {
-	path := root.full(o.path)
+	path := o.full(root)
 	switch o.code {
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
 		if o.path == "/" && o.flags.IsSequential() {
@@ -159,9 +217,8 @@ func (o *Op) append(b []byte, root chroot) []byte {
 			TTL: o.ttl, HasTTL: o.code == proto.OpCreateTTL,
 		}
 		return r.Append(b)
-	case proto.OpDelete, proto.OpCheck:
-		r := proto.DeleteRequest{Path: path, Version: o.version} // check has the same fields
-		return r.Append(b)
+	case proto.OpDelete, proto.OpCheck, proto.OpAddWatch, proto.OpCheckWatches, proto.OpRemoveWatches:
+		return jute.AppendInt(jute.AppendString(b, path), o.version)
 	case proto.OpSetData:
 		r := proto.SetDataRequest{Path: path, Data: o.data, Version: o.version}
 		return r.Append(b)
@@ -171,12 +228,14 @@ func (o *Op) append(b []byte, root chroot) []byte {
 	case proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2:
 		r := proto.PathWatchRequest{Path: path, Watch: o.watch}
 		return r.Append(b)
-	case proto.OpGetACL, proto.OpSync:
+	case proto.OpGetACL, proto.OpSync, proto.OpGetEphemerals, proto.OpGetAllChildren:
 		return jute.AppendString(b, path)
 	case proto.OpAuth:
 		r := proto.AuthPacket{Scheme: o.path, Auth: o.data}
 		return r.Append(b)
-	case proto.OpMulti:
+	case proto.OpReconfig:
+		return o.change.append(b)
+	case proto.OpMulti, proto.OpMultiRead:
 		for i := range o.ops {
 			b = proto.MultiHeader{Type: o.ops[i].code, Err: -1}.Append(b)
 			b = o.ops[i].append(b, root)

@@ -17,6 +17,16 @@ type Options struct {
 	// Resume continues a session of an earlier Conn instead of starting one.
 	Resume Session
 
+	// ReadOnly allows the Conn to use a server that has lost the quorum and
+	// serves reads from what it knows, possibly outdated. The state is then
+	// ConnectedReadOnly, and writes fail with ErrNotReadOnly. Meanwhile the Conn
+	// asks one server after another, at first after 100 ms and at last every
+	// minute, whether it takes writes, and moves there; what is under way at that
+	// moment fails with ErrConnectionLoss. There is no session, and SessionID is
+	// 0, until such a server was found. A session that began on one is not
+	// accepted by read-only servers: it waits for a quorum, or expires.
+	ReadOnly bool
+
 	// Auth holds credentials that are presented on every connection.
 	Auth []Auth
 
@@ -34,6 +44,11 @@ type Options struct {
 	// MaxFrame bounds a request and a reply, in bytes; a longer reply loses
 	// the connection. 0 means 4 MiB. (Servers take 1 MiB unless told otherwise.)
 	MaxFrame int
+
+	// WatchBacklog is how many events a persistent watch keeps for a reader that
+	// lags behind, before it replaces what follows by an EventGap. Their memory,
+	// 48 bytes each, is taken when the watch is made. 0 means 1024.
+	WatchBacklog int
 
 	// MaxInFlight bounds the requests sent and not yet answered. 0 means 8192.
 	MaxInFlight int
@@ -61,6 +76,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxFrame <= 0 {
 		o.MaxFrame = 4 << 20
+	}
+	if o.WatchBacklog <= 0 {
+		o.WatchBacklog = 1024
 	}
 	if o.MaxInFlight <= 0 {
 		o.MaxInFlight = 8192

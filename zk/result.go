@@ -16,16 +16,20 @@ type Result struct {
 	Stat     Stat
 	Children []string
 	ACL      []ACL
-	Results  []OpResult // of a multi, in the order of its operations
+	IDs      []ID
+	Count    int        // of AllChildrenNumberOp
+	Results  []OpResult // of a multi or multiRead, in the order of its operations
 	Zxid     Zxid       // of the write, or how far the server was at a read
 	Err      error      // nil, or an *Error
 }
 
-// OpResult is the outcome of one operation of a multi.
+// OpResult is the outcome of one operation of a multi or multiRead.
 type OpResult struct {
-	Path string // of a create
-	Stat Stat   // of a set, and of a create by CreateStatOp
-	Err  error  // nil, or an *Error; ErrRuntimeInconsistency after the one that failed
+	Path     string   // of a create
+	Stat     Stat     // of a set, a get, and of a create by CreateStatOp
+	Data     []byte   // of a get; nil if the znode's data is null
+	Children []string // of a list of children
+	Err      error    // nil, or an *Error; in a multi ErrRuntimeInconsistency after the one that failed
 }
 
 // decode reads the body of a successful reply into res. Data aliases the
@@ -42,6 +46,9 @@ func (o *Op) decode(d *jute.Decoder, owned bool, root chroot, res *Result) error
 			res.Data = bytes.Clone(res.Data)
 		}
 		res.Stat.Decode(d)
+	case proto.OpReconfig:
+		res.Data = bytes.Clone(d.Buffer())
+		res.Stat.Decode(d)
 	case proto.OpSetData, proto.OpSetACL, proto.OpExists:
 		res.Stat.Decode(d)
 	case proto.OpGetChildren:
@@ -54,10 +61,16 @@ func (o *Op) decode(d *jute.Decoder, owned bool, root chroot, res *Result) error
 		res.Stat.Decode(d)
 	case proto.OpSync:
 		res.Path = root.strip(d.String())
+	case proto.OpGetEphemerals:
+		res.Children = root.stripAll(d.Strings())
+	case proto.OpGetAllChildren:
+		res.Count = int(d.Int())
+	case proto.OpWhoAmI:
+		res.IDs = proto.DecodeIDs(d)
 	case proto.OpMulti:
-		if err := o.decodeMulti(d, root, res); err != nil {
-			return err
-		}
+		return o.decodeMulti(d, root, res)
+	case proto.OpMultiRead:
+		return o.decodeMultiRead(d, owned, res)
 	}
 	return d.Err()
 }
@@ -85,4 +98,37 @@ func (o *Op) decodeMulti(d *jute.Decoder, root chroot, res *Result) error {
 		}
 	}
 	return nil
+}
+
+// decodeMultiRead reads a multiRead's results: as many as it has operations,
+// each of its operation's type or an error. Source: MultiResponse.
+func (o *Op) decodeMultiRead(d *jute.Decoder, owned bool, res *Result) error {
+	res.Results = make([]OpResult, len(o.ops))
+	for i := range o.ops {
+		var h proto.MultiHeader
+		h.Decode(d)
+		out, part := &res.Results[i], &o.ops[i]
+		switch {
+		case d.Err() != nil:
+			return d.Err()
+		case h.Done:
+			return fmt.Errorf("%d results for a multiRead of %d operations", i, len(o.ops))
+		case h.Type == proto.OpError:
+			out.Err = &Error{Op: part.name(), Path: part.path, Err: Code(d.Int()), Sent: true}
+		case h.Type != part.code:
+			return fmt.Errorf("result of type %d for %s", h.Type, part.name())
+		case h.Type == proto.OpGetChildren:
+			out.Children = d.Strings()
+		default:
+			if out.Data = d.Buffer(); !owned {
+				out.Data = bytes.Clone(out.Data)
+			}
+			out.Stat.Decode(d)
+		}
+	}
+	var end proto.MultiHeader
+	if end.Decode(d); d.Err() == nil && !end.Done {
+		return fmt.Errorf("more than %d results for a multiRead", len(o.ops))
+	}
+	return d.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -100,6 +101,14 @@ func (s *servers) next(ctx context.Context) (addr string, last bool, err error) 
 	}
 	addr, s.addrs = s.addrs[0], s.addrs[1:]
 	return addr, s.turn == 0 && len(s.addrs) == 0, nil
+}
+
+// first makes addr the address to try next.
+func (s *servers) first(addr string) {
+	if i := slices.Index(s.addrs, addr); i >= 0 {
+		s.addrs = slices.Delete(s.addrs, i, i+1)
+	}
+	s.addrs = append([]string{addr}, s.addrs...)
 }
 
 func (s *servers) resolve(ctx context.Context, hostPort string) ([]string, error) {

@@ -27,13 +27,16 @@ func (c *Conn) run(ctx context.Context) {
 		}
 		began := time.Now()
 		c.attach(l)
-		c.told(Connected)
+		c.told(l.state())
 		err = c.serve(ctx, l)
 		heard = l.heard
 		c.detach(l, err)
 		if final := c.finalError(ctx, err); final != nil {
 			c.end(final)
 			return
+		}
+		if quorum := (*quorumFound)(nil); errors.As(err, &quorum) {
+			c.servers.first(quorum.addr)
 		}
 		c.opts.Logger.Info("connection lost", "server", l.addr, "session", c.SessionID(), "reason", err)
 		c.told(Disconnected)
@@ -76,7 +79,7 @@ const (
 // expired, as every server that could say so has long dropped it.
 // Source: ClientCnxn.SendThread.run.
 func (c *Conn) establish(ctx context.Context, heard time.Time, pauses *int) (*link, error) {
-	if !heard.IsZero() {
+	if !heard.IsZero() && c.SessionID() != 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadlineCause(ctx, heard.Add(c.Timeout()*4/3), ErrSessionExpired)
 		defer cancel()
@@ -165,6 +168,7 @@ func (c *Conn) connectRequest() *proto.ConnectRequest {
 		Timeout:      int32(min(c.opts.SessionTimeout/time.Millisecond, 1<<31-1)),
 		SessionID:    c.sess.ID,
 		Passwd:       c.sess.Passwd,
+		ReadOnly:     c.opts.ReadOnly,
 		HasReadOnly:  true,
 	}
 	if r.Passwd == nil {
@@ -184,8 +188,13 @@ func (c *Conn) welcome(l *link, resp *proto.ConnectResponse) error {
 		return ErrSessionExpired
 	case !valid:
 		return errors.New("server refused a new session")
+	case resp.ReadOnly && !c.opts.ReadOnly:
+		return errors.New("server is read-only")
 	}
-	c.sess.ID, c.sess.Passwd = resp.SessionID, resp.Passwd
+	// The id that a read-only server gives means nothing to any other server.
+	if l.readOnly = resp.ReadOnly; !l.readOnly {
+		c.sess.ID, c.sess.Passwd = resp.SessionID, resp.Passwd
+	}
 	c.timeout = time.Duration(resp.Timeout) * time.Millisecond
 	// Source: ClientCnxn.SendThread.onConnected.
 	l.readTimeout = c.timeout * 2 / 3
@@ -209,11 +218,15 @@ func (c *Conn) attach(l *link) {
 	}
 	for _, r := range c.watches.requests(c.sess.LastZxid) {
 		k := internal(Op{code: proto.OpSetWatches})
+		if r.V2 {
+			k.op.code = proto.OpSetWatches2
+		}
 		k.record = r
+		k.done = func(res Result) { c.rearmed(r, res) }
 		c.push(l, k)
 	}
 	c.link, c.lastDial = l, nil
-	c.setState(Connected)
+	c.setState(l.state())
 	c.wakeLocked()
 }
 
@@ -255,12 +268,15 @@ func (c *Conn) end(err error) {
 	}
 	clear(c.subs)
 	c.wakeLocked()
-	watches := c.watches.takeAll()
+	watches, lasting := c.watches.once.takeAll(), c.watches.lasting.takeAll()
 	id := c.sess.ID
 	c.mu.Unlock()
 	c.opts.Logger.Info("session ended", "session", id, "state", state)
 	for _, w := range watches {
 		w.deliver(Event{Type: EventNone, Path: w.path, Zxid: -1, Err: err})
+	}
+	for _, w := range lasting {
+		w.finish(Event{Type: EventNone, Path: w.path, Zxid: -1, Err: err})
 	}
 	c.told(state)
 }

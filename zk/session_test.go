@@ -179,8 +179,8 @@ func TestWatchFunctionAndStop(t *testing.T) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.watches) != 0 {
-		t.Errorf("%d watches left", len(c.watches))
+	if len(c.watches.once) != 0 {
+		t.Errorf("%d watches left", len(c.watches.once))
 	}
 }
 
@@ -193,8 +193,8 @@ func TestFailedReadLeavesNoWatch(t *testing.T) {
 	w.Stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.watches) != 0 {
-		t.Errorf("%d watches left", len(c.watches))
+	if len(c.watches.once) != 0 {
+		t.Errorf("%d watches left", len(c.watches.once))
 	}
 }
 

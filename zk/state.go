@@ -7,12 +7,13 @@ type State int32
 
 // States. The last three are final.
 const (
-	Connecting   State = iota // no server reached yet
-	Connected                 // a server has confirmed the session
-	Disconnected              // the connection broke; trying the next server
-	Expired                   // the session is gone
-	AuthFailed                // a credential was refused
-	Closed                    // Close or Detach was called
+	Connecting        State = iota // no server reached yet
+	Connected                      // a server has confirmed the session
+	ConnectedReadOnly              // on a server without a quorum; see Options.ReadOnly
+	Disconnected                   // the connection broke; trying the next server
+	Expired                        // the session is gone
+	AuthFailed                     // a credential was refused
+	Closed                         // Close or Detach was called
 )
 
 func (s State) String() string {
@@ -21,6 +22,8 @@ func (s State) String() string {
 		return "CONNECTING"
 	case Connected:
 		return "CONNECTED"
+	case ConnectedReadOnly:
+		return "CONNECTEDREADONLY"
 	case Disconnected:
 		return "DISCONNECTED"
 	case Expired:

@@ -3,6 +3,7 @@ package zk
 import (
 	"crypto/sha1"
 	"encoding/base64"
+	"hash"
 	"strconv"
 	"strings"
 
@@ -55,9 +56,14 @@ var (
 // DigestID returns the identity that the digest scheme gives to a connection
 // which authenticates as user:password.
 // Source: DigestAuthenticationProvider.generateDigest.
-func DigestID(user, password string) ID {
-	sum := sha1.Sum([]byte(user + ":" + password))
-	return ID{Scheme: "digest", ID: user + ":" + base64.StdEncoding.EncodeToString(sum[:])}
+func DigestID(user, password string) ID { return DigestIDWith(sha1.New, user, password) }
+
+// DigestIDWith is DigestID for servers that are configured for another
+// algorithm than SHA-1, for instance sha256.New where digestAlg is SHA-256.
+func DigestIDWith(algorithm func() hash.Hash, user, password string) ID {
+	h := algorithm()
+	h.Write([]byte(user + ":" + password))
+	return ID{Scheme: "digest", ID: user + ":" + base64.StdEncoding.EncodeToString(h.Sum(nil))}
 }
 
 // EventType is what happened to a watched znode.
@@ -70,6 +76,15 @@ const (
 	EventNodeDeleted         EventType = 2
 	EventNodeDataChanged     EventType = 3
 	EventNodeChildrenChanged EventType = 4
+
+	// What a watch hears last when Conn.RemoveWatches has removed it.
+	EventDataWatchRemoved       EventType = 5
+	EventChildWatchRemoved      EventType = 6
+	EventPersistentWatchRemoved EventType = 7
+
+	// EventGap is for persistent watches only: changes may have gone unreported
+	// between the events before it and those after it. See PersistentWatch.
+	EventGap EventType = -2
 )
 
 func (t EventType) String() string {
@@ -84,6 +99,14 @@ func (t EventType) String() string {
 		return "NodeDataChanged"
 	case EventNodeChildrenChanged:
 		return "NodeChildrenChanged"
+	case EventDataWatchRemoved:
+		return "DataWatchRemoved"
+	case EventChildWatchRemoved:
+		return "ChildWatchRemoved"
+	case EventPersistentWatchRemoved:
+		return "PersistentWatchRemoved"
+	case EventGap:
+		return "Gap"
 	}
 	return "EventType(" + strconv.Itoa(int(t)) + ")"
 }
@@ -115,4 +138,18 @@ func (c chroot) strip(path string) string {
 		return rest
 	}
 	return path
+}
+
+// stripAll returns the client's names of those paths that are inside the chroot.
+func (c chroot) stripAll(paths []string) []string {
+	if c == "" {
+		return paths
+	}
+	inside := paths[:0]
+	for _, p := range paths {
+		if rest, ok := strings.CutPrefix(p, string(c)); ok && (rest == "" || rest[0] == '/') {
+			inside = append(inside, c.strip(p))
+		}
+	}
+	return inside
 }

@@ -9,9 +9,19 @@ import (
 	"github.com/paddock-io/paddock/proto"
 )
 
+// kind is a table of watches; the one-shot ones come first.
+type kind int
+
+const (
+	data kind = iota
+	child
+	persistent
+	recursive
+)
+
 type watch struct {
-	child bool
-	path  string
+	kind kind
+	path string
 }
 
 type conn struct {
@@ -22,6 +32,7 @@ type conn struct {
 	// Guarded by srv.mu.
 	session proto.SessionID
 	watches map[watch]bool
+	ids     []proto.ID // presented by auth
 	out     []byte
 	last    bool // close after sending out
 }
@@ -31,6 +42,10 @@ func (c *conn) readLoop() {
 	defer c.forget()
 	for first := true; ; first = false {
 		frame, err := readFrame(c.nc)
+		if first && string(frame) == "isro" {
+			c.sayWhetherReadOnly()
+			return
+		}
 		if err != nil || !c.handle(frame, first) {
 			return
 		}
@@ -47,14 +62,25 @@ func (c *conn) forget() {
 	}
 }
 
+// readFrame returns a frame without its length, or the four-letter word isro.
 func readFrame(r io.Reader) ([]byte, error) {
 	var head [4]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, err
+	if _, err := io.ReadFull(r, head[:]); err != nil || string(head[:]) == "isro" {
+		return head[:], err
 	}
 	frame := make([]byte, binary.BigEndian.Uint32(head[:]))
 	_, err := io.ReadFull(r, frame)
 	return frame, err
+}
+
+func (c *conn) sayWhetherReadOnly() {
+	c.srv.mu.Lock()
+	defer c.srv.mu.Unlock()
+	c.out, c.last = []byte("rw"), true
+	if c.srv.readOnly {
+		c.out = []byte("ro")
+	}
+	c.wake <- struct{}{}
 }
 
 // writeLoop exists because a pipe holds nothing: replies and events must not
@@ -93,7 +119,7 @@ func (c *conn) handle(frame []byte, first bool) bool {
 	}
 	var h proto.RequestHeader
 	h.Decode(&d)
-	req, err := proto.DecodeRequest(h.Op, d.Rest())
+	req, err := decodeRequest(h.Op, d.Rest())
 	fate := Pass
 	if c.srv.hook != nil {
 		fate = c.srv.hook(h.Op, req)
@@ -103,7 +129,7 @@ func (c *conn) handle(frame []byte, first bool) bool {
 		return false
 	case fate == Silent:
 		return true
-	case err != nil:
+	case err != nil, fate == Refuse:
 		c.send(proto.ReplyHeader{Xid: h.Xid, Zxid: c.srv.zxid, Err: proto.ErrMarshalling}.Append(nil))
 		return true
 	}
@@ -124,12 +150,19 @@ func (c *conn) connect(d *jute.Decoder) bool {
 	s := c.srv
 	var req proto.ConnectRequest
 	req.Decode(d)
-	if d.Err() != nil || req.LastZxidSeen > s.zxid {
+	id := req.SessionID
+	if d.Err() != nil || req.LastZxidSeen > s.zxid || s.readOnly && (!req.ReadOnly || s.sessions[id]) {
 		return false
 	}
-	resp := proto.ConnectResponse{Timeout: req.Timeout, HasReadOnly: req.HasReadOnly, Passwd: make([]byte, 16)}
-	id := req.SessionID
-	if id == 0 {
+	resp := proto.ConnectResponse{
+		Timeout: req.Timeout, HasReadOnly: req.HasReadOnly, ReadOnly: s.readOnly, Passwd: make([]byte, 16),
+	}
+	switch {
+	case s.readOnly && id == 0: // means nothing to any other server
+		c.session, resp.SessionID = 0x7ead, 0x7ead
+		c.send(resp.Append(nil))
+		return true
+	case id == 0:
 		s.nextID++
 		s.zxid++
 		id = s.nextID

@@ -18,6 +18,7 @@ const (
 	DropBefore             // the connection breaks, the request is not executed
 	DropAfter              // executed, but the connection breaks instead of a reply
 	Silent                 // neither executed nor answered
+	Refuse                 // answered with a MarshallingError, not executed
 )
 
 // A Hook decides the fate of a request. It is called under the server's lock
@@ -31,6 +32,7 @@ type Server struct {
 	mu       sync.Mutex
 	hook     Hook
 	down     bool
+	readOnly bool
 	zxid     proto.Zxid
 	nodes    map[string]*node
 	sessions map[proto.SessionID]bool
@@ -100,6 +102,15 @@ func (s *Server) SetDown(down bool) {
 	if s.down = down; down {
 		s.dropLocked()
 	}
+}
+
+// SetReadOnly breaks all connections and serves reads only, to clients that
+// ask for it, as a server does that has lost its quorum; or it ends that.
+func (s *Server) SetReadOnly(readOnly bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readOnly = readOnly
+	s.dropLocked()
 }
 
 // Expire ends a session: its ephemerals go and its connection breaks.

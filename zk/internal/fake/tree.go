@@ -27,16 +27,11 @@ func (c *conn) execute(op proto.OpCode, req proto.Request) (body []byte, code pr
 	case *proto.PathWatchRequest:
 		return c.read(op, r)
 	case *proto.PathRequest:
-		if op == proto.OpGetACL {
-			n := s.nodes[r.Path]
-			if n == nil {
-				return nil, proto.ErrNoNode
-			}
-			return n.stat.Append(proto.AppendACLs(nil, n.acl)), proto.OK
-		}
-		return jute.AppendString(nil, r.Path), proto.OK
-	case *proto.MultiRequest:
-		return c.multi(r), proto.OK
+		return c.ask(op, r.Path)
+	case *multiRead:
+		return c.multiRead(r), proto.OK
+	case *PathInt:
+		return c.watchOp(op, r)
 	case *proto.SetWatchesRequest:
 		c.setWatches(r)
 		return nil, proto.OK
@@ -44,16 +39,28 @@ func (c *conn) execute(op proto.OpCode, req proto.Request) (body []byte, code pr
 		if r.Scheme == RefusedScheme {
 			return nil, proto.ErrAuthFailed
 		}
+		user, _, _ := strings.Cut(string(r.Auth), ":")
+		c.ids = append(c.ids, proto.ID{Scheme: r.Scheme, ID: user})
 		return nil, proto.OK
 	case nil:
 		switch op {
 		case proto.OpCloseSession:
 			s.endSession(c.session)
+		case proto.OpWhoAmI:
+			return proto.AppendIDs(nil, append([]proto.ID{{Scheme: "ip", ID: "127.0.0.1"}}, c.ids...)), proto.OK
+		case proto.OpReconfig:
+			return nil, proto.ErrReconfigDisabled
 		case proto.OpPing:
 		default:
 			return nil, proto.ErrUnimplemented
 		}
 		return nil, proto.OK
+	}
+	if s.readOnly {
+		return nil, proto.ErrNotReadOnly
+	}
+	if r, ok := req.(*proto.MultiRequest); ok {
+		return c.multi(r), proto.OK
 	}
 	s.zxid++
 	res, code := c.write(op, req)
@@ -63,7 +70,7 @@ func (c *conn) execute(op proto.OpCode, req proto.Request) (body []byte, code pr
 	switch op {
 	case proto.OpCreate:
 		return jute.AppendString(nil, res.Path), proto.OK
-	case proto.OpCreate2, proto.OpCreateContainer:
+	case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
 		return res.Stat.Append(jute.AppendString(nil, res.Path)), proto.OK
 	case proto.OpSetData, proto.OpSetACL:
 		return res.Stat.Append(nil), proto.OK
@@ -71,11 +78,48 @@ func (c *conn) execute(op proto.OpCode, req proto.Request) (body []byte, code pr
 	return nil, proto.OK
 }
 
+// ask answers the requests that have a path and leave no watch.
+func (c *conn) ask(op proto.OpCode, name string) ([]byte, proto.ErrCode) {
+	s := c.srv
+	n := s.nodes[name]
+	switch op {
+	case proto.OpSync:
+		if s.readOnly {
+			return nil, proto.ErrNotReadOnly
+		}
+		return jute.AppendString(nil, name), proto.OK
+	case proto.OpGetEphemerals:
+		paths := []string{}
+		for p, n := range s.nodes {
+			if n.stat.EphemeralOwner == c.session && strings.HasPrefix(p, name) {
+				paths = append(paths, p)
+			}
+		}
+		return jute.AppendStrings(nil, paths), proto.OK
+	}
+	if n == nil {
+		return nil, proto.ErrNoNode
+	}
+	if op == proto.OpGetACL {
+		return n.stat.Append(proto.AppendACLs(nil, n.acl)), proto.OK
+	}
+	count := 0 // getAllChildrenNumber
+	for p := range s.nodes {
+		if strings.HasPrefix(p, strings.TrimSuffix(name, "/")+"/") && p != name {
+			count++
+		}
+	}
+	return jute.AppendInt(nil, int32(count)), proto.OK
+}
+
 func (c *conn) read(op proto.OpCode, r *proto.PathWatchRequest) ([]byte, proto.ErrCode) {
 	n := c.srv.nodes[r.Path]
-	child := op == proto.OpGetChildren || op == proto.OpGetChildren2
+	table := data
+	if op == proto.OpGetChildren || op == proto.OpGetChildren2 {
+		table = child
+	}
 	if r.Watch && (n != nil || op == proto.OpExists) {
-		c.watches[watch{child, r.Path}] = true
+		c.watches[watch{table, r.Path}] = true
 	}
 	if n == nil {
 		return nil, proto.ErrNoNode
@@ -137,7 +181,9 @@ func (c *conn) multi(r *proto.MultiRequest) []byte {
 // write carries out one writing operation at s.zxid.
 func (c *conn) write(op proto.OpCode, req proto.Request) (res proto.MultiResult, code proto.ErrCode) {
 	s := c.srv
-	res.Type = op
+	if res.Type = op; op == proto.OpCreateContainer || op == proto.OpCreateTTL {
+		res.Type = proto.OpCreate2
+	}
 	switch r := req.(type) {
 	case *proto.CreateRequest:
 		name, code := s.create(r, c.session)
@@ -220,16 +266,16 @@ func (s *Server) addNode(name string, n *node) {
 	parent.stat.NumChildren++
 	parent.stat.Cversion++
 	parent.stat.Pzxid = s.zxid
-	s.fire(proto.EventNodeCreated, name, false)
-	s.fire(proto.EventNodeChildrenChanged, path.Dir(name), true)
+	s.fire(proto.EventNodeCreated, name, data)
+	s.fire(proto.EventNodeChildrenChanged, path.Dir(name), child)
 }
 
-func (s *Server) setNode(name string, n *node, data []byte) {
-	n.data = data
+func (s *Server) setNode(name string, n *node, value []byte) {
+	n.data = value
 	n.stat.Version++
 	n.stat.Mzxid = s.zxid
-	n.stat.DataLength = int32(len(data))
-	s.fire(proto.EventNodeDataChanged, name, false)
+	n.stat.DataLength = int32(len(value))
+	s.fire(proto.EventNodeDataChanged, name, data)
 }
 
 func (s *Server) removeNode(name string) {
@@ -238,9 +284,8 @@ func (s *Server) removeNode(name string) {
 	parent.stat.NumChildren--
 	parent.stat.Cversion++
 	parent.stat.Pzxid = s.zxid
-	s.fire(proto.EventNodeDeleted, name, false)
-	s.fire(proto.EventNodeDeleted, name, true)
-	s.fire(proto.EventNodeChildrenChanged, path.Dir(name), true)
+	s.fire(proto.EventNodeDeleted, name, data, child)
+	s.fire(proto.EventNodeChildrenChanged, path.Dir(name), child)
 }
 
 func (s *Server) endSession(id proto.SessionID) {
@@ -249,53 +294,6 @@ func (s *Server) endSession(id proto.SessionID) {
 	for name, n := range s.nodes {
 		if n.stat.EphemeralOwner == id {
 			s.removeNode(name)
-		}
-	}
-}
-
-// fire consumes the watches of one table on a path and sends their events.
-func (s *Server) fire(typ proto.EventType, name string, child bool) {
-	for c := range s.conns {
-		if w := (watch{child, name}); c.watches[w] {
-			delete(c.watches, w)
-			c.notify(typ, name, s.zxid)
-		}
-	}
-}
-
-func (c *conn) notify(typ proto.EventType, name string, zxid proto.Zxid) {
-	ev := proto.WatcherEvent{Type: typ, State: proto.StateSyncConnected, Path: name}
-	c.send(ev.Append(proto.ReplyHeader{Xid: proto.XidNotification, Zxid: zxid}.Append(nil)))
-}
-
-// setWatches reports what a reconnecting client has missed and registers the
-// rest. Source: DataTree.setWatches.
-func (c *conn) setWatches(r *proto.SetWatchesRequest) {
-	for _, p := range r.Data {
-		switch n := c.srv.nodes[p]; {
-		case n == nil:
-			c.notify(proto.EventNodeDeleted, p, -1)
-		case n.stat.Mzxid > r.RelativeZxid:
-			c.notify(proto.EventNodeDataChanged, p, -1)
-		default:
-			c.watches[watch{false, p}] = true
-		}
-	}
-	for _, p := range r.Exist {
-		if c.srv.nodes[p] != nil {
-			c.notify(proto.EventNodeCreated, p, -1)
-		} else {
-			c.watches[watch{false, p}] = true
-		}
-	}
-	for _, p := range r.Child {
-		switch n := c.srv.nodes[p]; {
-		case n == nil:
-			c.notify(proto.EventNodeDeleted, p, -1)
-		case n.stat.Pzxid > r.RelativeZxid:
-			c.notify(proto.EventNodeChildrenChanged, p, -1)
-		default:
-			c.watches[watch{true, p}] = true
 		}
 	}
 }
