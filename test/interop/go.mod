@@ -1,7 +1,10 @@
 module github.com/paddock-io/paddock/test/interop
 
-go 1.26
+go 1.26.0
 
 replace github.com/paddock-io/paddock => ../..
 
-require github.com/go-zookeeper/zk v1.0.4
+require (
+	github.com/go-zookeeper/zk v1.0.4
+	github.com/paddock-io/paddock v0.0.0
+)
