@@ -93,7 +93,10 @@ func (s *Server) admit(nc net.Conn) {
 		s.counters.rejected.Add(1)
 		s.log.Info("connection rejected", "remote", remote, "reason", why)
 		if tc, ok := nc.(*net.TCPConn); ok {
-			tc.SetLinger(0) // a reset, as Java's accept thread sends
+			// The end of the stream and then a reset, which leaves nothing behind
+			// here. Source: NIOServerCnxnFactory.fastCloseSock.
+			tc.CloseWrite()
+			tc.SetLinger(0)
 		}
 		nc.Close()
 		return
