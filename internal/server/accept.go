@@ -156,26 +156,47 @@ func (s *Server) detach(c *conn) {
 	s.tree.RLock()
 	defer s.tree.RUnlock()
 	c.mu.Lock()
-	xids, n := c.lane.writes(), c.lane.n
+	left, old := c.lane.writes(), c.lane
 	c.lane = lane{}
 	id, period := c.session, c.period
 	c.mu.Unlock()
-	s.counters.outstanding.Add(int64(-n))
+	s.counters.outstanding.Add(int64(-old.n))
+	if s.throttle != nil {
+		s.throttle.done(old.n)
+	}
 	s.tree.Watches().RemoveWatcher(c.slot)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sess, ok := s.sessions[id]
+	if !ok || s.closing || period != s.period.Load() {
+		left = nil // and nobody will hear of them again
+	}
+	s.forgoBytes(old.large - sum(left))
 	if !ok {
 		return
 	}
 	if sess.conn == c {
 		sess.conn = nil
 	}
-	if period == s.period.Load() {
-		sess.orphans = append(sess.orphans, xids...)
-	}
+	sess.orphans = append(sess.orphans, left...)
 	s.putSession(id, sess)
+}
+
+// forgo gives back what orphans took that nobody will hear of again.
+func (s *Server) forgo(list []orphan) { s.forgoBytes(sum(list)) }
+
+func (s *Server) forgoBytes(large int) {
+	if large != 0 {
+		s.large.Add(int64(-large))
+	}
+}
+
+func sum(list []orphan) (large int) {
+	for _, o := range list {
+		large += o.large
+	}
+	return large
 }
 
 // putSession stores a session unless there is nothing to say about it. Holds
@@ -190,7 +211,11 @@ func (s *Server) putSession(id proto.SessionID, sess session) {
 
 // reapLoop closes connections that have been silent for too long.
 func (s *Server) reapLoop() {
-	t := time.NewTicker(reapInterval)
+	interval := maxReapInterval
+	if t := s.opts.SessionlessTimeout; t > 0 {
+		interval = max(min(t, interval), minReapInterval)
+	}
+	t := time.NewTicker(interval)
 	defer t.Stop()
 	for {
 		select {
@@ -202,7 +227,7 @@ func (s *Server) reapLoop() {
 	}
 }
 
-// reap closes connections without a session after sessionlessTimeout, and
+// reap closes connections without a session after SessionlessTimeout, and
 // others when they have been silent for as long as their session may be. In
 // both cases the client is gone or wedged; its session, if it has not moved to
 // another server, ends in the quorum's time. Source: NIOServerCnxnFactory's
@@ -217,7 +242,7 @@ func (s *Server) reap(now int64) {
 		silent := time.Duration(now - c.seen.Load())
 		c.mu.Lock()
 		switch timeout := time.Duration(c.timeoutMs) * time.Millisecond; {
-		case timeout == 0 && silent > sessionlessTimeout:
+		case timeout == 0 && silent > s.opts.SessionlessTimeout && s.opts.SessionlessTimeout > 0:
 			s.counters.sessionless.Add(1)
 			c.abort(errSessionless)
 			list = append(list, c)

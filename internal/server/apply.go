@@ -76,6 +76,13 @@ func (s *Server) Revalidated(id proto.SessionID, conn uint64, valid bool) {
 // lock.
 func (s *Server) endBatch() {
 	s.batch.bytes = 0
+	if s.limited {
+		if s.throttle != nil {
+			s.throttle.done(int(s.batch.answered))
+		}
+		s.forgoBytes(s.batch.large)
+		s.batch.large = 0
+	}
 	s.counters.add(&s.batch)
 	s.flushDirty()
 }
@@ -96,6 +103,7 @@ func (s *Server) answer(txn *proto.Txn) {
 	}
 	if txn.Type == proto.OpCloseSession {
 		s.mu.Lock()
+		s.forgo(s.sessions[txn.Session].orphans)
 		delete(s.sessions, txn.Session)
 		s.mu.Unlock()
 		if sess.conn != nil && !answered {
@@ -114,10 +122,11 @@ func (s *Server) adopt(txn *proto.Txn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sess := s.sessions[txn.Session]
-	i := slices.Index(sess.orphans, txn.Cxid)
+	i := slices.IndexFunc(sess.orphans, func(o orphan) bool { return o.xid == txn.Cxid })
 	if i < 0 {
 		return false
 	}
+	s.forgo(sess.orphans[:i+1])
 	sess.orphans = sess.orphans[i+1:]
 	s.putSession(txn.Session, sess)
 	return true
@@ -139,6 +148,9 @@ func (s *Server) answerConn(c *conn, txn *proto.Txn) bool {
 		return s.answerOpening(c, txn)
 	}
 	e := c.lane.head
+	if c.phase > phaseOpen {
+		c.lane.applied(txn)
+	}
 	if c.phase != phaseOpen || e == nil || e.state != stateWrite || e.xid != txn.Cxid || !answers(txn, e.op) {
 		c.mu.Unlock()
 		return false
@@ -220,6 +232,7 @@ func (s *Server) answered(c *conn, e *entry) {
 	c.stats.LastResponse = time.Duration(s.batchAt)
 	s.counters.observe(&s.batch, d, 1)
 	s.batch.answered++
+	s.batch.large += e.large
 }
 
 // advance answers what can be answered at the head of c's lane. It runs on the

@@ -44,6 +44,9 @@ type conn struct {
 	treeLocked bool    // readLoop holds the tree's RLock
 	burst      tally
 	direct     int64 // requests of this burst that were answered at once
+	held       held
+	announced  bool   // the length of the frame that is arriving has been looked at
+	ticket     ticket // linked by throttle, the rest is readLoop's
 
 	touched atomic.Bool  // is in Server.touched
 	seen    atomic.Int64 // when the client last was not silent, nanoseconds since the server's start

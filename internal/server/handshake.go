@@ -47,6 +47,11 @@ func (c *conn) handshake(frame []byte, now int64) error {
 	if p == nil {
 		return errNotServing
 	}
+	if !s.connects.admit(time.Duration(now), s.opts.ConnThrottle.cost(req.SessionID != 0, s.opts.LocalSessions)) {
+		s.counters.rejected.Add(1)
+		return errThrottled
+	}
+	s.counters.connects.Add(1)
 	if err := s.admissible(p, &req); err != nil {
 		return err
 	}
@@ -64,6 +69,7 @@ func (c *conn) handshake(frame []byte, now int64) error {
 		return err
 	}
 	open := c.block(func(c *conn) bool { return c.phase != phaseWaiting })
+	c.release()
 	c.deaf = !open
 	return nil
 }
@@ -130,6 +136,11 @@ func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutM
 		return nil
 	}
 	if req.SessionID == 0 {
+		if s.throttle != nil {
+			if err := c.admit(&call{op: proto.OpCreateSession, at: c.waitedAt, ids: c.ids}); err != nil {
+				return err
+			}
+		}
 		body := &proto.CreateSessionRequest{Timeout: timeoutMs}
 		return s.opts.Proposer.Submit(ctx, &replica.Request{
 			Request: prep.Request{Session: id, Op: proto.OpCreateSession, Body: body},

@@ -20,6 +20,8 @@ type call struct {
 	at     int64      // arrival, nanoseconds since the server's start
 	ids    []proto.ID // of the connection at arrival; immutable
 	record []byte     // behind the header; owned by the call only once it is parked
+	// throttled: it has waited for too long, and is refused in its turn.
+	throttled bool
 }
 
 // entryState says what an entry at the head of a lane waits for.
@@ -36,6 +38,7 @@ const (
 type entry struct {
 	call
 	state  entryState
+	large  int               // bytes that it takes of the limit of large requests
 	header proto.ReplyHeader // with stateSettled
 	last   bool              // with stateSettled: the connection ends with this reply
 	// ephemeral says that this creates an ephemeral znode, for which a local
@@ -56,6 +59,7 @@ type lane struct {
 	head, tail *entry
 	n          int
 	bytes      int // of the records of all entries
+	large      int // of all entries
 }
 
 func (l *lane) push(e *entry) {
@@ -67,6 +71,7 @@ func (l *lane) push(e *entry) {
 	l.tail = e
 	l.n++
 	l.bytes += len(e.record)
+	l.large += e.large
 }
 
 // pop removes the head and recycles it.
@@ -77,6 +82,7 @@ func (l *lane) pop() {
 	}
 	l.n--
 	l.bytes -= len(e.record)
+	l.large -= e.large
 	*e = entry{}
 	entryPool.Put(e)
 }
@@ -95,12 +101,33 @@ func (l *lane) synced(xid int32) {
 	}
 }
 
-// writes returns the xids of the writes that wait for their transactions.
-func (l *lane) writes() (xids []int32) {
-	for e := l.head; e != nil; e = e.next {
+// applied says that nobody needs an answer to txn any more, as the connection
+// has ended: if it was the request of an entry, that and the writes before it,
+// which have been lost, shall not become orphans.
+func (l *lane) applied(txn *proto.Txn) {
+	match := l.head
+	for match != nil && (match.state != stateWrite || match.xid != txn.Cxid || !answers(txn, match.op)) {
+		match = match.next
+	}
+	if match == nil {
+		return
+	}
+	for e := l.head; ; e = e.next {
 		if e.state == stateWrite {
-			xids = append(xids, e.xid)
+			e.state = stateSettled
+		}
+		if e == match {
+			return
 		}
 	}
-	return xids
+}
+
+// writes returns the writes that wait for their transactions.
+func (l *lane) writes() (list []orphan) {
+	for e := l.head; e != nil; e = e.next {
+		if e.state == stateWrite {
+			list = append(list, orphan{e.xid, e.large})
+		}
+	}
+	return list
 }

@@ -15,6 +15,11 @@ import (
 // or writing. The checks and their order are those of
 // FinalRequestProcessor.processRequest.
 func (s *Server) execute(c *conn, q *call, t *tally) {
+	if q.throttled {
+		q.op = proto.OpError // as which it is told of
+		s.fail(c, q, proto.ErrThrottledOp, t)
+		return
+	}
 	switch q.op {
 	case proto.OpPing:
 		c.replyError(q, s.tree.LastZxid(), proto.OK, t)

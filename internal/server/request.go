@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/auth"
@@ -30,7 +31,11 @@ const (
 func (c *conn) readLoop() {
 	err := c.run()
 	c.unlockTree()
+	if err == io.EOF {
+		c.srv.counters.dropped.Add(1)
+	}
 	c.close(err)
+	c.release()
 	c.sock.release()
 	c.srv.counters.add(&c.burst)
 	c.srv.forget(c)
@@ -64,6 +69,11 @@ func (c *conn) consume(now int64) error {
 				return err
 			}
 		}
+		if c.srv.limited {
+			if err := c.announce(); err != nil {
+				return err
+			}
+		}
 		frame, ok, err := c.sock.next(c.srv.opts.MaxFrame)
 		if err != nil {
 			c.srv.counters.badFrames.Add(1)
@@ -72,6 +82,7 @@ func (c *conn) consume(now int64) error {
 		if !ok {
 			return nil
 		}
+		c.announced = false
 		c.burst.received++
 		if c.period == nil {
 			err = c.handshake(frame, now)
@@ -162,28 +173,56 @@ func (c *conn) request(frame []byte, now int64) error {
 		c.turnAway(&q)
 		return nil
 	}
-	if c.readOnly && c.readOnlyRefuses(&q) {
+	if c.srv.limited {
+		return c.limitedRequest(&q)
+	}
+	return c.dispatch(&q)
+}
+
+// limitedRequest is dispatch with the limits that are usually off. They do not
+// concern what Java answers outside of its request pipeline. Source:
+// ZooKeeperServer.processPacket.
+func (c *conn) limitedRequest(q *call) error {
+	if q.op == proto.OpAuth || q.op == proto.OpSasl {
+		return c.dispatch(q)
+	}
+	if err := c.takeLarge(len(q.record)); err != nil {
+		return err
+	}
+	if c.srv.throttle != nil {
+		if err := c.admit(q); err != nil {
+			return err
+		}
+	}
+	err := c.dispatch(q)
+	c.release()
+	return err
+}
+
+// dispatch does what a request wants.
+func (c *conn) dispatch(q *call) error {
+	if c.readOnly && c.readOnlyRefuses(q) {
 		return nil
 	}
 	switch q.op {
 	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
 		proto.OpGetACL, proto.OpMultiRead, proto.OpGetEphemerals, proto.OpGetAllChildren, proto.OpWhoAmI,
 		proto.OpSetWatches, proto.OpSetWatches2, proto.OpAddWatch, proto.OpCheckWatches, proto.OpRemoveWatches:
-		c.read(&q)
+		c.read(q)
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL, proto.OpDelete,
 		proto.OpSetData, proto.OpSetACL, proto.OpMulti, proto.OpReconfig:
-		return c.submit(&q, stateWrite)
+		return c.submit(q, stateWrite)
 	case proto.OpSync:
-		return c.submit(&q, stateSync)
+		return c.submit(q, stateSync)
 	case proto.OpCloseSession:
 		c.deaf = true
-		return c.submit(&q, stateWrite)
+		return c.submit(q, stateWrite)
 	case proto.OpAuth:
-		return c.authenticate(&q)
+		return c.authenticate(q)
 	case proto.OpSasl:
-		c.settle(&q, 0, proto.OK, false)
+		c.settle(q, 0, proto.OK, false)
 	default:
-		c.unimplemented(&q)
+		c.unimplemented(q)
 	}
 	return nil
 }
@@ -234,6 +273,9 @@ func newEntry(q *call, state entryState) *entry {
 
 // enqueue adds to the lane. Holds c.mu.
 func (c *conn) enqueue(e *entry) {
+	if c.srv.limited {
+		c.handOver(e)
+	}
 	c.lane.push(e)
 	c.srv.counters.outstanding.Add(1)
 }
@@ -244,7 +286,7 @@ func (c *conn) enqueue(e *entry) {
 // unless nullACL says otherwise, Java spends a zxid on that. Source:
 // PrepRequestProcessor.pRequestHelper.
 func (c *conn) submit(q *call, state entryState) error {
-	if q.op == proto.OpMulti && nullACL(q.record) {
+	if q.throttled || q.op == proto.OpMulti && nullACL(q.record) {
 		c.read(q)
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -45,6 +46,16 @@ type Options struct {
 	MaxClientConns int // connections from one address (maxClientCnxns); 0 means no limit
 	MaxConns       int // connections in all (maxCnxns); 0 means no limit
 	Backlog        int // connections waiting for accept; 0 or less means 50
+	// SessionlessTimeout is how long a connection may take for its connect
+	// request; 0 means 10 s, less means for ever. Java:
+	// zookeeper.nio.sessionlessCnxnTimeout.
+	SessionlessTimeout time.Duration
+	ConnThrottle       ConnThrottle
+	RequestThrottle    RequestThrottle
+	// LargeRequestThreshold is the size in bytes above which requests are
+	// counted, LargeRequestMaxBytes what they may be in all; 0 or less means no
+	// such limit, and 100 MiB.
+	LargeRequestThreshold, LargeRequestMaxBytes int
 	// OutboxBytes is how much may be queued for a client that does not read
 	// before its connection is closed; 0 means 16 MiB.
 	OutboxBytes int
@@ -62,11 +73,11 @@ const (
 	defaultMaxFrame    = 0xfffff
 	defaultBacklog     = 50
 	defaultOutboxBytes = 16 << 20
-	// sessionlessTimeout is how long a connection may take for its connect
-	// request. Java: zookeeper.nio.sessionlessCnxnTimeout.
-	sessionlessTimeout = 10 * time.Second
-	// reapInterval is how often silent connections are looked for.
-	reapInterval = time.Second
+	defaultSessionless = 10 * time.Second
+	defaultLargeBytes  = 100 << 20
+	// Silent connections are looked for as often as the shortest of them may
+	// live, within these bounds.
+	minReapInterval, maxReapInterval = 50 * time.Millisecond, time.Second
 )
 
 // Server is the client side of one Paddock server. The methods Apply, Synced,
@@ -86,6 +97,10 @@ type Server struct {
 	nextSession atomic.Int64
 	nextConn    atomic.Uint64
 	counters    counters
+	connects    connThrottle
+	throttle    *throttle      // nil: off
+	large       atomic.Int64   // bytes of large requests at work
+	limited     bool           // requests take the way through limitedRequest
 	readers     sync.WaitGroup // accept loops, connections, the reaper
 	writers     sync.WaitGroup // flushers, and connections whose socket is full
 
@@ -114,9 +129,15 @@ type Server struct {
 // session is what this server knows of a session of one of its clients.
 type session struct {
 	conn *conn // nil: gone, but writes of it are in flight
-	// xids of the writes that earlier connections of the session submitted and
-	// that have not been applied; nobody waits for their replies.
-	orphans []int32
+	// The writes that earlier connections of the session submitted and that
+	// have not been applied; nobody waits for their replies.
+	orphans []orphan
+}
+
+// orphan is a write whose connection has gone.
+type orphan struct {
+	xid   int32
+	large int // bytes that it takes of the limit of large requests
 }
 
 // period is one time of serving, from Serve to StopServing.
@@ -140,6 +161,8 @@ var (
 	errOutbox      = errors.New("client does not read")
 	errSessionless = errors.New("no connect request")
 	errSilent      = errors.New("silent for longer than the session timeout")
+	errThrottled   = errors.New("too many connections at a time")
+	errStale       = errors.New("request is stale")
 	errShort       = errors.New("truncated request")
 	errAhead       = errors.New("client has seen a later zxid than this server")
 	errIDs         = errors.New("too many identities")
@@ -161,6 +184,10 @@ func New(o Options) *Server {
 	setDefault(&o.MaxSessionTimeout, 60*time.Second)
 	setDefault(&o.MaxFrame, defaultMaxFrame)
 	setDefault(&o.OutboxBytes, defaultOutboxBytes)
+	setDefault(&o.SessionlessTimeout, defaultSessionless)
+	if o.LargeRequestMaxBytes <= 0 {
+		o.LargeRequestMaxBytes = defaultLargeBytes
+	}
 	if o.Backlog <= 0 {
 		o.Backlog = defaultBacklog
 	}
@@ -170,7 +197,10 @@ func New(o Options) *Server {
 		conns:    make([]*conn, 1),
 		perIP:    make(map[netip.Addr]int),
 		sessions: make(map[proto.SessionID]session),
+		connects: connThrottle{random: rand.Float64, blue: newBlue(o.ConnThrottle, 0)},
+		throttle: newThrottle(o.RequestThrottle),
 	}
+	s.limited = s.throttle != nil || o.LargeRequestThreshold > 0
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.nextSession.Store(firstSession(o.ServerID, time.Now().UnixMilli()))
 	s.tree.Lock()
@@ -221,6 +251,9 @@ func (s *Server) StopServing(reason string) {
 	p.cancel()
 	s.log.Info("not serving clients any more", "reason", reason)
 	s.mu.Lock()
+	for _, sess := range s.sessions {
+		s.forgo(sess.orphans)
+	}
 	clear(s.sessions)
 	s.mu.Unlock()
 	list := s.abortAll(errNotServing, func(c *conn) bool { return !c.word })

@@ -13,5 +13,8 @@ func (s *sock) fillRaw() error { panic("server: no raw reads on this system") }
 // tryWrite takes nothing: all writes are left to the goroutine that may wait.
 func (s *sock) tryWrite([]byte) (int, error) { return 0, nil }
 
+// peerClosed cannot tell.
+func (s *sock) peerClosed() bool { return false }
+
 // setBacklog leaves the system's backlog.
 func setBacklog(syscall.Conn, int) error { return nil }

@@ -96,6 +96,21 @@ func (w *rawWriter) try(fd uintptr) bool {
 	return true
 }
 
+// peerClosed reports whether the client has closed its end, as far as that can
+// be told without reading what it sent before.
+func (s *sock) peerClosed() bool {
+	if s.rc == nil {
+		return false
+	}
+	closed := false
+	err := s.rc.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		closed = n == 0 && err == nil || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
+	})
+	return closed || err != nil
+}
+
 // setBacklog changes how many connections a listener lets wait for Accept.
 func setBacklog(l syscall.Conn, n int) error {
 	rc, err := l.SyscallConn()

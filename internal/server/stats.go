@@ -19,17 +19,38 @@ type Stats struct {
 	Connections     int   // open now, with and without a session
 	Latency         Latency
 
-	Accepted          int64 // connections, without the rejected
-	Rejected          int64 // connections over maxClientCnxns or maxCnxns
-	AuthFailed        int64 // auth packets refused
-	WatchEvents       int64 // sent
-	OutboxOverflows   int64 // connections closed because their client did not read
-	BadFrames         int64 // connections closed for a length or header out of bounds
-	SessionlessClosed int64 // connections closed that never sent a connect request
-	IdleClosed        int64 // connections closed that were silent for longer than their session lives
-	Revalidations     int64 // sessions that clients asked to resume
-	Unimplemented     int64 // requests with an opcode that is not served
-	DigestMismatches  int64 // transactions after which the tree was not what its digest says
+	Accepted          int64   // connections, without the rejected
+	Rejected          int64   // connections over maxClientCnxns or maxCnxns, or throttled
+	ConnectRequests   int64   // connect requests that were not throttled
+	Dropped           int64   // connections that their clients ended
+	AuthFailed        int64   // auth packets refused
+	WatchEvents       int64   // sent
+	OutboxOverflows   int64   // connections closed because their client did not read
+	BadFrames         int64   // connections closed for a length or header out of bounds
+	SessionlessClosed int64   // connections closed that never sent a connect request
+	IdleClosed        int64   // connections closed that were silent for longer than their session lives
+	Revalidations     int64   // sessions that clients asked to resume
+	Unimplemented     int64   // requests with an opcode that is not served
+	LargeRejected     int64   // connections closed for a large request over the limit
+	ThrottleWaits     int64   // times that the throttle made a request wait
+	ThrottledOps      int64   // requests refused because they had waited for too long
+	Stale             int64   // stale requests that were worked on
+	StaleDropped      int64   // stale requests that were not
+	DropProbability   float64 // of connections, now
+	TokenDeficit      Summary // missing from the connection throttle's bucket, at each connect request
+	DigestMismatches  int64   // transactions after which the tree was not what its digest says
+}
+
+// Summary sums up numbers. Min and Max are 0 if there was none.
+type Summary struct{ Count, Sum, Min, Max int64 }
+
+func (s *Summary) observe(v int64) {
+	if s.Count == 0 || v < s.Min {
+		s.Min = v
+	}
+	s.Max = max(s.Max, v)
+	s.Count++
+	s.Sum += v
 }
 
 // Latency sums up the time from a request's arrival to its reply.
@@ -112,6 +133,9 @@ type counters struct {
 	accepted, rejected, authFailed, events atomic.Int64
 	overflows, badFrames, sessionless      atomic.Int64
 	idle, revalidations, unimplemented     atomic.Int64
+	connects, dropped, largeRejected       atomic.Int64
+	throttleWaits, throttledOps            atomic.Int64
+	stale, staleDropped                    atomic.Int64
 	mismatches                             atomic.Int64
 
 	latencyCount, latencySum atomic.Int64
@@ -124,6 +148,7 @@ type counters struct {
 type tally struct {
 	received, sent, events, answered int64
 	bytes                            int // queued for sending since somebody last looked
+	large                            int // bytes of large requests answered
 	// Latencies, in nanoseconds.
 	count, sum, min, max int64
 }
@@ -168,7 +193,7 @@ func (c *counters) add(t *tally) {
 			}
 		}
 	}
-	*t = tally{bytes: t.bytes}
+	*t = tally{bytes: t.bytes, large: t.large}
 }
 
 func (c *counters) snapshot() Stats {
@@ -178,7 +203,9 @@ func (c *counters) snapshot() Stats {
 		WatchEvents: c.events.Load(), OutboxOverflows: c.overflows.Load(), BadFrames: c.badFrames.Load(),
 		SessionlessClosed: c.sessionless.Load(), IdleClosed: c.idle.Load(),
 		Revalidations: c.revalidations.Load(), Unimplemented: c.unimplemented.Load(),
-		DigestMismatches: c.mismatches.Load(),
+		DigestMismatches: c.mismatches.Load(), ConnectRequests: c.connects.Load(), Dropped: c.dropped.Load(),
+		LargeRejected: c.largeRejected.Load(), ThrottleWaits: c.throttleWaits.Load(), ThrottledOps: c.throttledOps.Load(),
+		Stale: c.stale.Load(), StaleDropped: c.staleDropped.Load(),
 	}
 	if n := c.latencyCount.Load(); n > 0 {
 		s.Latency.Count = n
@@ -197,7 +224,8 @@ func (c *counters) reset() {
 	for _, n := range []*atomic.Int64{
 		&c.received, &c.sent, &c.accepted, &c.rejected, &c.authFailed, &c.events, &c.overflows,
 		&c.badFrames, &c.sessionless, &c.idle, &c.revalidations, &c.unimplemented, &c.mismatches,
-		&c.latencyCount, &c.latencySum, &c.latencyMin, &c.latencyMax,
+		&c.latencyCount, &c.latencySum, &c.latencyMin, &c.latencyMax, &c.connects, &c.dropped,
+		&c.largeRejected, &c.throttleWaits, &c.throttledOps, &c.stale, &c.staleDropped,
 	} {
 		n.Store(0)
 	}
@@ -222,11 +250,15 @@ func (s *Server) Stats() Stats {
 	s.mu.RLock()
 	st.Connections = s.open
 	s.mu.RUnlock()
+	st.DropProbability, st.TokenDeficit = s.connects.stats()
 	return st
 }
 
 // ResetStats sets the server's counters to zero (srst).
-func (s *Server) ResetStats() { s.counters.reset() }
+func (s *Server) ResetStats() {
+	s.counters.reset()
+	s.connects.reset()
+}
 
 // Connections returns all open connections, in no particular order.
 func (s *Server) Connections() []ConnInfo {
