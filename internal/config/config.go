@@ -87,6 +87,12 @@ type Config struct {
 
 	EnforceAuth []string // schemes of which a client must have an identity; nil if it need not have any
 
+	SessionlessCnxnTimeout time.Duration // of a connection without a session; negative for none
+	LargeRequestThreshold  int           // bytes above which a request is large; -1 for no such thing
+	LargeRequestMaxBytes   int           // of all large requests at work
+	ConnectionThrottle     ConnectionThrottle
+	RequestThrottle        RequestThrottle
+
 	SkipACL             bool
 	EagerACLCheck       bool     // in an ensemble, refuse writes by the own tree's ACLs before they are proposed
 	FourLetterWhitelist []string // "*" stands for all; srvr is always in it

@@ -126,6 +126,15 @@ var table = makeTable([]Key{
 	{Place: Either, Name: "extendedTypesEnabled emulate353TTLNodes"},
 	{Place: FlagRaw, Name: "znode.container.checkIntervalMs znode.container.maxPerMinute znode.container.maxNeverUsedIntervalMs"},
 
+	// Limits of what clients may do.
+	{Place: Either, Name: "nio.sessionlessCnxnTimeout largeRequestMaxBytes largeRequestThreshold" +
+		" connection_throttle_tokens connection_throttle_fill_time connection_throttle_fill_count" +
+		" connection_throttle_freeze_time connection_throttle_drop_increase connection_throttle_drop_decrease" +
+		" connection_throttle_decrease_ratio connection_throttle_weight_enabled" +
+		" connection_throttle_global_session_weight connection_throttle_local_session_weight connection_throttle_renew_session_weight" +
+		" request_throttle_max_requests request_throttle_stall_time request_throttle_drop_stale request_stale_latency_check" +
+		" request_stale_connection_check throttled_op_wait_time"},
+
 	// Java's own machinery: thread pools, NIO, Netty, JMX, log4j, buffers, caches, queues that Paddock does not have.
 	{Status: NoOp, Place: InFile, form: boolean, Name: "jvm.pause.monitor"},
 	{Status: NoOp, Place: InFile, form: number, Name: "jvm.pause.sleep.time.ms jvm.pause.warn-threshold.ms" +
@@ -135,7 +144,7 @@ var table = makeTable([]Key{
 		" watcherCleanIntervalInSeconds maxInProcessingDeadWatchers bitHashCacheSize serverCnxnFactory" +
 		" commitProcessor.numWorkerThreads commitProcessor.maxReadBatchSize commitProcessor.maxCommitBatchSize" +
 		" commitProcessor.shutdownTimeout nio.numSelectorThreads nio.numWorkerThreads nio.directBufferBytes" +
-		" nio.shutdownTimeout nio.sessionlessCnxnTimeout netty.advancedFlowControl.enabled" +
+		" nio.shutdownTimeout netty.advancedFlowControl.enabled" +
 		" netty.server.outstandingHandshake.limit netty.server.earlyDropSecureConnectionHandshakes" +
 		" leader.closeSocketAsync learner.closeSocketAsync learner.asyncSending leader.ackLoggingFrequency" +
 		" forward_learner_requests_to_commit_processor_disabled follower.skipLearnerRequestToNextProcessor" +
@@ -169,13 +178,6 @@ var table = makeTable([]Key{
 	{Status: NotYet, Feature: "the audit log", Place: Either, Name: "audit.impl.class"},
 	{Status: NotYet, Feature: "compressed snapshots", Place: Either, Name: "snapshot.compression.method"},
 	{Status: NotYet, Feature: "hard quotas", Place: Either, onlyTrue: true, Name: "enforceQuota"},
-	{Status: NotYet, Feature: "connection throttling", Place: Either, Name: "connection_throttle_tokens connection_throttle_fill_time" +
-		" connection_throttle_fill_count connection_throttle_freeze_time connection_throttle_drop_increase" +
-		" connection_throttle_drop_decrease connection_throttle_decrease_ratio connection_throttle_weight_enabled" +
-		" connection_throttle_global_session_weight connection_throttle_local_session_weight connection_throttle_renew_session_weight"},
-	{Status: NotYet, Feature: "request throttling", Place: Either, Name: "request_throttle_max_requests request_throttle_stall_time" +
-		" request_throttle_drop_stale request_stale_latency_check request_stale_connection_check throttled_op_wait_time" +
-		" largeRequestMaxBytes largeRequestThreshold"},
 	{Status: NotYet, Feature: "tuning of learner synchronisation", Place: Either, Name: "leader.maxConcurrentSnapSyncs" +
 		" leader.maxConcurrentDiffSyncs leader.maxTimeToWaitForEpoch leaderConnectDelayDuringRetryMs quorumCnxnTimeoutMs snapshotSizeFactor"},
 	{Status: NotYet, Feature: "per-path statistics", Place: Either, onlyTrue: true, Name: "pathStats.enabled"},

@@ -218,6 +218,7 @@ func (l *loader) properties() {
 	l.access()
 	l.authentication()
 	l.znodeTypes()
+	l.limits()
 }
 
 func (l *loader) storage() {

@@ -96,6 +96,12 @@ func TestDefaults(t *testing.T) {
 		AuthSchemes: []string{"digest", "ip"}, DigestAlg: crypto.SHA1,
 		FourLetterWhitelist: []string{"srvr"}, Ensemble: ensemble.Single(0),
 		ContainerCheckInterval: time.Minute, ContainerMaxPerMinute: 10000,
+		SessionlessCnxnTimeout: 10 * time.Second, LargeRequestThreshold: -1, LargeRequestMaxBytes: 100 << 20,
+		ConnectionThrottle: ConnectionThrottle{
+			FillTime: time.Millisecond, FillCount: 1, FreezeTime: -time.Millisecond, DropIncrease: 0.02, DropDecrease: 0.002,
+			GlobalWeight: 3, LocalWeight: 1, RenewWeight: 2,
+		},
+		RequestThrottle: RequestThrottle{StallTime: 100 * time.Millisecond, DropStale: true, StaleConnection: true},
 	}
 	if got, want := fields(*cfg), fields(want); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -172,6 +178,26 @@ X509AuthenticationProvider.superUser=CN=root
 4lw.commands.whitelist=ruok, mntr ,,*
 extendedTypesEnabled=TRUE
 emulate353TTLNodes=true
+nio.sessionlessCnxnTimeout=-1
+largeRequestThreshold=1000
+largeRequestMaxBytes=5000
+connection_throttle_tokens=10
+connection_throttle_fill_time=20
+connection_throttle_fill_count=3
+connection_throttle_freeze_time=0
+connection_throttle_drop_increase=0.5
+connection_throttle_drop_decrease=1e-3
+connection_throttle_decrease_ratio=1
+connection_throttle_weight_enabled=true
+connection_throttle_global_session_weight=7
+connection_throttle_local_session_weight=4
+connection_throttle_renew_session_weight=5
+request_throttle_max_requests=8
+request_throttle_stall_time=9
+request_throttle_drop_stale=false
+request_stale_latency_check=true
+request_stale_connection_check=false
+throttled_op_wait_time=11
 `, map[string]string{"jute.maxbuffer": "4000", "znode.container.checkIntervalMs": "0x64", "znode.container.maxPerMinute": "7",
 		"znode.container.maxNeverUsedIntervalMs": "300000", "zookeeper.snapCount": "77", "user.home": "/x"})
 	if problems != nil || warnings != nil {
@@ -194,6 +220,12 @@ emulate353TTLNodes=true
 		SkipACL: true, SuperDigest: Secret{"super:abc="}, FourLetterWhitelist: []string{"ruok", "mntr", "*", "srvr"},
 		Ensemble: cfg.Ensemble, ExtendedTypes: true, Emulate353TTL: true,
 		ContainerCheckInterval: 100 * time.Millisecond, ContainerMaxPerMinute: 7, ContainerMaxNeverUsed: 5 * time.Minute,
+		SessionlessCnxnTimeout: -time.Millisecond, LargeRequestThreshold: 1000, LargeRequestMaxBytes: 5000,
+		ConnectionThrottle: ConnectionThrottle{
+			Tokens: 10, FillTime: 20 * time.Millisecond, FillCount: 3, DropIncrease: 0.5, DropDecrease: 0.001, DecreaseRatio: 1,
+			Weighted: true, GlobalWeight: 7, LocalWeight: 4, RenewWeight: 5,
+		},
+		RequestThrottle: RequestThrottle{MaxRequests: 8, StallTime: 9 * time.Millisecond, StaleLatency: true, OpWaitTime: 11 * time.Millisecond},
 	}
 	if got, want := fields(*cfg), fields(want); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -317,8 +349,7 @@ func TestWarnings(t *testing.T) {
 			"$/zoo.cfg:5: zookeeper.snapshot.trust.empty is taken for snapshot.trust.empty; ZooKeeper ignores this spelling in zoo.cfg",
 			"$/zoo.cfg:6: zookeeper.tickTime is taken for tickTime; ZooKeeper ignores this spelling in zoo.cfg"}},
 		{"name trap", base + "requestThrottleLimit=7", nil, []string{
-			"$/zoo.cfg:5: requestThrottleLimit is taken for request_throttle_max_requests; ZooKeeper ignores this spelling in zoo.cfg",
-			"$/zoo.cfg:5: request_throttle_max_requests: ignored, this version of Paddock does not serve request throttling yet"}},
+			"$/zoo.cfg:5: requestThrottleLimit is taken for request_throttle_max_requests; ZooKeeper ignores this spelling in zoo.cfg"}},
 		{"twice", base + "tickTime=5\ntickTime=6", nil, []string{"$/zoo.cfg:6: tickTime was already set in line 5; the last one counts"}},
 		{"flags only", base + "jute.maxbuffer=5", map[string]string{"zookeeper.tickTime": "5", "zookeeper.jute.maxbuffer": "6",
 			"snapCount": "7", "zookeeper.znode.container.maxPerMinute": "1", "zookeeper.snapCuont": "8", "zookeeper.connectionMaxTokens": "9"}, []string{
@@ -328,8 +359,7 @@ func TestWarnings(t *testing.T) {
 			"-Dzookeeper.jute.maxbuffer has no effect; ZooKeeper reads -Djute.maxbuffer",
 			"-Dzookeeper.snapCuont is not a name ZooKeeper knows; did you mean snapCount?",
 			"-Dzookeeper.tickTime has no effect; write tickTime=... in zoo.cfg",
-			"-Dzookeeper.znode.container.maxPerMinute has no effect; ZooKeeper reads -Dznode.container.maxPerMinute",
-			"connection_throttle_tokens: ignored, this version of Paddock does not serve connection throttling yet"}},
+			"-Dzookeeper.znode.container.maxPerMinute has no effect; ZooKeeper reads -Dznode.container.maxPerMinute"}},
 		{"not yet, one for each feature", base + "admin.serverPort=8080\nmetricsProvider.httpPort=7000\n" +
 			"metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\naudit.enable=true\nssl.keyStore.password=geheim\n", nil, []string{
 			"$/zoo.cfg:5: admin.serverPort: ignored, this version of Paddock does not serve the admin server yet",

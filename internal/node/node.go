@@ -168,7 +168,17 @@ func (n *Node) serverOptions(c *config.Config) server.Options {
 		LocalSessions: c.LocalSessionsEnabled && !c.Standalone, UpgradeSessions: c.LocalSessionsUpgradingEnabled,
 		MaxFrame: c.JuteMaxBuffer, MaxClientConns: c.MaxClientCnxns, MaxConns: c.MaxCnxns,
 		Backlog: c.ClientPortListenBacklog, Whitelist: c.FourLetterWhitelist, Logger: n.log,
+		SessionlessTimeout:    c.SessionlessCnxnTimeout,
+		LargeRequestThreshold: c.LargeRequestThreshold, LargeRequestMaxBytes: c.LargeRequestMaxBytes,
+		ConnThrottle: server.ConnThrottle(c.ConnectionThrottle), RequestThrottle: requestThrottle(&c.RequestThrottle),
 		Words: func(word string, w io.Writer) { n.words.Answer(word, w) },
+	}
+}
+
+func requestThrottle(c *config.RequestThrottle) server.RequestThrottle {
+	return server.RequestThrottle{
+		MaxRequests: c.MaxRequests, StallTime: c.StallTime, DropStale: c.DropStale,
+		StaleConnection: c.StaleConnection, StaleLatency: c.StaleLatency, OpWaitTime: c.OpWaitTime,
 	}
 }
 
