@@ -16,9 +16,6 @@ import (
 const (
 	// expiriesTimeout is how long dump waits for the peer, which may be stopping.
 	expiriesTimeout = 2 * time.Second
-	// connTick is the width of the buckets of connections, and how long one
-	// may be without a session. Java: zookeeper.nio.sessionlessCnxnTimeout.
-	connTick = 10 * time.Second
 	// javaDate is java.util.Date.toString.
 	javaDate = "Mon Jan 02 15:04:05 MST 2006"
 )
@@ -123,11 +120,15 @@ func (w *Words) dumpConnections(b *bufio.Writer) {
 // connExpiry is the end of the bucket that the connection is in. The client was
 // last heard of no earlier than its last request was answered, or it came.
 func (w *Words) connExpiry(c *server.ConnInfo) time.Time {
-	heard, timeout := max(c.Opened.Sub(w.src.Started), c.LastResponse), connTick
+	tick := w.src.Config.SessionlessCnxnTimeout // the width of the buckets, too
+	if tick <= 0 {
+		tick = 10 * time.Second
+	}
+	heard, timeout := max(c.Opened.Sub(w.src.Started), c.LastResponse), tick
 	if c.Session != 0 {
 		timeout = c.Timeout
 	}
-	return w.src.Started.Add(bucketEnd(heard+timeout, connTick))
+	return w.src.Started.Add(bucketEnd(heard+timeout, tick))
 }
 
 // bucketEnd rounds t up to the next tick, strictly later than t. Source:

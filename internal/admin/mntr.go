@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/server"
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/internal/zab"
@@ -66,12 +67,20 @@ func (w *Words) monitorServer(m monitor) {
 	m.number("digest_mismatches_count", s.DigestMismatches)
 	m.number("connection_rejected", s.Rejected)
 	m.number("connection_revalidate_count", s.Revalidations)
-	m.number("sessionless_connections_expired", s.SessionlessClosed)
+	m.number("connection_request_count", s.ConnectRequests)
+	m.number("connection_drop_count", s.Dropped)
+	m.text("connection_drop_probability", exact(s.DropProbability))
+	m.summary("connection_token_deficit", s.TokenDeficit)
+	// Java's connection expirer counts all that it closes.
+	m.number("sessionless_connections_expired", s.SessionlessClosed+s.IdleClosed)
+	m.number("large_requests_rejected", s.LargeRejected)
+	m.number("request_throttle_wait_count", s.ThrottleWaits)
+	m.number("throttled_ops", s.ThrottledOps)
+	m.number("stale_requests", s.Stale)
+	m.number("stale_requests_dropped", s.StaleDropped)
 	m.sizes("client_response_size", w.src.Responses)
-	// Not measured but known: there are neither connections dropped by chance
-	// nor TLS on the client port.
-	m.text("connection_drop_probability", "0.0")
 	m.number("local_sessions", int64(w.src.Peer.Status().LocalSessions))
+	// Not measured but known: there is no TLS on the client port.
 	m.number("outstanding_tls_handshake", 0)
 	m.number("uptime", time.Since(w.src.Started).Milliseconds())
 }
@@ -134,6 +143,19 @@ func (m monitor) sizes(key string, s Sizes) {
 	m.number("last_"+key, last)
 	m.number("min_"+key, least)
 	m.number("max_"+key, most)
+}
+
+// summary prints numbers. Source: AvgMinMaxCounter.values.
+func (m monitor) summary(key string, s server.Summary) {
+	average := 0.0
+	if s.Count > 0 {
+		average = float64(s.Sum) / float64(s.Count)
+	}
+	m.text("avg_"+key, double(average))
+	m.number("min_"+key, s.Min)
+	m.number("max_"+key, s.Max)
+	m.number("cnt_"+key, s.Count)
+	m.number("sum_"+key, s.Sum)
 }
 
 // histogram prints durations as a summary in milliseconds. The smallest value

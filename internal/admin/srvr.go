@@ -96,8 +96,11 @@ func decimal(d time.Duration) string { return double(float64(d) / float64(time.M
 
 // double prints v as Java prints a double that was rounded to four decimals,
 // but never with an exponent, which few readers of the words expect.
-func double(v float64) string {
-	s := strconv.FormatFloat(math.Round(v*1e4)/1e4, 'f', -1, 64)
+func double(v float64) string { return exact(math.Round(v*1e4) / 1e4) }
+
+// exact is double without the rounding.
+func exact(v float64) string {
+	s := strconv.FormatFloat(v, 'f', -1, 64)
 	if !strings.Contains(s, ".") {
 		s += ".0"
 	}

@@ -205,6 +205,10 @@ func TestConnExpiry(t *testing.T) {
 			t.Errorf("%s: after %v, want %v", name, got, tc.want)
 		}
 	}
+	w.src.Config.SessionlessCnxnTimeout = 4 * time.Second
+	if got := New(w.src).connExpiry(&server.ConnInfo{Opened: started.Add(time.Second)}).Sub(started); got != 8*time.Second {
+		t.Errorf("with buckets of 4 s: after %v", got)
+	}
 }
 
 func TestWatches(t *testing.T) {
@@ -231,6 +235,11 @@ func TestMntrValues(t *testing.T) {
 	w.peer.metrics.Diffs.Store(3)
 	w.peer.metrics.Truncs.Store(1)
 	w.src.Proposals = &fakeSizes{48, 36, 95}
+	w.server.stats = server.Stats{
+		Rejected: 1, ConnectRequests: 2, Dropped: 3, DropProbability: 0.0625, SessionlessClosed: 4, IdleClosed: 5,
+		TokenDeficit: server.Summary{Count: 2, Sum: 7, Min: 3, Max: 4}, LargeRejected: 6, ThrottleWaits: 7, ThrottledOps: 8,
+		Stale: 9, StaleDropped: 10, DigestMismatches: 11,
+	}
 	w.src.Store.SyncTime.Observe(int64(3 * time.Millisecond))
 	w.src.Store.SyncTime.Observe(int64(4500 * time.Microsecond))
 	got := w.answer("mntr")
@@ -239,6 +248,11 @@ func TestMntrValues(t *testing.T) {
 			"watch_count\t3|quorum_size\t3|learners\t5|followers\t5|synced_followers\t3|synced_non_voting_followers\t1|"+
 			"synced_observers\t1|last_proposal_size\t48|min_proposal_size\t36|max_proposal_size\t95|diff_count\t4|"+
 			"avg_fsynctime\t3.75|min_fsynctime\t2|max_fsynctime\t5|cnt_fsynctime\t2|sum_fsynctime\t7|"+
+			"connection_rejected\t1|connection_request_count\t2|connection_drop_count\t3|connection_drop_probability\t0.0625|"+
+			"sessionless_connections_expired\t9|avg_connection_token_deficit\t3.5|min_connection_token_deficit\t3|"+
+			"max_connection_token_deficit\t4|cnt_connection_token_deficit\t2|sum_connection_token_deficit\t7|"+
+			"large_requests_rejected\t6|request_throttle_wait_count\t7|throttled_ops\t8|stale_requests\t9|"+
+			"stale_requests_dropped\t10|digest_mismatches_count\t11|"+
 			"avg_snapshottime\t0.0|min_snapshottime\t0|max_snapshottime\t0|cnt_snapshottime\t0",
 		"|") {
 		if !strings.Contains(got, "\nzk_"+line+"\n") {
