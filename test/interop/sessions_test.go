@@ -33,7 +33,7 @@ func bothSoftware(t *testing.T, run func(t *testing.T, software peers.Software))
 // startWith starts an ensemble with settings and properties of which only the servers listed run, and does not wait.
 func startWith(t *testing.T, settings, properties map[string]string, software []peers.Software, run ...int) *peers.Ensemble {
 	t.Helper()
-	e, err := peers.NewEnsemble(t.TempDir(), settings, software...)
+	e, err := peers.NewEnsemble(t.TempDir(), peers.Config{Settings: settings}, software...)
 	if err != nil {
 		t.Fatal(err)
 	}
