@@ -48,13 +48,12 @@ type conn struct {
 	announced  bool   // the length of the frame that is arriving has been looked at
 	ticket     ticket // linked by throttle, the rest is readLoop's
 
-	touched atomic.Bool  // is in Server.touched
+	touched atomic.Bool  // is in Server.touched; only when its session was open
 	seen    atomic.Int64 // when the client last was not silent, nanoseconds since the server's start
 
 	mu        sync.Mutex // below Server.mu; see doc.go
 	phase     phase
 	word      bool            // a four-letter word is being answered, which takes no quorum
-	valid     bool            // the session was opened or resumed
 	opening   bool            // in phaseWaiting: the session is new
 	waitedAt  int64           // when phaseWaiting began, nanoseconds since the server's start
 	session   proto.SessionID // from phaseWaiting on

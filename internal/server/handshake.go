@@ -183,7 +183,7 @@ func (c *conn) answerConnect(valid bool, t *tally) {
 	c.stats.observe(d, 1)
 	c.srv.counters.observe(t, d, 1)
 	if c.phase == phaseWaiting { // and not closed by finish
-		c.phase, c.valid = phaseOpen, valid
+		c.phase = phaseOpen
 		if !valid {
 			c.phase = phaseEnding
 		}

@@ -22,42 +22,54 @@ func (s *Server) SessionOpened(id proto.SessionID) {
 	s.endBatch()
 }
 
-// SessionEnded ends the connection of a local session: at once if the session
-// has expired, or with the reply to the client's closeSession, when its turn has
-// come. Writes of the session may still be under way; nobody waits for them.
+// SessionEnded ends the connection of a local session: with the reply to the
+// closeSession that ended it, when its turn has come, or at once if that was not
+// a request of this connection. Writes of the session may still be under way;
+// nobody waits for them.
 func (s *Server) SessionEnded(id proto.SessionID, cxid int32, expired bool) {
 	s.batchAt = s.now()
-	s.mu.Lock()
+	s.mu.RLock()
 	c := s.sessions[id].conn
-	if c == nil || expired {
+	s.mu.RUnlock()
+	if c == nil || expired || !s.closeInTurn(c, cxid) {
+		s.mu.Lock()
 		delete(s.sessions, id)
-	}
-	s.mu.Unlock()
-	switch {
-	case c == nil:
-		return
-	case expired:
-		s.end(c, errEnded)
-	default:
-		// The lane is worked on as in Apply, see detach.
-		s.tree.Lock()
-		c.mu.Lock()
-		c.lane.closed(cxid)
-		c.mu.Unlock()
-		s.advance(c)
-		s.tree.Unlock()
+		s.mu.Unlock()
+		if c != nil {
+			s.end(c, errEnded)
+		}
 	}
 	s.endBatch()
 }
 
-// closeLocal answers the closeSession of a local session, which is the
-// connection's last reply.
-func (s *Server) closeLocal(c *conn, q *call, t *tally) {
-	s.mu.Lock()
-	if s.sessions[c.session].conn == c {
-		delete(s.sessions, c.session)
+// closeInTurn answers a closeSession of c as soon as what is before it has been
+// answered. It reports false if c has not sent it.
+func (s *Server) closeInTurn(c *conn, xid int32) bool {
+	s.tree.Lock() // the lane is worked on as in Apply, see detach
+	defer s.tree.Unlock()
+	c.mu.Lock()
+	ok := c.lane.closed(xid)
+	c.mu.Unlock()
+	if ok {
+		s.advance(c)
 	}
-	s.mu.Unlock()
+	return ok
+}
+
+// closed marks the closing of the session as ready. It is always the last
+// request of its connection.
+func (l *lane) closed(xid int32) bool {
+	e := l.tail
+	if e == nil || e.op != proto.OpCloseSession || e.xid != xid {
+		return false
+	}
+	e.state = stateReady
+	return true
+}
+
+// closeLocal answers the closeSession of a local session, with which the
+// connection ends.
+func (s *Server) closeLocal(c *conn, q *call, t *tally) {
 	b, ok := c.reply(q, s.tree.LastZxid(), 0)
 	if !ok {
 		return
@@ -67,14 +79,6 @@ func (s *Server) closeLocal(c *conn, q *call, t *tally) {
 		c.phase = phaseEnding
 	}
 	c.mu.Unlock()
-}
-
-// closed marks the closing of the session as ready. It is always the last
-// request of its connection.
-func (l *lane) closed(xid int32) {
-	if e := l.tail; e != nil && e.op == proto.OpCloseSession && e.state == stateWrite && e.xid == xid {
-		e.state = stateReady
-	}
 }
 
 // createsEphemeral reports whether a request is one of those for which

@@ -94,6 +94,33 @@ func TestLocalCloseAfterTheClient(t *testing.T) {
 	}
 }
 
+// TestLocalCloseOfAnEarlierConnection ends the later one: there is no session
+// any more.
+func TestLocalCloseOfAnEarlierConnection(t *testing.T) {
+	for name, order := range map[string][]int{"resumed first": {1, 0}, "closed first": {0, 1}} {
+		w := newLocalWorld(t, false)
+		a := w.connect()
+		w.hold()
+		n := w.requests()
+		a.send(proto.OpCloseSession, nil)
+		w.submitted(n + 1)
+		b := w.dial()
+		b.sendFrame((&proto.ConnectRequest{Timeout: 30000, SessionID: a.session, Passwd: a.passwd, HasReadOnly: true}).Append(nil))
+		w.submitted(n + 2)
+		a.ended()
+		w.do(func() { w.waiting = []answerable{w.waiting[order[0]], w.waiting[order[1]]} })
+		if w.release(1); order[0] == 1 {
+			b.recv()
+		}
+		w.release(-1)
+		b.ended()
+		w.gone(0)
+		if w.known(a.session) {
+			t.Errorf("%s: the session is remembered", name)
+		}
+	}
+}
+
 // TestLocalExpiry cuts the client off, whatever it waits for.
 func TestLocalExpiry(t *testing.T) {
 	w := newLocalWorld(t, false)

@@ -344,9 +344,7 @@ func (s *Server) Touched(dst []replica.Touch) []replica.Touch {
 	for _, c := range list {
 		c.touched.Store(false) // before looking: a later sign must count again
 		c.mu.Lock()
-		if c.valid { // even if it has ended since
-			dst = append(dst, replica.Touch{ID: c.session, TimeoutMs: c.timeoutMs})
-		}
+		dst = append(dst, replica.Touch{ID: c.session, TimeoutMs: c.timeoutMs}) // even if it has ended since
 		c.mu.Unlock()
 	}
 	return dst
