@@ -47,6 +47,8 @@ func (p *Peer) runOrdered(a replica.Action) {
 		p.sm.SessionOpened(a.Session)
 	case replica.SessionEnded:
 		p.sm.SessionEnded(a.Session, a.Cxid, a.Expired)
+	case replica.SessionMoved:
+		p.sm.SessionMoved(a.Session)
 	case replica.SendSnapshot:
 		p.send(a.Link, snapshotItem(a.Zxid))
 	case replica.SaveEpoch, replica.Reload:

@@ -96,6 +96,8 @@ type StateMachine interface {
 	// SessionEnded says that a local session is over: closed by its client's
 	// request cxid, or expired.
 	SessionEnded(id proto.SessionID, cxid int32, expired bool)
+	// SessionMoved says that a session has left this server for another.
+	SessionMoved(id proto.SessionID)
 	// Serve lets clients in.
 	Serve(role replica.Role)
 	// StopServing closes every client connection and lets none in.

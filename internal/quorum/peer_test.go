@@ -77,6 +77,7 @@ func (m *machine) Synced(id proto.SessionID, cxid int32) {
 func (m *machine) Revalidated(proto.SessionID, uint64, bool) {}
 func (m *machine) SessionOpened(proto.SessionID)             {}
 func (m *machine) SessionEnded(proto.SessionID, int32, bool) {}
+func (m *machine) SessionMoved(proto.SessionID)              {}
 func (m *machine) Serve(role replica.Role)                   { m.role.Store(int32(role)) }
 func (m *machine) StopServing(string) {
 	m.role.Store(int32(zab.RoleNone))

@@ -43,6 +43,9 @@ type SessionEnded struct {
 	Expired bool
 }
 
+// SessionMoved says that a session has left this leader for another server.
+type SessionMoved struct{ Session proto.SessionID }
+
 // StopServing closes every client connection until the next Serve.
 type StopServing struct{ Reason string }
 

@@ -93,7 +93,9 @@ func (r *Replica) fromLearner(now time.Duration, ev Message, out []Action) []Act
 			return r.forwarded(now, ev.Link, f, out)
 		}
 		q := m.(zab.Revalidate)
-		return append(out, Send{Link: ev.Link, Msg: zab.Revalidated{ID: q.ID, Valid: r.claim(now, q.ID, q.TimeoutMs, ev.Link)}})
+		valid := false
+		valid, out = r.claim(now, q.ID, q.TimeoutMs, ev.Link, out)
+		return append(out, Send{Link: ev.Link, Msg: zab.Revalidated{ID: q.ID, Valid: valid}})
 	case zab.Ping:
 		if r.sessions != nil {
 			for _, t := range m.Touches {

@@ -247,6 +247,10 @@ func (n *node) do(a Action) {
 		default:
 			c.closing(a.Cxid)
 		}
+	case SessionMoved:
+		if c := n.lane[a.Session]; c != nil {
+			w.fail("client %d is cut off as moved, and is here", c.id)
+		}
 	case Revalidated:
 		w.clients[a.Conn].revalidated(n, a)
 	case Note:

@@ -106,14 +106,20 @@ func (r *Replica) checkSession(now time.Duration, from LinkID, q *prep.Request) 
 	return proto.OK, proto.OK
 }
 
-// claim gives a live session to the server it now is connected to.
-func (r *Replica) claim(now time.Duration, id proto.SessionID, timeoutMs int32, from LinkID) bool {
+// claim gives a live session to the server it now is connected to. A leader
+// checks reads too for whose session they are, so that a connection of its own
+// is of no use from now on. Source: LeaderZooKeeperServer.setOwner,
+// PrepRequestProcessor.pRequestHelper.
+func (r *Replica) claim(now time.Duration, id proto.SessionID, timeoutMs int32, from LinkID, out []Action) (bool, []Action) {
 	if !r.sessions.touch(now, id, time.Duration(timeoutMs)*time.Millisecond) {
-		return false
+		return false, out
 	}
 	s := r.sessions.byID[id]
+	if s.owned && s.owner == 0 && from != 0 {
+		out = append(out, SessionMoved{id})
+	}
 	s.owner, s.owned = from, true
-	return true
+	return true, out
 }
 
 func (r *Replica) revalidate(now time.Duration, q Revalidate, out []Action) []Action {
@@ -125,7 +131,9 @@ func (r *Replica) revalidate(now time.Duration, q Revalidate, out []Action) []Ac
 	case r.role == zab.RoleReadOnly:
 		return append(out, Revalidated{q.ID, q.Conn, false})
 	case r.state == leading:
-		return append(out, Revalidated{q.ID, q.Conn, r.claim(now, q.ID, q.TimeoutMs, 0)})
+		valid := false
+		valid, out = r.claim(now, q.ID, q.TimeoutMs, 0, out)
+		return append(out, Revalidated{q.ID, q.Conn, valid})
 	}
 	r.queries = append(r.queries, q)
 	return append(out, Send{Link: r.learner.Link(), Msg: zab.Revalidate{ID: q.ID, TimeoutMs: q.TimeoutMs}})

@@ -52,6 +52,9 @@ func TestSessionChecks(t *testing.T) {
 	try("old owner", 1, 7, proto.ErrSessionMoved)
 	expect(t, "revalidate by the leader's client", b.step(Revalidate{ID: 7, TimeoutMs: 9000, Conn: 5}), Revalidated{7, 5, true})
 	try("moved to the leader", 0, 7, proto.OK)
+	expect(t, "revalidate by 1, from the leader", b.message(1, zab.Revalidate{ID: 7, TimeoutMs: 9000}),
+		SessionMoved{7}, Send{Link: 1, Msg: zab.Revalidated{ID: 7, Valid: true}})
+	expect(t, "revalidate by the leader again", b.step(Revalidate{ID: 7, TimeoutMs: 9000, Conn: 6}), Revalidated{7, 6, true})
 	expect(t, "revalidate an unknown one", b.message(3, zab.Revalidate{ID: 99}), Send{Link: 3, Msg: zab.Revalidated{ID: 99}})
 
 	// Closing by whomever; from then on there is no session.

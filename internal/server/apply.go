@@ -72,6 +72,18 @@ func (s *Server) Revalidated(id proto.SessionID, conn uint64, valid bool) {
 	s.endBatch()
 }
 
+// SessionMoved ends the connection of a session that is another server's now.
+// What it has written is answered to nobody.
+func (s *Server) SessionMoved(id proto.SessionID) {
+	s.mu.RLock()
+	c := s.sessions[id].conn
+	s.mu.RUnlock()
+	if c != nil {
+		s.end(c, errMoved)
+		s.endBatch()
+	}
+}
+
 // endBatch hands over what the quorum's goroutine has produced. Holds no leaf
 // lock.
 func (s *Server) endBatch() {

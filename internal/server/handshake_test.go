@@ -398,3 +398,32 @@ func TestAliveDuringSubmit(t *testing.T) {
 		}
 	}
 }
+
+// TestMovedFromTheLeader: what a connection had in flight when it lost its
+// session stays with the session.
+func TestMovedFromTheLeader(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	a := w.connect()
+	a.create("/n", "", proto.OpenACL, proto.Persistent)
+	w.hold()
+	n := w.requests()
+	a.xid = 0
+	a.send(setData("/n", "a"))
+	w.submitted(n + 1)
+	w.do(func() { w.srv.SessionMoved(a.session) })
+	a.ended()
+	w.gone(0)
+	b := w.dial() // it comes back
+	b.sendFrame((&proto.ConnectRequest{Timeout: 30000, SessionID: a.session, Passwd: a.passwd, HasReadOnly: true}).Append(nil))
+	w.submitted(n + 2)
+	w.do(func() { w.waiting[0], w.waiting[1] = w.waiting[1], w.waiting[0] })
+	w.release(1)
+	b.recv()
+	b.send(proto.OpDelete, &proto.DeleteRequest{Path: "/n", Version: -1})
+	w.submitted(n + 3)
+	w.release(-1)
+	if r := b.next(); r.Xid != 1 || r.Err != proto.OK || len(r.body) != 0 {
+		t.Errorf("%+v", r)
+	}
+	w.do(func() { w.srv.SessionMoved(77) })
+}

@@ -81,8 +81,9 @@ const (
 )
 
 // Server is the client side of one Paddock server. The methods Apply, Synced,
-// Revalidated, SessionOpened, SessionEnded, Serve, StopServing and Notify
-// belong to one goroutine, the quorum's; all others may be called from anywhere.
+// Revalidated, SessionOpened, SessionEnded, SessionMoved, Serve, StopServing and
+// Notify belong to one goroutine, the quorum's; all others may be called from
+// anywhere.
 type Server struct {
 	// Fixed.
 	opts     Options
