@@ -50,8 +50,9 @@ func startWith(t *testing.T, settings, properties map[string]string, software []
 
 // teller writes down what servers do, in words that are the same for all of them.
 type teller struct {
-	t     *testing.T
-	lines []string
+	t        *testing.T
+	lines    []string
+	follower int // the id of the one that follows, where it matters
 }
 
 func (w *teller) say(format string, args ...any) {
@@ -204,31 +205,48 @@ func (w *teller) tellLocal(name string, s, other *peers.Server, upgrade bool) {
 	step("closed: %s", outcome(s.Addr(), h))
 }
 
-// TestLocalSessions lives local sessions on a leader and on a follower.
+// TestLocalSessions lives local sessions on a leader and on a follower, and does so in ensembles of both kinds.
 func TestLocalSessions(t *testing.T) {
 	bothSoftware(t, func(t *testing.T, software peers.Software) {
 		for _, upgrade := range []bool{false, true} {
-			settings := map[string]string{"localSessionsEnabled": "true", "localSessionsUpgradingEnabled": fmt.Sprint(upgrade)}
-			e := startWith(t, settings, nil, []peers.Software{software, software, software}, 1, 2, 3)
-			ctx, cancel := context.WithTimeout(t.Context(), peers.StartTimeout)
-			defer cancel()
-			if err := e.AwaitServing(ctx); err != nil {
-				t.Fatal(err)
-			}
-			leader, err := e.Leader(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			follower, third := e.Server(leader.ID%3+1), e.Server((leader.ID+1)%3+1)
-			w := &teller{t: t}
-			err = golden.Catch(func() {
-				w.tellLocal("follower", follower, third, upgrade)
-				w.tellLocal("leader", leader, third, upgrade)
-			})
-			w.compare(fmt.Sprintf("local_upgrading_%t", upgrade), software, err)
-			e.Kill()
+			localSessions(t, upgrade, software, software, software)
 		}
 	})
+	if os.Getenv("PADDOCK_INTEROP_JAVA") == "only" {
+		return
+	}
+	java, paddock := peers.Java{Installation: peers.Require(t)}, peers.RequirePaddock(t)
+	t.Run("paddock leads java", func(t *testing.T) { localSessions(t, true, java, java, paddock) })
+	t.Run("java leads paddock", func(t *testing.T) { localSessions(t, true, paddock, paddock, java) })
+	t.Run("java leads paddock, no upgrading", func(t *testing.T) { localSessions(t, false, paddock, paddock, java) })
+}
+
+// localSessions is led by the last: the first two that can elect have empty histories, and its id is larger.
+func localSessions(t *testing.T, upgrade bool, software ...peers.Software) {
+	settings := map[string]string{"localSessionsEnabled": "true", "localSessionsUpgradingEnabled": fmt.Sprint(upgrade)}
+	e := startWith(t, settings, nil, software, 1, 3)
+	defer e.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), peers.StartTimeout)
+	defer cancel()
+	if err := e.AwaitServing(ctx); err != nil {
+		t.Fatal(err)
+	}
+	follower, third, leader := e.Server(1), e.Server(2), e.Server(3)
+	if err := third.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.AwaitServing(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := e.Leader(ctx); err != nil || got != leader {
+		t.Fatalf("%v leads: %v", got, err)
+	}
+	w := &teller{t: t}
+	err := golden.Catch(func() {
+		w.tellLocal("follower", follower, third, upgrade)
+		w.tellLocal("leader", leader, third, upgrade)
+	})
+	w.compare(fmt.Sprintf("local_upgrading_%t", upgrade), software[0], err)
 }
 
 // TestReadOnlyMode asks a server whose peers are gone.

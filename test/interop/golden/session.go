@@ -104,6 +104,13 @@ func (s *Session) Send(payload []byte, comment string) {
 	Must(err, "send "+comment)
 }
 
+// Raw sends bytes as they are, which may be several frames.
+func (s *Session) Raw(b []byte) {
+	s.Add(ToListener, b, "")
+	_, err := s.nc.Write(b)
+	Must(err, "send")
+}
+
 // Receive takes a frame and returns its payload.
 func (s *Session) Receive(comment string) []byte {
 	frame, _, err := SplitFrames(s.nc)
