@@ -98,16 +98,31 @@ func (r *SetWatchesRequest) Append(b []byte) []byte {
 }
 
 // Decode reads the record; V2, set by the caller, says which form. Null lists
-// are an error, as in Java.
+// are an error, as in Java, and so are null paths where the znode is looked up.
+// Java has done what comes before the null by then.
 func (r *SetWatchesRequest) Decode(d *jute.Decoder) {
 	r.RelativeZxid = Zxid(d.Long())
-	lists := []*[]string{&r.Data, &r.Exist, &r.Child, &r.Persist, &r.Recursive}
-	if !r.V2 {
-		lists = lists[:3]
-	}
-	for _, l := range lists {
-		if *l = d.Strings(); *l == nil && d.Err() == nil {
+	r.Data, r.Exist, r.Child = decodePaths(d), decodePaths(d), decodePaths(d)
+	if r.V2 {
+		r.Persist, r.Recursive = d.Strings(), d.Strings()
+		if r.Persist == nil || r.Recursive == nil {
 			d.Fail(errNull)
 		}
 	}
+}
+
+// decodePaths reads a list of paths, neither of which may be null.
+func decodePaths(d *jute.Decoder) []string {
+	n := d.Count(4)
+	if n < 0 {
+		d.Fail(errNull)
+		return nil
+	}
+	paths := make([]string, 0, n)
+	for range n {
+		if paths = append(paths, decodePath(d)); d.Err() != nil {
+			return nil
+		}
+	}
+	return paths
 }
