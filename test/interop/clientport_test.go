@@ -12,10 +12,8 @@ import (
 // notServed are the cases whose operations Paddock does not serve yet. One that comes to pass fails the
 // test until it is taken out of here.
 var notServed = map[string]string{
-	"create_extended":    "nodes with a time to live",
-	"multi_extended":     "nodes with a time to live",
-	"set_watches2":       "persistent watches",
-	"persistent_watches": "persistent watches",
+	"create_extended": "nodes with a time to live",
+	"multi_extended":  "nodes with a time to live",
 }
 
 // TestClientPort asks a standalone server everything that was asked of Java when the frames in

@@ -43,9 +43,12 @@ func startAndWait(servers ...*peers.Server) error {
 	return nil
 }
 
-// captureClient runs every case against a fresh standalone server of its own and writes a file each.
+// captureClient runs every case, or the one that was asked for, against a fresh standalone server of its own and writes a file each.
 func captureClient(c *capture) error {
 	for _, cc := range golden.Cases {
+		if c.only != "" && c.only != cc.Name {
+			continue
+		}
 		s, err := startStandalone(c.peers, filepath.Join(c.work, cc.Name), golden.Properties)
 		if err != nil {
 			return err

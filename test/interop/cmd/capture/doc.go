@@ -1,7 +1,7 @@
 // Command capture records testdata from a real Java ZooKeeper: frames of the client port, frames of the
 // quorum and election ports, data directories, and the texts of the four-letter words.
 //
-//	go run ./cmd/capture [-root REPOSITORY] [-only client,words,files,quorum]
+//	go run ./cmd/capture [-root REPOSITORY] [-only client,words,files,quorum] [-case NAME]
 //
 //	own requests ────────────────► Java server        one file per case
 //	kazoo, Java, C, Go ──► relay ─► Java server        one file per connection

@@ -17,6 +17,7 @@ type capture struct {
 	peers *peers.Installation
 	root  string // the repository
 	work  string // scratch
+	only  string // the one case of part client to run; empty means all
 }
 
 // parts are the kinds of testdata, in the order in which they are captured.
@@ -34,14 +35,15 @@ var parts = []struct {
 func main() {
 	root := flag.String("root", "../..", "the repository whose testdata directories are written")
 	only := flag.String("only", "", "comma-separated parts; empty means all")
+	name := flag.String("case", "", "the one case of part client to capture; empty means all")
 	flag.Parse()
-	if err := run(*root, *only); err != nil {
+	if err := run(*root, *only, *name); err != nil {
 		fmt.Fprintln(os.Stderr, "capture:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root, only string) error {
+func run(root, only, name string) error {
 	in, err := peers.Locate()
 	if err != nil {
 		return err
@@ -51,7 +53,7 @@ func run(root, only string) error {
 		return fmt.Errorf("make scratch directory: %w", err)
 	}
 	defer os.RemoveAll(work)
-	c := &capture{peers: in, root: root, work: work}
+	c := &capture{peers: in, root: root, work: work, only: name}
 	for _, p := range parts {
 		if only != "" && !slices.Contains(strings.Split(only, ","), p.name) {
 			continue
