@@ -114,39 +114,85 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// A million watches: a thousand watchers on the same thousand paths.
+// A million watches of a thousand watchers: all on the same thousand paths, and
+// each on a thousand of its own. The text of the paths counts.
 func BenchmarkMillionWatches(b *testing.B) {
-	paths := make([]string, 1000)
-	for i := range paths {
-		paths[i] = fmt.Sprintf("/services/service-%d", i)
-	}
-	for b.Loop() {
-		before := heap()
-		w := New().Watches()
-		for id := range WatcherID(1000) {
-			for _, p := range paths {
-				w.Add(WatchData, p, id)
-			}
+	for _, distinct := range []bool{false, true} {
+		for kind, name := range []string{"data", "children", "persistent", "recursive"} {
+			b.Run(fmt.Sprintf("distinct=%v/%s", distinct, name), func(b *testing.B) {
+				for b.Loop() {
+					before := heap()
+					w := New().Watches()
+					for i := range 1_000_000 {
+						id, path := WatcherID(i/1000), i%1000
+						if distinct {
+							path = i
+						}
+						w.Add(WatchKind(kind), fmt.Sprintf("/services/service-%d", path), id)
+					}
+					b.ReportMetric(float64(heap()-before)/(1<<20), "MiB")
+					runtime.KeepAlive(w)
+				}
+			})
 		}
-		b.ReportMetric(float64(heap()-before)/(1<<20), "MiB")
-		runtime.KeepAlive(w)
 	}
 }
 
+// A thousand watchers hear of one change. The recursive ones watch all four
+// paths from the root on, and the znode itself as well.
 func BenchmarkFireThousand(b *testing.B) {
-	tr := New()
-	tr.SetSink(new(counter))
-	apply(tr, mkCreate(1, "/a", "", 1))
-	x, res := mkSet(2, "/a", "", 1), new(Result)
-	b.ReportAllocs()
-	for b.Loop() {
-		b.StopTimer()
-		for id := range WatcherID(1000) {
-			tr.Watches().Add(WatchData, "/a", id)
+	for kind, name := range []string{"data", "", "persistent", "recursive"} {
+		if name == "" {
+			continue
 		}
-		b.StartTimer()
-		x.Zxid++
-		tr.Apply(x, res)
+		b.Run(name, func(b *testing.B) {
+			tr := New()
+			tr.SetSink(new(counter))
+			apply(tr, mkCreate(1, "/a", "", 1), mkCreate(2, "/a/b", "", 1), mkCreate(3, "/a/b/c", "", 1))
+			paths := []string{"/a/b/c"}
+			if WatchKind(kind) == WatchRecursive {
+				paths = []string{"/", "/a", "/a/b", "/a/b/c"}
+			}
+			x, res := mkSet(4, "/a/b/c", "", 1), new(Result)
+			arm := func() {
+				for id := range WatcherID(1000) {
+					for _, p := range paths {
+						tr.Watches().Add(WatchKind(kind), p, id)
+					}
+				}
+			}
+			arm()
+			b.ReportAllocs()
+			for b.Loop() {
+				x.Zxid++
+				tr.Apply(x, res)
+				if WatchKind(kind) == WatchData {
+					b.StopTimer()
+					arm()
+					b.StartTimer()
+				}
+			}
+		})
+	}
+}
+
+// A change that nobody has asked for while others are watched: other paths, and
+// other paths recursively.
+func BenchmarkFireNobody(b *testing.B) {
+	for kind, name := range []string{"data", "", "", "recursive"} {
+		if name == "" {
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			w := New().Watches()
+			for i := range 10_000 {
+				w.Add(WatchKind(kind), fmt.Sprintf("/services/service-%d/members", i), 1)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				w.take(proto.EventNodeDataChanged, "/services/service-x/members/member-0000000001")
+			}
+		})
 	}
 }
 

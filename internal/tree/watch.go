@@ -66,13 +66,14 @@ type Sink interface {
 // path and one number in the list of its watcher. Watches that are gone leave
 // their number in the list; it is cleaned up when such numbers prevail.
 //
-// Recursive watches are in a second set of paths as well, which is all that is
-// searched for the ancestors of a changed znode.
+// Recursive watches are in a second set of paths as well, by a hash that suits
+// the way up. That set is all that is searched for the ancestors of a changed
+// znode.
 type Watches struct {
 	mu        sync.Mutex // a leaf: taken below the tree's lock, nothing is called under it
-	hash      pathHash
-	paths     watchPaths
-	recursive watchPaths // Invariant: holds the entries of paths with WatchRecursive, and nothing else
+	paths     watchPaths // by index.hash
+	recursive watchPaths // by chain; Invariant: holds the entries of paths with WatchRecursive, and nothing else
+	chain     chain
 	watchers  map[WatcherID]*watcher
 	counts    [watchTables]WatchCounts
 	limit     int
@@ -105,7 +106,7 @@ type watcher struct {
 }
 
 func (w *Watches) init() {
-	w.hash.seed = maphash.MakeSeed()
+	w.paths.index.seed, w.chain.seed = maphash.MakeSeed(), maphash.MakeSeed()
 	w.watchers = make(map[WatcherID]*watcher)
 	w.limit = DefaultWatchLimit
 }
@@ -124,7 +125,7 @@ func (w *Watches) SetLimit(bytes int) {
 func (w *Watches) Add(kind WatchKind, path string, id WatcherID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	h := w.hash.of(path)
+	h := w.paths.index.hash(path)
 	p := w.paths.find(h, path)
 	old := kindSet(0)
 	if p != 0 {
@@ -155,6 +156,7 @@ func (w *Watches) Add(kind WatchKind, path string, id WatcherID) bool {
 	w.gained(r, &e.set, old, old|kind.set())
 	e.set.add(id, kind.set())
 	if kind == WatchRecursive {
+		h := w.chain.hash(path)
 		q := w.recursive.find(h, path)
 		if q == 0 {
 			q = w.recursive.add(h, e.path)
@@ -197,7 +199,7 @@ func (w *Watches) gained(r *watcher, set *watchSet, old, now kindSet) {
 func (w *Watches) Has(kind WatchKind, path string, id WatcherID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := w.paths.find(w.hash.of(path), path)
+	p := w.paths.find(w.paths.index.hash(path), path)
 	return p != 0 && w.paths.at(p).set.kinds(id)&kind.set() != 0
 }
 
@@ -205,13 +207,13 @@ func (w *Watches) Has(kind WatchKind, path string, id WatcherID) bool {
 func (w *Watches) Remove(kind WatchKind, path string, id WatcherID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	h := w.hash.of(path)
+	h := w.paths.index.hash(path)
 	p := w.paths.find(h, path)
 	if p == 0 || w.paths.at(p).set.kinds(id)&kind.set() == 0 {
 		return false
 	}
 	r := w.watchers[id]
-	w.drop(r, id, h, p, kind.set())
+	w.drop(r, id, p, kind.set())
 	w.forgetPath(h, p)
 	for t := range kindsIn {
 		if r.known[t] && r.live[t] == 0 {
@@ -241,18 +243,18 @@ func (w *Watches) RemoveWatcher(id WatcherID) {
 	}
 	for _, p := range r.paths {
 		if e := w.paths.at(p); e.set.kinds(id) != 0 {
-			h := w.hash.of(e.path)
-			w.drop(r, id, h, p, allKinds)
-			w.forgetPath(h, p)
+			w.drop(r, id, p, allKinds)
+			w.forgetPath(w.paths.index.hash(e.path), p)
 		}
 	}
 }
 
-// drop takes kinds of watches on p, whose hash is h, away from a watcher.
-func (w *Watches) drop(r *watcher, id WatcherID, h uint64, p nodeID, kinds kindSet) {
+// drop takes kinds of watches on p away from a watcher.
+func (w *Watches) drop(r *watcher, id WatcherID, p nodeID, kinds kindSet) {
 	e := w.paths.at(p)
 	old := e.set.kinds(id)
 	if e.set.remove(id, kinds)&WatchRecursive.set() != 0 {
+		h := w.chain.hash(e.path)
 		q := w.recursive.find(h, e.path)
 		set := &w.recursive.at(q).set
 		if set.remove(id, allKinds); set.n == 0 {
@@ -282,7 +284,7 @@ func (w *Watches) lost(r *watcher, length int, old, now kindSet) {
 	}
 }
 
-// forgetPath frees the number of a path if nobody watches it.
+// forgetPath frees the number of a path, whose hash is h, if nobody watches it.
 func (w *Watches) forgetPath(h uint64, p nodeID) {
 	if w.paths.at(p).set.n > 0 {
 		return

@@ -30,7 +30,8 @@ func (r *recorder) expect(t testing.TB, want ...string) {
 }
 
 // The matrix of spec: which operation fires what, in which order. Watcher 1 has
-// all data watches, 2 all child watches, 3 both.
+// all data watches, 2 all child watches, 3 both, 4 all persistent ones, and 5
+// watches two ancestors recursively.
 func TestWatchMatrix(t *testing.T) {
 	paths := []string{"/", "/p", "/p/n", "/p/n/c", "/p/new", "/zookeeper/config"}
 	setup := []*proto.Txn{mkCreate(1, "/p", "", 1), mkEphemeral(2, 7, "/p/n"), mkEphemeral(3, 7, "/p/e")}
@@ -39,31 +40,31 @@ func TestWatchMatrix(t *testing.T) {
 		txn  *proto.Txn
 		want []string
 	}{
-		"create":     {mkCreate(9, "/p/new", "", 3), []string{"1 /p/new 0x9 [1 3]", "4 /p 0x9 [2 3]"}},
-		"create top": {mkCreate(9, "/q", "", 2), []string{"4 / 0x9 [2 3]"}},
+		"create":     {mkCreate(9, "/p/new", "", 3), []string{"1 /p/new 0x9 [1 3 4 5]", "4 /p 0x9 [2 3 4]"}},
+		"create top": {mkCreate(9, "/q", "", 2), []string{"1 /q 0x9 [5]", "4 / 0x9 [2 3 4]"}},
 		"create2": {
 			txn(9, 1, proto.OpCreate2, &proto.CreateTxn{Path: "/p/new"}),
-			[]string{"1 /p/new 0x9 [1 3]", "4 /p 0x9 [2 3]"},
+			[]string{"1 /p/new 0x9 [1 3 4 5]", "4 /p 0x9 [2 3 4]"},
 		},
-		"delete":          {mkDelete(9, "/p/n"), []string{"2 /p/n 0x9 [1 2 3]", "4 /p 0x9 [2 3]"}},
-		"deleteContainer": {txn(9, 0, proto.OpDeleteContainer, &proto.DeleteTxn{Path: "/p/n"}), []string{"2 /p/n 0x9 [1 2 3]", "4 /p 0x9 [2 3]"}},
-		"setData":         {mkSet(9, "/p/n", "", 1), []string{"3 /p/n 0x9 [1 3]"}},
-		"setData of root": {mkSet(9, "/", "", 1), []string{"3 / 0x9 [1 3]"}},
+		"delete":          {mkDelete(9, "/p/n"), []string{"2 /p/n 0x9 [1 2 3 4 5]", "4 /p 0x9 [2 3 4]"}},
+		"deleteContainer": {txn(9, 0, proto.OpDeleteContainer, &proto.DeleteTxn{Path: "/p/n"}), []string{"2 /p/n 0x9 [1 2 3 4 5]", "4 /p 0x9 [2 3 4]"}},
+		"setData":         {mkSet(9, "/p/n", "", 1), []string{"3 /p/n 0x9 [1 3 4 5]"}},
+		"setData of root": {mkSet(9, "/", "", 1), []string{"3 / 0x9 [1 3 4 5]"}},
 		"reconfig": {
 			txn(9, 1, proto.OpReconfig, &proto.SetDataTxn{Path: "/zookeeper/config", Version: -1}),
-			[]string{"3 /zookeeper/config 0x9 [1 3]"},
+			[]string{"3 /zookeeper/config 0x9 [1 3 4 5]"},
 		},
 		"setACL":             {mkSetACL(9, "/p/n", proto.OpenACL, 1), nil},
 		"error":              {txn(9, 1, proto.OpError, &proto.ErrorTxn{Err: -101}), nil},
 		"failed create":      {mkCreate(9, "/p/n", "", 9), nil},
 		"failed delete":      {mkDelete(9, "/p/new"), nil},
 		"createSession":      {txn(9, 8, proto.OpCreateSession, &proto.CreateSessionTxn{Timeout: 1}), nil},
-		"closeSession":       {mkClose(9, 7, "/p/n", "/p/e"), []string{"2 /p/n 0x9 [1 2 3]", "4 /p 0x9 [2 3]"}},
-		"closeSession 3.5":   {txn(9, 7, proto.OpCloseSession, &proto.CloseSessionTxn{}), []string{"4 /p 0x9 [2 3]", "2 /p/n 0x9 [1 2 3]"}},
-		"multi, in order":    {multi(mkSet(0, "/p/n", "", 1), mkDelete(0, "/p/n"), mkCreate(0, "/p/new", "", 3)), []string{"3 /p/n 0x9 [1 3]", "2 /p/n 0x9 [2 3]", "4 /p 0x9 [2 3]", "1 /p/new 0x9 [1 3]"}},
+		"closeSession":       {mkClose(9, 7, "/p/n", "/p/e"), []string{"2 /p/n 0x9 [1 2 3 4 5]", "4 /p 0x9 [2 3 4]", "2 /p/e 0x9 [5]", "4 /p 0x9 [4]"}},
+		"closeSession 3.5":   {txn(9, 7, proto.OpCloseSession, &proto.CloseSessionTxn{}), []string{"2 /p/e 0x9 [5]", "4 /p 0x9 [2 3 4]", "2 /p/n 0x9 [1 2 3 4 5]", "4 /p 0x9 [4]"}},
+		"multi, in order":    {multi(mkSet(0, "/p/n", "", 1), mkDelete(0, "/p/n"), mkCreate(0, "/p/new", "", 3)), []string{"3 /p/n 0x9 [1 3 4 5]", "2 /p/n 0x9 [2 3 4 5]", "4 /p 0x9 [2 3 4]", "1 /p/new 0x9 [1 3 4 5]", "4 /p 0x9 [4]"}},
 		"failed multi":       {multi(mkSet(0, "/p/n", "", 1), txn(0, 1, proto.OpError, &proto.ErrorTxn{Err: -101})), nil},
 		"check":              {multi(txn(0, 1, proto.OpCheck, &proto.CheckVersionTxn{Path: "/p/n"})), nil},
-		"delete of a parent": {mkDelete(9, "/p"), []string{"2 /p 0x9 [1 2 3]", "4 / 0x9 [2 3]"}},
+		"delete of a parent": {mkDelete(9, "/p"), []string{"2 /p 0x9 [1 2 3 4 5]", "4 / 0x9 [2 3 4]"}},
 	} {
 		tr, sink := New(), new(recorder)
 		tr.SetSink(sink)
@@ -74,7 +75,10 @@ func TestWatchMatrix(t *testing.T) {
 			w.Add(WatchChildren, path, 2)
 			w.Add(WatchData, path, 3)
 			w.Add(WatchChildren, path, 3)
+			w.Add(WatchPersistent, path, 4)
 		}
+		w.Add(WatchRecursive, "/", 5)
+		w.Add(WatchRecursive, "/p", 5)
 		apply(tr, tc.txn)
 		t.Run(name, func(t *testing.T) {
 			sink.expect(t, tc.want...)
@@ -186,7 +190,7 @@ func checkWatches(t testing.TB, w *Watches) {
 	for p := nodeID(1); p <= w.paths.fresh; p++ {
 		e := w.paths.at(p)
 		list := e.set.appendTo(nil, allKinds)
-		if (len(list) == 0) != (e.path == "") || len(list) > 0 && w.paths.find(w.hash.of(e.path), e.path) != p {
+		if (len(list) == 0) != (e.path == "") || len(list) > 0 && w.paths.find(w.paths.index.hash(e.path), e.path) != p {
 			t.Errorf("path %d is %q with %d watchers", p, e.path, len(list))
 		}
 		for _, m := range list {
@@ -195,7 +199,7 @@ func checkWatches(t testing.TB, w *Watches) {
 			if !slices.Contains(w.watchers[m.id()].paths, p) {
 				t.Errorf("watcher %d does not know that it watches %s", m.id(), e.path)
 			}
-			q := w.recursive.find(w.hash.of(e.path), e.path)
+			q := w.recursive.find(w.chain.hash(e.path), e.path)
 			if in := q != 0 && w.recursive.at(q).set.kinds(m.id()) != 0; in != (m.kinds()&WatchRecursive.set() != 0) {
 				t.Errorf("watcher %d of %s: kinds %b, in the recursive table %v", m.id(), e.path, m.kinds(), in)
 			} else if in {
@@ -236,5 +240,104 @@ func TestWatcherStaysSmall(t *testing.T) {
 	}
 	if w.paths.fresh > 10 {
 		t.Errorf("room for %d paths", w.paths.fresh)
+	}
+}
+
+// A watcher that has been told everything costs nothing, and neither does a
+// table that was large once.
+func TestWatchMemoryComesBack(t *testing.T) {
+	w := New().Watches()
+	const n = 80 * watchSlab
+	for round := range 3 {
+		for i := range n {
+			w.Add(WatchKind(i%watchKinds), fmt.Sprint("/", i), 1)
+		}
+		if round == 1 {
+			w.RemoveWatcher(1)
+			continue
+		}
+		for i := range n { // one by one, and nobody gone
+			if !w.Remove(WatchKind(i%watchKinds), fmt.Sprint("/", i), 1) {
+				t.Fatalf("round %d: no watch %d", round, i)
+			}
+		}
+		checkWatches(t, w)
+		if w.paths.slabs != nil || w.recursive.slabs != nil {
+			t.Errorf("round %d: %d slabs kept for nothing", round, len(w.paths.slabs))
+		}
+	}
+	// A watcher that stays while its list of paths is void.
+	w.Add(WatchData, "/fires", 2)
+	for i := range n {
+		w.Add(WatchData, fmt.Sprint("/", i), 1)
+	}
+	w.take(proto.EventNodeDataChanged, "/fires")
+	for i := range n {
+		w.take(proto.EventNodeDataChanged, fmt.Sprint("/", i))
+	}
+	if w.paths.slabs != nil {
+		t.Error("slabs kept after the last watch has fired")
+	}
+	w.Add(WatchData, "/other", 1)
+	w.RemoveWatcher(2)
+	checkWatches(t, w)
+	if !w.Has(WatchData, "/other", 1) {
+		t.Error("a watch has gone with somebody else")
+	}
+}
+
+// What a watcher is charged with, it gets back however a watch ends.
+func TestWatchLimit(t *testing.T) {
+	w := New().Watches()
+	w.SetLimit(3*watchCharge + len("/a/b/c"))
+	add := func(kind WatchKind, path string, id WatcherID, want bool) {
+		t.Helper()
+		if got := w.Add(kind, path, id); got != want {
+			t.Errorf("Add(%d, %s, %d) = %v", kind, path, id, got)
+		}
+		checkWatches(t, w)
+	}
+	for _, path := range []string{"/a", "/b", "/c"} {
+		add(WatchData, path, 1, true)
+	}
+	add(WatchRecursive, "/a", 1, true) // the path is paid for
+	add(WatchData, "/d", 1, false)
+	add(WatchData, "/d", 2, true) // each for itself
+	w.Remove(WatchData, "/a", 1)
+	add(WatchData, "/d", 1, false) // still recursive
+	w.Remove(WatchRecursive, "/a", 1)
+	add(WatchPersistent, "/d", 1, true)
+	add(WatchData, "/a", 1, false)
+	w.take(proto.EventNodeDataChanged, "/b")
+	add(WatchChildren, "/a", 1, true)
+	w.take(proto.EventNodeDeleted, "/d") // persistent
+	add(WatchData, "/b", 1, false)
+	w.RemoveWatcher(1)
+	add(WatchData, "/"+strings.Repeat("x", len("/a/b/c")+2*watchCharge), 1, false)
+	add(WatchData, "/"+strings.Repeat("x", len("/a/b/c")+2*watchCharge-1), 1, true)
+}
+
+// Once a connection has settled down, neither the events it gets nor the watches
+// it leaves again allocate.
+func TestFiringAllocatesNothing(t *testing.T) {
+	tr := New()
+	tr.SetSink(new(counter))
+	w := tr.Watches()
+	apply(tr, mkCreate(1, "/a", "", 1), mkCreate(2, "/a/b", "", 1))
+	for id := range WatcherID(100) {
+		w.Add(WatchRecursive, "/", id)
+		w.Add(WatchRecursive, "/a", id)
+		w.Add(WatchPersistent, "/a/b", id)
+	}
+	x, res := mkSet(3, "/a/b", "", 1), new(Result)
+	path := string(append([]byte("/a"), "/b"...))
+	if n := testing.AllocsPerRun(100, func() {
+		for id := range WatcherID(50) {
+			w.Add(WatchData, path, id)
+		}
+		x.Zxid++
+		tr.Apply(x, res)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -45,13 +45,11 @@ func (w *Watches) take(typ proto.EventType, path string) []WatcherID {
 		return nil
 	}
 	fires, spends := trigger(typ)
-	var h uint64
 	sets := 0
 	if w.recursive.n > 0 && fires&WatchRecursive.set() != 0 {
-		h, sets = w.above(path)
-	} else {
-		h = w.hash.of(path)
+		sets = w.above(path)
 	}
+	h := w.paths.index.hash(path)
 	if p := w.paths.find(h, path); p != 0 && w.paths.at(p).set.any(fires) {
 		sets++
 		w.at(h, p, fires, spends)
@@ -62,10 +60,10 @@ func (w *Watches) take(typ proto.EventType, path string) []WatcherID {
 	return w.fired
 }
 
-// above adds those who watch a proper ancestor of path recursively. It returns
-// the hash of path and how many sets it has added.
-func (w *Watches) above(path string) (h uint64, sets int) {
-	h = w.hash.root(path)
+// above adds those who watch a proper ancestor of path recursively, and returns
+// how many sets of them it has added.
+func (w *Watches) above(path string) (sets int) {
+	h := w.chain.root(path)
 	for at := 1; at < len(path); {
 		if p := w.recursive.find(h, path[:max(at-1, 1)]); p != 0 {
 			sets++
@@ -76,12 +74,12 @@ func (w *Watches) above(path string) (h uint64, sets int) {
 		}
 		i := strings.IndexByte(path[at:], '/')
 		if i < 0 {
-			return w.hash.below(h, path[at:]), sets
+			break
 		}
-		h = w.hash.below(h, path[at:at+i])
+		h = w.chain.below(h, path[at:at+i])
 		at += i + 1
 	}
-	return h, sets
+	return sets
 }
 
 // at adds those who watch p, whose hash is h.

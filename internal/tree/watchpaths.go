@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// watchPaths finds a watched path by its hash, and names it by a number. Only
-// paths that somebody watches are in it.
+// watchPaths finds a watched path by a hash that the caller chooses, and names it
+// by a number. Only paths that somebody watches are in it.
 type watchPaths struct {
 	index index
 	slabs []*[watchSlab]watchedPath
@@ -76,17 +76,17 @@ func (t *watchPaths) shrink() bool {
 	if t.n > 0 || len(t.slabs) <= 16 {
 		return false
 	}
-	*t = watchPaths{}
+	*t = watchPaths{index: index{seed: t.index.seed}}
 	return true
 }
 
-// pathHash hashes a path from the hash of its parent's path, so that the hashes
-// of all ancestors fall off on the way.
-type pathHash struct{ seed maphash.Seed }
+// chain hashes a path from the hash of its parent's path, so that the hashes of
+// all ancestors fall off on the way.
+type chain struct{ seed maphash.Seed }
 
 // root is the hash of a path of one byte, such as "/", and where all others that
 // begin with the same byte start from.
-func (x pathHash) root(path string) uint64 {
+func (x chain) root(path string) uint64 {
 	if path == "" {
 		return 1
 	}
@@ -94,12 +94,12 @@ func (x pathHash) root(path string) uint64 {
 }
 
 // below returns the hash of the path that is name below the path of hash h.
-func (x pathHash) below(h uint64, name string) uint64 {
+func (x chain) below(h uint64, name string) uint64 {
 	return (h ^ maphash.String(x.seed, name)) * 0x9E3779B97F4A7C15
 }
 
-// of returns the hash of any string.
-func (x pathHash) of(path string) uint64 {
+// hash returns the hash of any string.
+func (x chain) hash(path string) uint64 {
 	h := x.root(path)
 	if len(path) <= 1 {
 		return h

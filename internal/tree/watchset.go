@@ -172,7 +172,6 @@ func (s *watchSet) remove(id WatcherID, kinds kindSet) kindSet {
 	if s.tab.slots[i] &^= watchEntry(had); s.tab.slots[i].kinds() != 0 {
 		return had
 	}
-	s.tab.slots[i] = newEntry(id, had) // erase looks at ids
 	s.tab.erase(i)
 	s.n--
 	switch n := len(s.tab.slots); {
