@@ -123,3 +123,62 @@ func TestPipelinesInOrder(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A persistent watch sees every transaction once and in order, whoever writes,
+// and before the client can see the result.
+func TestPersistentWatchOrder(t *testing.T) {
+	const writers, watchers, writes = 4, 3, 500
+	w := newWorld(t, 0, nil)
+	root := w.connect()
+	root.create("/n", "", proto.OpenACL, 0)
+	var wg sync.WaitGroup
+	for i := range watchers {
+		c := w.connect()
+		c.must(proto.OpAddWatch, &proto.AddWatchRequest{Path: "/n", Mode: proto.AddWatchMode(i % 2)})
+		c.must(proto.OpAddWatch, &proto.AddWatchRequest{Path: "/", Mode: proto.AddWatchPersistentRecursive})
+		wg.Go(func() {
+			if err := c.everyVersion(writers * writes); err != nil {
+				t.Errorf("watcher %d: %v", i, err)
+			}
+		})
+	}
+	for range writers {
+		c := w.connect()
+		wg.Go(func() {
+			for range writes {
+				c.send(setData("/n", "x"))
+			}
+		})
+		wg.Go(func() {
+			for range writes {
+				c.next()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// everyVersion reads /n, several requests ahead, and counts the events between.
+func (c *client) everyVersion(last int32) error {
+	const ahead = 8
+	for range ahead {
+		c.send(getData("/n", false))
+	}
+	version, zxid := int32(0), proto.Zxid(0)
+	for version < last {
+		r := c.next()
+		if r.Xid == proto.XidNotification {
+			if r.Zxid <= zxid {
+				return fmt.Errorf("an event at %v after one at %v", r.Zxid, zxid)
+			}
+			zxid = r.Zxid
+			version++
+			continue
+		}
+		if _, st := r.dataOf(c.t); st.Version != version {
+			return fmt.Errorf("version %d shows after %d events", st.Version, version)
+		}
+		c.send(getData("/n", false))
+	}
+	return nil
+}

@@ -16,111 +16,84 @@ func (c *client) expectEvent(typ proto.EventType, path string, zxid proto.Zxid) 
 	}
 }
 
-// Each kind of watch fires once for what it is for, and not for the rest.
-func TestWatchMatrix(t *testing.T) {
-	const (
-		created  = proto.EventNodeCreated
-		deleted  = proto.EventNodeDeleted
-		data     = proto.EventNodeDataChanged
-		children = proto.EventNodeChildrenChanged
-		nothing  = proto.EventNone
-	)
-	type write struct {
-		op  proto.OpCode
-		req proto.Request
-	}
-	create := func(p string) write {
-		return write{proto.OpCreate, &proto.CreateRequest{Path: p, ACL: proto.OpenACL}}
-	}
-	del := func(p string) write { return write{proto.OpDelete, &proto.DeleteRequest{Path: p, Version: -1}} }
-	set := func(p string) write {
-		return write{proto.OpSetData, &proto.SetDataRequest{Path: p, Version: -1}}
-	}
-	multi := func(ops ...write) write {
-		m := new(proto.MultiRequest)
-		for _, op := range ops {
-			m.Ops = append(m.Ops, proto.MultiOp{Type: op.op, Req: op.req})
-		}
-		return write{proto.OpMulti, m}
-	}
-	setACL := write{proto.OpSetACL, &proto.SetACLRequest{Path: "/p", ACL: proto.OpenACL, Version: -1}}
-	i := 0
-	w := newWorld(t, 0, nil)
-	writer := w.connect()
-	for _, tc := range []struct {
-		watch proto.OpCode
-		path  string
-		w     write
-		want  proto.EventType
-	}{
-		{proto.OpGetData, "/p", set("/p"), data},
-		{proto.OpGetData, "/p", setACL, nothing},
-		{proto.OpGetData, "/p", create("/p/new"), nothing},
-		{proto.OpGetData, "/p", set("/p/c"), nothing},
-		{proto.OpGetData, "/p/c", del("/p/c"), deleted},
-		{proto.OpExists, "/p", set("/p"), data},
-		{proto.OpExists, "/p/c", del("/p/c"), deleted},
-		{proto.OpExists, "/p/new", create("/p/new"), created},
-		{proto.OpExists, "/p/new", multi(create("/p/new"), set("/p/c")), created},
-		{proto.OpExists, "/p/new", multi(create("/p/new"), del("/nope")), nothing},
-		{proto.OpGetChildren, "/p", create("/p/new"), children},
-		{proto.OpGetChildren, "/p", del("/p/c"), children},
-		{proto.OpGetChildren, "/p", set("/p/c"), nothing},
-		{proto.OpGetChildren, "/p", set("/p"), nothing},
-		{proto.OpGetChildren2, "/p", create("/p/new"), children},
-		{proto.OpGetChildren, "/p/c", del("/p/c"), deleted},
-		{proto.OpGetChildren, "/p", create("/p/c/new"), nothing},
-		{proto.OpGetChildren, "/p/c", create("/p/c/new"), children},
-	} {
-		name := fmt.Sprintf("case %d: %s(%s), %s %+v", i, tc.watch, tc.path, tc.w.op, tc.w.req)
-		i++
-		watcher := w.connect()
-		writer.create("/p", "", proto.OpenACL, 0)
-		writer.create("/p/c", "", proto.OpenACL, 0)
-		watcher.call(tc.watch, pathWatch1(tc.path))
-		zxid := writer.call(tc.w.op, tc.w.req).Zxid
-		if tc.want == nothing {
-			watcher.must(proto.OpPing, nil) // nothing comes before it
-			if n := w.watches(); n != 1 {
-				t.Errorf("%s: %d watches left", name, n)
-			}
-		} else {
-			watcher.expectEvent(tc.want, tc.path, zxid)
-			if n := w.watches(); n != 0 {
-				t.Errorf("%s: %d watches left", name, n)
-			}
-			if t.Failed() {
-				t.Fatal(name)
-			}
-		}
-		for _, p := range []string{"/p/c/new", "/p/c", "/p/new", "/p"} {
-			writer.call(proto.OpDelete, &proto.DeleteRequest{Path: p, Version: -1})
-		}
-		watcher.nc.Close()
-		w.gone(1)
-	}
-}
-
-// A watcher who may not read learns nothing, but its watch is gone.
-func TestWatchACL(t *testing.T) {
+// TestMissedEventsACL holds that a reconnect tells nothing that the event itself
+// would not have told: CVE-2026-59739. The znodes were open or absent when the
+// watches were left, and only bob may read them now.
+func TestMissedEventsACL(t *testing.T) {
+	const none proto.Zxid = -1
 	w := newWorld(t, 0, nil)
 	owner, anon := w.connect(), w.connect()
-	owner.must(proto.OpAuth, &proto.AuthPacket{Scheme: "digest", Auth: []byte("bob:secret")})
-	for _, c := range []*client{owner, anon} {
-		c.call(proto.OpExists, pathWatch1("/s"))
+	bobs := &proto.AuthPacket{Scheme: "digest", Auth: []byte("bob:secret")}
+	owner.must(proto.OpAuth, bobs)
+	for _, p := range []string{"/old", "/same", "/gone"} {
+		owner.create(p, "", proto.OpenACL, 0)
 	}
-	owner.send(proto.OpCreate, &proto.CreateRequest{Path: "/s", ACL: bobOnly})
-	owner.expectEvent(proto.EventNodeCreated, "/s", 3)
-	owner.next()
+	seen := owner.must(proto.OpSetACL, &proto.SetACLRequest{Path: "/same", ACL: bobOnly, Version: -1}).Zxid
+	owner.must(proto.OpCreate, &proto.CreateRequest{Path: "/new", ACL: bobOnly})
+	owner.must(setData("/old", "x"))
+	owner.create("/old/c", "", proto.OpenACL, 0)
+	owner.must(proto.OpSetACL, &proto.SetACLRequest{Path: "/old", ACL: bobOnly, Version: -1})
+	owner.must(proto.OpDelete, &proto.DeleteRequest{Path: "/gone", Version: -1})
+	again := &proto.SetWatchesRequest{
+		RelativeZxid: seen, V2: true,
+		Data:  []string{"/old", "/same", "/gone"},
+		Exist: []string{"/new"},
+		Child: []string{"/old", "/same", "/gone"},
+		// These tell nothing of the past.
+		Persist: []string{"/old", "/new"}, Recursive: []string{"/old", "/new"},
+	}
+	count := func(who string, want int) {
+		t.Helper()
+		if n := w.watches(); n != want {
+			t.Errorf("%d watches after %s, want %d", n, who, want)
+		}
+	}
+
+	anon.send(proto.OpSetWatches2, again)
+	anon.expectEvent(proto.EventNodeDeleted, "/gone", none) // anybody could ask
+	anon.expectEvent(proto.EventNodeDeleted, "/gone", none)
+	if r := anon.next(); r.Xid != anon.xid || r.Err != proto.OK || len(r.body) != 0 {
+		t.Errorf("reply %+v", r)
+	}
+	count("anybody's", 6) // /same in two tables, /old and /new in two by the persistent watches
+
+	// Nor do the watches that were left tell anything from then on.
+	owner.must(setData("/same", "x"))
+	owner.must(setData("/new", "x"))
+	owner.must(proto.OpCreate, &proto.CreateRequest{Path: "/same/c", ACL: bobOnly})
 	anon.must(proto.OpPing, nil)
-	if n := w.watches(); n != 0 {
-		t.Errorf("%d watches left", n)
+	count("bob's writes", 4)
+
+	owner.send(proto.OpSetWatches2, again)
+	for _, want := range []struct {
+		typ  proto.EventType
+		path string
+	}{
+		{proto.EventNodeDataChanged, "/old"},
+		{proto.EventNodeDataChanged, "/same"},
+		{proto.EventNodeDeleted, "/gone"},
+		{proto.EventNodeCreated, "/new"},
+		{proto.EventNodeChildrenChanged, "/old"},
+		{proto.EventNodeChildrenChanged, "/same"},
+		{proto.EventNodeDeleted, "/gone"},
+	} {
+		owner.expectEvent(want.typ, want.path, none)
 	}
-	// And by replay after a reconnect: the exist watch must not tell of /s.
-	anon.must(proto.OpSetWatches, &proto.SetWatchesRequest{Exist: []string{"/s"}, Data: []string{"/s"}, Child: []string{"/s"}})
-	owner.send(proto.OpSetWatches, &proto.SetWatchesRequest{Exist: []string{"/s"}})
-	owner.expectEvent(proto.EventNodeCreated, "/s", -1)
-	owner.next()
+	if r := owner.next(); r.Xid != owner.xid || r.Err != proto.OK {
+		t.Errorf("reply %+v", r)
+	}
+
+	// Who the client is when the events go out counts, not when it asked.
+	w.hold()
+	n := w.requests()
+	anon.send(setData("/gone", "")) // fails, and holds up what follows
+	anon.send(proto.OpSetWatches, &proto.SetWatchesRequest{Exist: []string{"/new"}})
+	anon.send(proto.OpAuth, bobs)
+	anon.send(proto.OpSync, path("/"))
+	w.submitted(n + 2) // the sync is: so the authentication is done
+	w.release(-1)
+	anon.next()
+	anon.expectEvent(proto.EventNodeCreated, "/new", none)
 }
 
 func TestSetWatches(t *testing.T) {
@@ -240,4 +213,95 @@ func TestLocalChange(t *testing.T) {
 	if e := c.next().event(t); e.Type != proto.EventNodeDataChanged || e.Path != "/zookeeper/config" {
 		t.Errorf("%+v", e)
 	}
+}
+
+// A watch is left at the client's own place in the order of things: behind the
+// write before it, before the write behind it.
+func TestAddWatchInTurn(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	w.hold()
+	n := w.requests()
+	c.send(proto.OpCreate, &proto.CreateRequest{Path: "/a", ACL: proto.OpenACL})
+	c.send(proto.OpAddWatch, &proto.AddWatchRequest{Path: "/a"})
+	c.send(setData("/a", "x"))
+	c.send(proto.OpRemoveWatches, &proto.WatchesRequest{Path: "/a", Type: proto.WatcherAny})
+	c.send(setData("/a", "y"))
+	w.submitted(n + 3)
+	w.release(-1)
+	for _, want := range []string{"1 0", "2 0", "-1 0", "3 0", "4 0", "5 0"} {
+		if r := c.next(); fmt.Sprintf("%d %d", r.Xid, r.Err) != want {
+			t.Errorf("got %d %d, want %s", r.Xid, r.Err, want)
+		}
+	}
+}
+
+// A client that watches too much is told, and keeps what it has.
+func TestWatchLimit(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	w.tree.Watches().SetLimit(3*64 + len("/a/b/c"))
+	c, other := w.connect(), w.connect()
+	for _, p := range []string{"/a", "/b", "/c"} {
+		c.create(p, "", proto.OpenACL, 0)
+	}
+	add := func(p string, mode proto.AddWatchMode) (proto.OpCode, proto.Request) {
+		return proto.OpAddWatch, &proto.AddWatchRequest{Path: p, Mode: mode}
+	}
+	c.must(add("/a", proto.AddWatchPersistent))
+	c.must(add("/a", proto.AddWatchPersistentRecursive)) // the path is paid for
+	c.must(getData("/a", true))
+	c.must(getData("/b", true))
+	c.must(add("/c", proto.AddWatchPersistent))
+	refused := func(op proto.OpCode, req proto.Request) {
+		t.Helper()
+		if r := c.call(op, req); r.Err != proto.ErrQuotaExceeded || len(r.body) != 0 {
+			t.Errorf("%s over the limit: %v, %x", op, r.Err, r.body)
+		}
+	}
+	refused(add("/", proto.AddWatchPersistent))
+	refused(getData("/", true))
+	refused(proto.OpExists, pathWatch1("/"))
+	refused(proto.OpExists, pathWatch1("/none"))
+	refused(proto.OpGetChildren, pathWatch1("/"))
+	c.must(getData("/", false))
+	c.must(getData("/a", true)) // no news
+	other.must(getData("/", true))
+
+	c.send(setData("/b", "x")) // makes room
+	c.expectEvent(proto.EventNodeDataChanged, "/b", 6)
+	c.next()
+	c.must(proto.OpExists, pathWatch1("/b"))
+
+	// Clients ignore the reply to setWatches, so the end of the connection says it.
+	c.xid++
+	c.sendRaw(frameOf(c.xid, proto.OpSetWatches, &proto.SetWatchesRequest{Exist: []string{"/x", "/y"}}))
+	if r := c.next(); r.Xid != c.xid || r.Err != proto.ErrQuotaExceeded {
+		t.Errorf("setWatches over the limit: %+v", r)
+	}
+	c.ended()
+	w.gone(1)
+	if n := w.watches(); n != 1 {
+		t.Errorf("%d watches left", n)
+	}
+}
+
+// A setWatches that is too much while it waits behind a write ends the
+// connection as well.
+func TestWatchLimitInTheLane(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	w.tree.Watches().SetLimit(64)
+	c := w.connect()
+	w.hold()
+	n := w.requests()
+	c.send(setData("/", "x"))
+	c.send(proto.OpSetWatches2, &proto.SetWatchesRequest{V2: true, Persist: []string{"/x"}})
+	c.send(proto.OpPing, nil)
+	c.send(proto.OpSync, path("/"))
+	w.submitted(n + 2)
+	w.release(-1)
+	c.next()
+	if r := c.next(); r.Xid != 2 || r.Err != proto.ErrQuotaExceeded {
+		t.Errorf("%+v", r)
+	}
+	c.ended()
 }
