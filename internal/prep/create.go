@@ -47,7 +47,7 @@ func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (pr
 
 	cversion := parent.stat.Cversion + 1
 	p.adopt(parent, cversion)
-	p.born(node, ownerFor(r, req.Session), acl, r.Data)
+	p.born(node, ownerFor(op, r, req.Session), acl, r.Data)
 	switch op {
 	case proto.OpCreateContainer:
 		return op, &proto.CreateContainerTxn{Path: path, Data: r.Data, ACL: acl, ParentCversion: cversion}, proto.OK
@@ -83,13 +83,12 @@ func (p *Prep) born(node *view, owner proto.SessionID, acl []proto.ACL, data []b
 	p.record(node)
 }
 
-// checkMode checks a create mode and its TTL against the operation. A mode that
-// belongs to another operation is refused, where ZooKeeper takes it and lets the
-// operation decide: create with the container mode is a persistent znode then,
-// and createContainer with another mode a container, both against the digest
-// just promised; and createTTL without a TTL ends the server. Source:
-// PrepRequestProcessor.validateCreateRequest, CreateMode.fromFlag,
-// EphemeralType.validateTTL.
+// checkMode checks a create mode and its TTL against the operation. Where the
+// mode is another operation's, the operation decides: create with the container
+// mode, which go-zookeeper sends, makes a persistent znode, and createContainer
+// with any mode a container. Only createTTL without a TTL is refused, where it
+// ends ZooKeeper's server. Source: PrepRequestProcessor.validateCreateRequest,
+// CreateMode.fromFlag, EphemeralType.validateTTL.
 func (p *Prep) checkMode(op proto.OpCode, r *proto.CreateRequest) proto.ErrCode {
 	ttl := r.TTL
 	if op != proto.OpCreateTTL {
@@ -102,18 +101,20 @@ func (p *Prep) checkMode(op proto.OpCode, r *proto.CreateRequest) proto.ErrCode 
 		return proto.ErrUnimplemented
 	case r.Flags.IsTTL() && (ttl <= 0 || ttl > proto.MaxTTL), !r.Flags.IsTTL() && ttl >= 0:
 		return proto.ErrBadArguments
-	case (op == proto.OpCreateTTL) != r.Flags.IsTTL(), (op == proto.OpCreateContainer) != (r.Flags == proto.Container):
+	case op == proto.OpCreateTTL && !r.Flags.IsTTL():
 		return proto.ErrBadArguments
 	}
 	return proto.OK
 }
 
-// ownerFor returns the stored owner of a new znode.
-func ownerFor(r *proto.CreateRequest, id proto.SessionID) proto.SessionID {
+// ownerFor returns the stored owner of a new znode, as the transaction makes it.
+// ZooKeeper goes by the mode here and by the operation when it applies, and its
+// digest is wrong where they differ.
+func ownerFor(op proto.OpCode, r *proto.CreateRequest, id proto.SessionID) proto.SessionID {
 	switch {
-	case r.Flags == proto.Container:
+	case op == proto.OpCreateContainer:
 		return proto.ContainerOwner
-	case r.Flags.IsTTL():
+	case op == proto.OpCreateTTL:
 		return proto.TTLOwner(r.TTL)
 	case r.Flags.IsEphemeral():
 		return id

@@ -53,8 +53,8 @@ func TestTTLChecks(t *testing.T) {
 	const (
 		mode    = proto.PersistentTTL
 		seq     = proto.PersistentSequentialTTL
-		promise = "Java breaks its digest" // what it does instead
-		death   = "Java's server dies"
+		promise = "Java breaks its digest" // what it does besides
+		death   = "Java's server dies"     // what it does instead
 	)
 	null := func(flags proto.CreateFlags) *Request {
 		r := ttl("/n", flags, 7)
@@ -90,11 +90,11 @@ func TestTTLChecks(t *testing.T) {
 		{"persistent of -1", ttl("/n", 0, -1), badArgs, badArgs, death},
 		{"ephemeral of -1", ttl("/n", 1, -1), badArgs, badArgs, death},
 		{"container of -1", ttl("/n", proto.Container, -1), badArgs, badArgs, death},
-		{"create of a container", create("/n", proto.Container, open), badArgs, badArgs, promise},
-		{"create2 of a container", create("/n", proto.Container, open).as(proto.OpCreate2), badArgs, badArgs, promise},
-		{"createContainer of a persistent", create("/n", 0, open).as(proto.OpCreateContainer), badArgs, badArgs, promise},
-		{"createContainer of a sequential", create("/n", 2, open).as(proto.OpCreateContainer), badArgs, badArgs, promise},
-		{"the same in a multi", multi(create("/n", 0, open).as(proto.OpCreateContainer)), badArgs, badArgs, promise},
+		{"create of a container", create("/n", proto.Container, open), ok, ok, promise},
+		{"create2 of a container", create("/n", proto.Container, open).as(proto.OpCreate2), ok, ok, promise},
+		{"createContainer of a persistent", create("/n", 0, open).as(proto.OpCreateContainer), ok, ok, promise},
+		{"createContainer of a sequential", create("/n", 2, open).as(proto.OpCreateContainer), ok, ok, promise},
+		{"the same in a multi", multi(create("/n", 0, open).as(proto.OpCreateContainer)), ok, ok, promise},
 
 		{"multi", multi(ttl("/n", mode, 7)), ok, unimpl, ""},
 		{"multi of 0", multi(ttl("/n", mode, 0)), badArgs, unimpl, ""},
@@ -121,6 +121,31 @@ func TestTTLChecks(t *testing.T) {
 				t.Errorf("%s (extended types %v): %v, want %v", tc.name, on, got, want)
 			}
 			w.apply(-1)
+		}
+	}
+}
+
+// TestModeOfAnotherOperation: the operation decides what a create makes.
+func TestModeOfAnotherOperation(t *testing.T) {
+	for name, tc := range map[string]struct {
+		op    proto.OpCode
+		flags proto.CreateFlags
+		path  string
+		want  tree.Kind
+	}{
+		"create of a container":           {proto.OpCreate, proto.Container, "/n", tree.Persistent},
+		"create2 of a container":          {proto.OpCreate2, proto.Container, "/n", tree.Persistent},
+		"createContainer of a persistent": {proto.OpCreateContainer, proto.Persistent, "/n", tree.Container},
+		"createContainer of an ephemeral": {proto.OpCreateContainer, proto.Ephemeral, "/n", tree.Container},
+		"createContainer of a sequential": {proto.OpCreateContainer, proto.PersistentSequential, "/n0000000000", tree.Container},
+	} {
+		w := newWorld(t, Options{Digest: true})
+		w.must(create("/n", tc.flags, open).as(tc.op))
+		w.must(create(tc.path+"/child", 0, open)) // decided before the tree has its parent
+		w.apply(-1)
+		n, there := w.tree.Get(tc.path)
+		if !there || tree.KindOf(n.Persisted().EphemeralOwner) != tc.want {
+			t.Errorf("%s: %v, %+v", name, there, n)
 		}
 	}
 }
