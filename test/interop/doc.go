@@ -5,6 +5,7 @@
 //	clientport_test  the questions once recorded, asked again; the answers compared with Java's
 //	clients_test     each client program of clients/ against a three-server ensemble that loses the
 //	                 server the client is on
+//	suites_test      a part of the suites of suites/
 //	shells_test      the same with the shells cli_mt and zkCli.sh, typed to
 //	mixed_test       one ensemble of Java and Paddock servers
 //	peers/           finds those programs, runs servers

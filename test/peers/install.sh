@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs the real peers that the interop tests talk to: Java ZooKeeper and Curator (through Maven),
-# the C client (Debian), kazoo (pip, in a virtual environment). Go's client comes through
-# test/interop/go.mod and needs nothing here.
+# the C client (Debian), kazoo (pip, in a virtual environment; an older one with its tests from Debian).
+# Go's client comes through test/interop/go.mod and needs nothing here.
 #
 #   test/peers/install.sh            install what is missing, then list what is there
-#   test/peers/install.sh --suites   and what the test suites of make suites need: kazoo's from Debian
+#   test/peers/install.sh --suites   and what the whole of the suites of make suites needs
 #   test/peers/install.sh --dir      print the directory only
 #
 # Everything but the Debian packages lands in $PADDOCK_PEERS (default: the user's cache directory).
@@ -51,19 +51,22 @@ missing_packages() {
 	# zookeeper-bin holds only the C programs. The package named zookeeper, which has the init
 	# script of the Java server, is never installed: the Java servers here come from Maven.
 	[ -x /usr/lib/zookeeper/bin/cli_mt ] || echo zookeeper-bin
-	[ -z "$suites" ] || missing_suites
+	# kazoo's own tests are in Debian's package of it, and run with Debian's Python.
+	debian_python kazoo.tests || echo python3-kazoo
+	debian_python pytest || echo python3-pytest
+	debian_python mock || echo python3-mock
+	if [ -n "$suites" ]; then
+		# Without these, its tests of a cache cannot be run, and those of other event loops and SASL are skipped.
+		debian_python objgraph || echo python3-objgraph
+		debian_python gevent || echo python3-gevent
+		debian_python eventlet || echo python3-eventlet
+		debian_python puresasl || echo python3-pure-sasl
+	fi
 }
 
-# missing_suites prints what kazoo's own tests need besides; they are in Debian's package of it and run
-# with Debian's Python. Its tests for gevent, eventlet and SASL are skipped without the last three.
-missing_suites() {
-	/usr/bin/python3 -c 'import kazoo.tests' 2>/dev/null || echo python3-kazoo
-	/usr/bin/python3 -c 'import pytest' 2>/dev/null || echo python3-pytest
-	/usr/bin/python3 -c 'import mock' 2>/dev/null || echo python3-mock
-	/usr/bin/python3 -c 'import objgraph' 2>/dev/null || echo python3-objgraph
-	/usr/bin/python3 -c 'import gevent' 2>/dev/null || echo python3-gevent
-	/usr/bin/python3 -c 'import eventlet' 2>/dev/null || echo python3-eventlet
-	/usr/bin/python3 -c 'import puresasl' 2>/dev/null || echo python3-pure-sasl
+# debian_python MODULE: whether Debian's Python has it.
+debian_python() {
+	/usr/bin/python3 -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)" 2>/dev/null
 }
 
 install_packages() {

@@ -87,11 +87,13 @@ var buildPaddock = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// RequirePaddock returns the server under test: the binary that PADDOCK_BIN names, or one built from
-// cmd/paddock once in this process.
+// PaddockBinary returns the binary that PADDOCK_BIN names, or one built from cmd/paddock once in this process.
+func PaddockBinary() (string, error) { return buildPaddock() }
+
+// RequirePaddock returns the server under test, of PaddockBinary.
 func RequirePaddock(tb testing.TB) Paddock {
 	tb.Helper()
-	binary, err := buildPaddock()
+	binary, err := PaddockBinary()
 	if err != nil {
 		tb.Fatal(err)
 	}

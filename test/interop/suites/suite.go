@@ -48,18 +48,26 @@ func JavaServer(in *peers.Installation, dir string) (Server, error) {
 	return Server{Name: "java", Classpath: in.Classpath(), ScriptDir: dir, Version: in.Version()}, nil
 }
 
-// PaddockServer lays out in dir what `make dist` makes of the repository at root, and a link named java.
-func PaddockServer(ctx context.Context, in *peers.Installation, root, dir string) (Server, error) {
-	cmd := exec.CommandContext(ctx, "make", "-C", root, "dist", "DIST="+dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return Server{}, fmt.Errorf("make dist: %w\n%s", err, out)
-	}
-	bin := filepath.Join(dir, "paddock", "bin")
-	java := filepath.Join(dir, "java")
-	if err := os.Symlink(filepath.Join(bin, "paddock"), java); err != nil {
+// PaddockServer lays out in dir what is needed to start Paddock: the binary with its scripts, as `make dist` does,
+// and a link named java.
+func PaddockServer(in *peers.Installation, dir string) (Server, error) {
+	binary, err := peers.PaddockBinary()
+	if err != nil {
 		return Server{}, err
 	}
-	return Server{Name: "paddock", JavaDir: dir, Classpath: in.Classpath(), ScriptDir: bin, Version: in.Version()}, nil
+	root, err := peers.RepositoryRoot()
+	if err != nil {
+		return Server{}, err
+	}
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "packaging", "bin"))); err != nil {
+		return Server{}, err
+	}
+	for _, name := range []string{"paddock", "java"} {
+		if err := os.Symlink(binary, filepath.Join(dir, name)); err != nil {
+			return Server{}, err
+		}
+	}
+	return Server{Name: "paddock", JavaDir: dir, Classpath: in.Classpath(), ScriptDir: dir, Version: in.Version()}, nil
 }
 
 // environment returns this process's environment with the server's java in front, and more.

@@ -68,7 +68,8 @@ func (r *runner) run(ctx context.Context, names []string) (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(r.work)
-	if err := r.layOut(ctx); err != nil {
+	defer peers.RemoveBuilt()
+	if err := r.layOut(); err != nil {
 		return 0, err
 	}
 	lost := 0
@@ -98,12 +99,8 @@ func choose(names []string) ([]suites.Suite, error) {
 }
 
 // layOut prepares the servers that are asked for.
-func (r *runner) layOut(ctx context.Context) error {
+func (r *runner) layOut() error {
 	in, err := peers.Locate()
-	if err != nil {
-		return err
-	}
-	root, err := peers.RepositoryRoot()
 	if err != nil {
 		return err
 	}
@@ -118,7 +115,7 @@ func (r *runner) layOut(ctx context.Context) error {
 		case "java":
 			server, err = suites.JavaServer(in, dir)
 		case "paddock":
-			server, err = suites.PaddockServer(ctx, in, root, dir)
+			server, err = suites.PaddockServer(in, dir)
 		default:
 			err = fmt.Errorf("no server is called %q", name)
 		}

@@ -1,0 +1,70 @@
+package interop
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/paddock-io/paddock/test/interop/peers"
+	"github.com/paddock-io/paddock/test/interop/suites"
+)
+
+// TestSuites runs a part of each suite with Paddock. All of these tests pass with Java's server; `make suites` runs
+// whole suites, with both.
+func TestSuites(t *testing.T) {
+	in := peers.Require(t)
+	if _, err := suites.KazooTests(); err != nil {
+		if os.Getenv("PADDOCK_REQUIRE_PEERS") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	for _, tc := range []struct {
+		suite suites.Suite
+		only  []string
+	}{
+		{suites.Kazoo{}, []string{
+			"test_barrier.py", "test_client.py::TestAuthentication", "test_client.py::TestClientTransactions", "test_client.py::TestConnection",
+			"test_client.py::TestNonChrootClient", "test_client.py::TestClient", "test_counter.py", "test_election.py", "test_lease.py", "test_lock.py",
+			"test_party.py", "test_queue.py", "test_watchers.py::KazooDataWatcherTests",
+		}},
+		{suites.GoZooKeeper{}, []string{
+			"TestIntegration_Auth", "TestIntegration_BasicCluster", "TestIntegration_ChildWatch", "TestIntegration_Create",
+			"TestIntegration_CreateContainer", "TestIntegration_CreateTTL", "TestIntegration_GetSetACL", "TestIntegration_IfAuthdataSurvivesReconnect",
+			"TestIntegration_Lock", "TestIntegration_MaxBufferSize", "TestIntegration_MultiFailures", "TestIntegration_SetWatchers",
+		}},
+	} {
+		t.Run(tc.suite.Name(), func(t *testing.T) {
+			t.Parallel()
+			server, err := suites.PaddockServer(in, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			runPart(t, tc.suite, server, tc.only)
+		})
+	}
+}
+
+// runPart runs tests of a suite, all of which must pass. The output is shown when one does not.
+func runPart(t *testing.T, suite suites.Suite, server suites.Server, only []string) {
+	path := filepath.Join(t.TempDir(), "log")
+	log, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	results, err := suite.Run(t.Context(), server, only, t.TempDir(), log)
+	if err != nil {
+		t.Error(err)
+	}
+	t.Log(results.Summary())
+	for test, o := range results {
+		if o != suites.Passed {
+			t.Errorf("%v %s", o, test)
+		}
+	}
+	if t.Failed() {
+		text, _ := os.ReadFile(path)
+		t.Logf("the end of the output:\n%s", text[max(0, len(text)-20_000):])
+	}
+}
