@@ -64,7 +64,7 @@ func (w *Words) monitorServer(m monitor) {
 	m.number("num_alive_connections", int64(s.Connections))
 	m.number("outstanding_requests", s.Outstanding)
 	m.number("auth_failed_count", s.AuthFailed)
-	m.number("digest_mismatches_count", s.DigestMismatches)
+	m.number("digest_mismatches_count", s.DigestMismatches+w.src.Peer.Metrics().Mismatches.Load())
 	m.number("connection_rejected", s.Rejected)
 	m.number("connection_revalidate_count", s.Revalidations)
 	m.number("connection_request_count", s.ConnectRequests)

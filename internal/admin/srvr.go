@@ -51,7 +51,6 @@ func (w *Words) summary(b *bufio.Writer) {
 // treeFacts is what the words say of the tree as a whole.
 type treeFacts struct {
 	zxid                        proto.Zxid
-	digest                      int64
 	nodes, ephemerals, sessions int
 	dataSize                    int64
 }
@@ -61,21 +60,28 @@ func (w *Words) treeFacts() treeFacts {
 	t.RLock()
 	defer t.RUnlock()
 	return treeFacts{
-		zxid: t.LastZxid(), digest: t.Digest(), nodes: t.NodeCount(), ephemerals: t.EphemeralsCount(),
+		zxid: t.LastZxid(), nodes: t.NodeCount(), ephemerals: t.EphemeralsCount(),
 		sessions: t.SessionCount(), dataSize: t.ApproximateDataSize(),
 	}
 }
 
-// hash: the digest of the tree. ZooKeeper prints that of every 128th zxid; here
-// there is no history, only the present. Source: DigestCommand, which writes no
-// newline where there is nothing to tell.
+// hash: the digest of the tree after every 128th zxid. Source: DigestCommand,
+// which writes no newline where there is nothing to tell; without digests,
+// Java's are all 0.
 func (w *Words) hash(b *bufio.Writer) {
-	switch {
-	case !w.serving():
+	if !w.serving() {
 		b.WriteString(notServing)
-	case w.src.Config.DigestEnabled:
-		t := w.treeFacts()
-		fmt.Fprintf(b, "%x: %d\n", uint64(t.zxid), t.digest)
+		return
+	}
+	t := w.src.Peer.Tree()
+	t.RLock()
+	log := t.DigestLog()
+	t.RUnlock()
+	for _, d := range log {
+		if !w.src.Config.DigestEnabled {
+			d.Digest = 0
+		}
+		fmt.Fprintf(b, "%x: %d\n", uint64(d.Zxid), d.Digest)
 	}
 }
 

@@ -145,6 +145,7 @@ func (w *Words) isro(b *bufio.Writer) {
 // srst resets the server's counters. Source: StatResetCommand.
 func (w *Words) srst(b *bufio.Writer) {
 	w.src.Server.ResetStats()
+	w.src.Peer.Metrics().Mismatches.Store(0)
 	for _, s := range []Sizes{w.src.Proposals, w.src.Responses} {
 		if s != nil {
 			s.Reset()

@@ -234,6 +234,7 @@ func TestMntrValues(t *testing.T) {
 	w.peer.status.Learners, w.peer.status.Synced, w.peer.status.NonVoting, w.peer.status.Observers = 5, 2, 1, 1
 	w.peer.metrics.Diffs.Store(3)
 	w.peer.metrics.Truncs.Store(1)
+	w.peer.metrics.Mismatches.Store(2)
 	w.src.Proposals = &fakeSizes{48, 36, 95}
 	w.server.stats = server.Stats{
 		Rejected: 1, ConnectRequests: 2, Dropped: 3, DropProbability: 0.0625, SessionlessClosed: 4, IdleClosed: 5,
@@ -252,7 +253,7 @@ func TestMntrValues(t *testing.T) {
 			"sessionless_connections_expired\t9|avg_connection_token_deficit\t3.5|min_connection_token_deficit\t3|"+
 			"max_connection_token_deficit\t4|cnt_connection_token_deficit\t2|sum_connection_token_deficit\t7|"+
 			"large_requests_rejected\t6|request_throttle_wait_count\t7|throttled_ops\t8|stale_requests\t9|"+
-			"stale_requests_dropped\t10|digest_mismatches_count\t11|"+
+			"stale_requests_dropped\t10|digest_mismatches_count\t13|"+
 			"avg_snapshottime\t0.0|min_snapshottime\t0|max_snapshottime\t0|cnt_snapshottime\t0",
 		"|") {
 		if !strings.Contains(got, "\nzk_"+line+"\n") {
@@ -265,15 +266,21 @@ func TestMntrValues(t *testing.T) {
 	}
 }
 
-func TestHashIsOfTheTree(t *testing.T) {
+func TestHash(t *testing.T) {
 	w := newWorld(t, zab.RoleStandalone, "", 0)
-	w.apply(1, proto.OpCreate, &proto.CreateTxn{Path: "/a", ACL: proto.OpenACL, ParentCversion: -1})
-	w.peer.tree.SetLastZxid(0x1f)
-	if got, want := w.answer("hash"), fmt.Sprintf("1f: %d\n", w.peer.tree.Digest()); got != want {
+	want := ""
+	for w.peer.tree.LastZxid() < 300 {
+		w.apply(1, proto.OpSetData, &proto.SetDataTxn{Path: "/", Data: fmt.Append(nil, w.peer.tree.LastZxid())})
+		switch z := w.peer.tree.LastZxid(); z {
+		case 128, 256:
+			want += fmt.Sprintf("%x: %d\n", int64(z), w.peer.tree.Digest())
+		}
+	}
+	if got := w.answer("hash"); got != want {
 		t.Errorf("hash: %q, want %q", got, want)
 	}
-	w.src.Config.DigestEnabled = false
-	if got := w.answer("hash"); got != "" {
+	w.src.Config.DigestEnabled = false // as Java answers with -Dzookeeper.digest.enabled=false
+	if got := w.answer("hash"); got != "80: 0\n100: 0\n" {
 		t.Errorf("hash without digests: %q", got)
 	}
 	w.server.role = zab.RoleNone

@@ -196,6 +196,9 @@ type recovered struct {
 	tree *tree.Tree
 	hist zab.History
 	last proto.Zxid // -1 for an empty directory that must not be trusted
+	// How often the tree was not what its digest says, first at mismatch.
+	mismatches int64
+	mismatch   proto.Zxid
 	storage.Recovered
 }
 
@@ -221,7 +224,11 @@ func recoverTree(s *storage.Store) (*recovered, error) {
 		if err != nil {
 			return err
 		}
-		rec.tree.Apply(t, &res)
+		if rec.tree.Apply(t, &res); res.DigestMismatch {
+			if rec.mismatches++; rec.mismatches == 1 {
+				rec.mismatch = t.Zxid
+			}
+		}
 		if first == 0 || !follows(rec.hist.Last(), t.Zxid) {
 			// The start, or a hole; what came before that helps no learner.
 			rec.hist.Reset(t.Zxid - 1)

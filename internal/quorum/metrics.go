@@ -14,6 +14,7 @@ type Metrics struct {
 	Expired      atomic.Int64 // sessions expired
 	Snapshots    atomic.Int64 // snapshots taken in the background
 	SnapshotTime atomic.Int64 // nanoseconds that the last one took
+	Mismatches   atomic.Int64 // transactions replayed at the start after which the tree was not what its digest says
 	Proposals    Sizes        // of a leader's proposals
 
 	lookingSince atomic.Int64 // nanoseconds since the peer was made

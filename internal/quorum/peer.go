@@ -193,6 +193,10 @@ func (p *Peer) recover() error {
 	}, p.tree, &rec.hist, disk)
 	p.log.Info("data recovered", "zxid", rec.last, "znodes", p.tree.NodeCount(),
 		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))
+	if rec.mismatches > 0 {
+		p.Metrics().Mismatches.Add(rec.mismatches)
+		p.log.Error("the tree is not what its digest says", "zxid", rec.mismatch, "replayed", rec.mismatches)
+	}
 	if c := rec.Cut; c != nil {
 		p.log.Warn("remains of an interrupted batch were cut off the log", "file", c.File, "at", c.At, "bytes", c.Bytes)
 	}

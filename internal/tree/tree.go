@@ -39,9 +39,11 @@ type Tree struct {
 
 	digester Digester
 	expected expectedDigest
-	watches  Watches
-	sink     Sink
-	cursors  []*cursor // of running dumps
+	// Oldest first. Invariant: no more than digestLogLimit.
+	digestLog []ZxidDigest
+	watches   Watches
+	sink      Sink
+	cursors   []*cursor // of running dumps
 }
 
 // New returns the tree of an ensemble that never applied a transaction: the
@@ -201,7 +203,7 @@ func (t *Tree) Replace(from *Tree) {
 	t.ephemerals, t.ephemeralCount = from.ephemerals, from.ephemeralCount
 	t.reapables, t.emulate353 = from.reapables, from.emulate353
 	t.lastZxid, t.digest, t.dataSize = from.lastZxid, from.digest, from.dataSize
-	t.expected = from.expected
+	t.expected, t.digestLog = from.expected, from.digestLog
 }
 
 // splitPath returns the parent's path, "" for the root, of a path that has a

@@ -245,16 +245,13 @@ func (w *witness) connect(s *peers.Server) *zk.Conn {
 
 var mismatches = regexp.MustCompile(`zk_digest_mismatches_count\s+(\d+)`)
 
-// digestsMatch asks the Java servers whether the digests of their trees ever differed from those that
+// digestsMatch asks the servers whether the digests of their trees ever differed from those that
 // came with the transactions: the sharpest witness there is that both kinds apply alike.
 func (w *witness) digestsMatch() {
 	w.t.Helper()
 	ctx, cancel := w.within()
 	defer cancel()
 	for _, s := range w.e.Servers {
-		if _, ok := s.Software.(peers.Java); !ok {
-			continue
-		}
 		text, err := s.Word(ctx, "mntr")
 		if err != nil {
 			w.t.Fatal(err)
