@@ -97,8 +97,8 @@ func newWorld(t *testing.T, role zab.Role, members string, self int64) *world {
 	}
 	w.src = Source{
 		Config: cfg, Server: w.server, Peer: w.peer, Store: new(storage.Metrics),
-		Proposals: &fakeSizes{-1, -1, -1}, Responses: &fakeSizes{-1, -1, -1},
-		Version: javaVersion, Started: time.Now(),
+		Proposals: &fakeSizes{-1, -1, -1},
+		Version:   javaVersion, Started: time.Now(),
 	}
 	return w
 }

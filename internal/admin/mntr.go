@@ -78,10 +78,15 @@ func (w *Words) monitorServer(m monitor) {
 	m.number("throttled_ops", s.ThrottledOps)
 	m.number("stale_requests", s.Stale)
 	m.number("stale_requests_dropped", s.StaleDropped)
-	m.sizes("client_response_size", w.src.Responses)
+	m.number("last_client_response_size", s.Responses.Last)
+	m.number("min_client_response_size", s.Responses.Min)
+	m.number("max_client_response_size", s.Responses.Max)
 	m.number("local_sessions", int64(w.src.Peer.Status().LocalSessions))
 	// Not measured but known: there is no TLS on the client port.
 	m.number("outstanding_tls_handshake", 0)
+	// Java counts these with Netty, never with its usual NIO.
+	m.number("non_mtls_local_conn_count", 0)
+	m.number("non_mtls_remote_conn_count", 0)
 	m.number("uptime", time.Since(w.src.Started).Milliseconds())
 }
 
@@ -102,6 +107,8 @@ func (w *Words) monitorLeader(m monitor, s replica.Status) {
 	m.number("synced_followers", int64(s.Synced+s.NonVoting))
 	m.number("synced_non_voting_followers", int64(s.NonVoting))
 	m.number("synced_observers", int64(s.Observers))
+	m.number("pending_syncs", int64(s.Syncs))
+	m.number("leader_uptime", w.src.Server.Stats().Served.Milliseconds())
 	m.sizes("proposal_size", w.src.Proposals)
 }
 

@@ -53,7 +53,6 @@ type Source struct {
 	Store  *storage.Metrics
 
 	Proposals Sizes // of the leader's proposals; nil if they are not measured
-	Responses Sizes // of replies to clients; nil if they are not measured
 
 	// Version is what stands behind "Zookeeper version: ", of the form
 	// "3.9.5-<40 hex digits>, built on 2026-02-11 08:15 UTC".
@@ -146,10 +145,8 @@ func (w *Words) isro(b *bufio.Writer) {
 func (w *Words) srst(b *bufio.Writer) {
 	w.src.Server.ResetStats()
 	w.src.Peer.Metrics().Mismatches.Store(0)
-	for _, s := range []Sizes{w.src.Proposals, w.src.Responses} {
-		if s != nil {
-			s.Reset()
-		}
+	if s := w.src.Proposals; s != nil {
+		s.Reset()
 	}
 	b.WriteString("Server stats reset.\n")
 }

@@ -232,6 +232,7 @@ func TestMntrValues(t *testing.T) {
 	w.open(0x100, "/a")
 	w.connect(0x100, 1, "/a", "/b")
 	w.peer.status.Learners, w.peer.status.Synced, w.peer.status.NonVoting, w.peer.status.Observers = 5, 2, 1, 1
+	w.peer.status.Syncs = 4
 	w.peer.metrics.Diffs.Store(3)
 	w.peer.metrics.Truncs.Store(1)
 	w.peer.metrics.Mismatches.Store(2)
@@ -239,7 +240,7 @@ func TestMntrValues(t *testing.T) {
 	w.server.stats = server.Stats{
 		Rejected: 1, ConnectRequests: 2, Dropped: 3, DropProbability: 0.0625, SessionlessClosed: 4, IdleClosed: 5,
 		TokenDeficit: server.Summary{Count: 2, Sum: 7, Min: 3, Max: 4}, LargeRejected: 6, ThrottleWaits: 7, ThrottledOps: 8,
-		Stale: 9, StaleDropped: 10, DigestMismatches: 11,
+		Stale: 9, StaleDropped: 10, DigestMismatches: 11, Served: 1500 * time.Millisecond, Responses: server.Sizes{Last: 20, Min: 16, Max: 90},
 	}
 	w.src.Store.SyncTime.Observe(int64(3 * time.Millisecond))
 	w.src.Store.SyncTime.Observe(int64(4500 * time.Microsecond))
@@ -252,7 +253,8 @@ func TestMntrValues(t *testing.T) {
 			"connection_rejected\t1|connection_request_count\t2|connection_drop_count\t3|connection_drop_probability\t0.0625|"+
 			"sessionless_connections_expired\t9|avg_connection_token_deficit\t3.5|min_connection_token_deficit\t3|"+
 			"max_connection_token_deficit\t4|cnt_connection_token_deficit\t2|sum_connection_token_deficit\t7|"+
-			"large_requests_rejected\t6|request_throttle_wait_count\t7|throttled_ops\t8|stale_requests\t9|"+
+			"last_client_response_size\t20|min_client_response_size\t16|max_client_response_size\t90|pending_syncs\t4|"+
+			"leader_uptime\t1500|large_requests_rejected\t6|request_throttle_wait_count\t7|throttled_ops\t8|stale_requests\t9|"+
 			"stale_requests_dropped\t10|digest_mismatches_count\t13|"+
 			"avg_snapshottime\t0.0|min_snapshottime\t0|max_snapshottime\t0|cnt_snapshottime\t0",
 		"|") {
@@ -260,8 +262,8 @@ func TestMntrValues(t *testing.T) {
 			t.Errorf("no line %q in\n%s", line, got)
 		}
 	}
-	w.src.Proposals, w.src.Responses = nil, nil
-	if got := w.answer("mntr"); strings.Contains(got, "proposal_size") || strings.Contains(got, "response_size") {
+	w.src.Proposals = nil
+	if got := w.answer("mntr"); strings.Contains(got, "proposal_size") {
 		t.Errorf("sizes are told that nobody measured:\n%s", got)
 	}
 }
@@ -291,15 +293,15 @@ func TestHash(t *testing.T) {
 
 func TestResets(t *testing.T) {
 	w := newWorld(t, zab.RoleLeader, threeMembers, 1)
-	proposals, responses := &fakeSizes{1, 1, 1}, &fakeSizes{2, 2, 2}
-	w.src.Proposals, w.src.Responses = proposals, responses
+	proposals := &fakeSizes{1, 1, 1}
+	w.src.Proposals = proposals
 	w.answer("crst")
 	if !w.server.connReset || w.server.statsReset {
 		t.Errorf("crst: connections %v, server %v", w.server.connReset, w.server.statsReset)
 	}
 	w.answer("srst")
-	if !w.server.statsReset || proposals[0] != -1 || responses[0] != -1 {
-		t.Errorf("srst: %v, proposals %v, responses %v", w.server.statsReset, proposals, responses)
+	if !w.server.statsReset || proposals[0] != -1 {
+		t.Errorf("srst: %v, proposals %v", w.server.statsReset, proposals)
 	}
 	w.server.role, w.server.statsReset = zab.RoleNone, false
 	if w.answer("srst"); w.server.statsReset {

@@ -56,6 +56,7 @@ type Status struct {
 	NonVoting   int // synchronised followers that do not
 	Observers   int // synchronised observers
 	Learners    int // links from learners
+	Syncs       int // proposals that a leader's unanswered syncs wait for
 	Sessions    int // global sessions, on a leader
 
 	LocalSessions int // known to this server alone
@@ -73,7 +74,7 @@ func (r *Replica) Status() Status {
 		s.Leading, s.Leader, s.Epoch, s.Phase = true, r.opts.Self, r.leader.Epoch(), r.leader.Phase()
 		s.Outstanding = r.leader.Outstanding()
 		s.Synced, s.NonVoting, s.Observers = r.leader.Followers()
-		s.Learners = len(r.leader.Links())
+		s.Learners, s.Syncs = len(r.leader.Links()), r.leader.PendingSyncs()
 		if r.sessions != nil {
 			s.Sessions = len(r.sessions.byID)
 		}

@@ -162,10 +162,16 @@ func (c *conn) start(size int) []byte {
 	return jute.AppendInt(c.out.b, 0)
 }
 
-// finish queues the frame that start began. If what was queued before is over
+// finish queues the frame of a reply or an event that start began. Holds c.mu.
+func (c *conn) finish(b []byte, t *tally) {
+	t.size(len(b) - c.mark - 4)
+	c.push(b, t)
+}
+
+// push queues the frame that start began. If what was queued before is over
 // the budget, the client does not read, and the connection ends; a single frame
 // may be of any size. Holds c.mu.
-func (c *conn) finish(b []byte, t *tally) {
+func (c *conn) push(b []byte, t *tally) {
 	binary.BigEndian.PutUint32(b[c.mark:], uint32(len(b)-c.mark-4))
 	c.out.b = b
 	c.sent++

@@ -178,7 +178,7 @@ func (c *conn) answerConnect(valid bool, t *tally) {
 	resp.Passwd = passwd[:]
 	b := c.start(37)
 	c.stats.LastOp = proto.OpCreateSession
-	c.finish(resp.Append(b), t)
+	c.push(resp.Append(b), t)
 	d := time.Duration(c.srv.now() - c.waitedAt)
 	c.stats.observe(d, 1)
 	c.srv.counters.observe(t, d, 1)

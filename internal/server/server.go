@@ -146,6 +146,7 @@ type period struct {
 	ctx    context.Context // done at its end
 	cancel context.CancelFunc
 	role   replica.Role
+	began  int64 // nanoseconds since the server's start
 }
 
 // Why connections end. The first group is business as usual.
@@ -228,7 +229,7 @@ func (s *Server) now() int64 { return int64(time.Since(s.started)) }
 // its clients have to come again.
 func (s *Server) Serve(role replica.Role) {
 	s.StopServing("role changed")
-	p := &period{role: role}
+	p := &period{role: role, began: s.now()}
 	p.ctx, p.cancel = context.WithCancel(s.ctx)
 	s.period.Store(p)
 	s.log.Info("serving clients", "role", role.String())

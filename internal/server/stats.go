@@ -13,10 +13,12 @@ import (
 // Stats is a snapshot of what a server counts. Counters run since the start or
 // since ResetStats.
 type Stats struct {
-	PacketsReceived int64 // frames, connect requests among them
-	PacketsSent     int64 // frames, watch events among them
-	Outstanding     int64 // requests received and not yet answered
-	Connections     int   // open now, with and without a session
+	PacketsReceived int64         // frames, connect requests among them
+	PacketsSent     int64         // frames, watch events among them
+	Outstanding     int64         // requests received and not yet answered
+	Connections     int           // open now, with and without a session
+	Served          time.Duration // since Serve; 0 while not serving
+	Responses       Sizes         // of replies and watch events
 	Latency         Latency
 
 	Accepted          int64   // connections, without the rejected
@@ -40,6 +42,10 @@ type Stats struct {
 	TokenDeficit      Summary // missing from the connection throttle's bucket, at each connect request
 	DigestMismatches  int64   // transactions after which the tree was not what its digest says
 }
+
+// Sizes are sizes in bytes, of what stands behind a frame's length, each -1 if
+// there was none. Source: BufferStats.
+type Sizes struct{ Last, Min, Max int64 }
 
 // Summary sums up numbers. Min and Max are 0 if there was none.
 type Summary struct{ Count, Sum, Min, Max int64 }
@@ -136,6 +142,7 @@ type counters struct {
 	connects, dropped, largeRejected       atomic.Int64
 	throttleWaits, throttledOps            atomic.Int64
 	stale, staleDropped                    atomic.Int64
+	sizeLast, sizeMin, sizeMax             atomic.Int64 // 0: none
 	mismatches                             atomic.Int64
 
 	latencyCount, latencySum atomic.Int64
@@ -151,6 +158,16 @@ type tally struct {
 	large                            int // bytes of large requests answered
 	// Latencies, in nanoseconds.
 	count, sum, min, max int64
+	// Sizes of frames, without that of the connect response; 0 if there was none.
+	sizeLast, sizeMin, sizeMax int
+}
+
+// size takes the size of a frame.
+func (t *tally) size(n int) {
+	if t.sizeLast = n; t.sizeMin == 0 || n < t.sizeMin {
+		t.sizeMin = n
+	}
+	t.sizeMax = max(t.sizeMax, n)
 }
 
 // observe adds n replies of one latency.
@@ -193,6 +210,19 @@ func (c *counters) add(t *tally) {
 			}
 		}
 	}
+	if t.sizeLast != 0 {
+		c.sizeLast.Store(int64(t.sizeLast))
+		for old := c.sizeMin.Load(); old == 0 || int64(t.sizeMin) < old; old = c.sizeMin.Load() {
+			if c.sizeMin.CompareAndSwap(old, int64(t.sizeMin)) {
+				break
+			}
+		}
+		for old := c.sizeMax.Load(); int64(t.sizeMax) > old; old = c.sizeMax.Load() {
+			if c.sizeMax.CompareAndSwap(old, int64(t.sizeMax)) {
+				break
+			}
+		}
+	}
 	*t = tally{bytes: t.bytes, large: t.large}
 }
 
@@ -206,6 +236,10 @@ func (c *counters) snapshot() Stats {
 		DigestMismatches: c.mismatches.Load(), ConnectRequests: c.connects.Load(), Dropped: c.dropped.Load(),
 		LargeRejected: c.largeRejected.Load(), ThrottleWaits: c.throttleWaits.Load(), ThrottledOps: c.throttledOps.Load(),
 		Stale: c.stale.Load(), StaleDropped: c.staleDropped.Load(),
+	}
+	s.Responses = Sizes{-1, -1, -1}
+	if last := c.sizeLast.Load(); last > 0 {
+		s.Responses = Sizes{last, c.sizeMin.Load(), c.sizeMax.Load()}
 	}
 	if n := c.latencyCount.Load(); n > 0 {
 		s.Latency.Count = n
@@ -226,6 +260,7 @@ func (c *counters) reset() {
 		&c.badFrames, &c.sessionless, &c.idle, &c.revalidations, &c.unimplemented, &c.mismatches,
 		&c.latencyCount, &c.latencySum, &c.latencyMin, &c.latencyMax, &c.connects, &c.dropped,
 		&c.largeRejected, &c.throttleWaits, &c.throttledOps, &c.stale, &c.staleDropped,
+		&c.sizeLast, &c.sizeMin, &c.sizeMax,
 	} {
 		n.Store(0)
 	}
@@ -250,6 +285,9 @@ func (s *Server) Stats() Stats {
 	s.mu.RLock()
 	st.Connections = s.open
 	s.mu.RUnlock()
+	if p := s.period.Load(); p != nil {
+		st.Served = time.Duration(s.now() - p.began)
+	}
 	st.DropProbability, st.TokenDeficit = s.connects.stats()
 	return st
 }

@@ -46,7 +46,7 @@ func TestQuantile(t *testing.T) {
 	if l.Min != all[0] || l.Max != all[len(all)-1] || l.Count != 10_000 || l.Avg < l.Min || l.Avg > l.Max {
 		t.Errorf("%d %v %v %v", l.Count, l.Min, l.Avg, l.Max)
 	}
-	if c.reset(); c.snapshot() != (Stats{}) {
+	if c.reset(); c.snapshot() != (Stats{Responses: Sizes{-1, -1, -1}}) {
 		t.Error("not reset")
 	}
 	var none Latency
@@ -90,5 +90,39 @@ func TestConnections(t *testing.T) {
 		if i.PacketsSent != 0 || i.Replies != 0 || i.LastCxid != -1 {
 			t.Errorf("%+v", i)
 		}
+	}
+}
+
+// Sizes are those of replies and events, without the length and the response to
+// the connect request.
+func TestResponseSizes(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	if got := w.srv.Stats().Responses; got != (Sizes{-1, -1, -1}) {
+		t.Errorf("%+v without a reply", got)
+	}
+	c.create("/a", "0123456789", proto.OpenACL, 0)              // 16 + 4 + 2
+	c.must(getData("/a", true))                                 // 16 + 4 + 10 + 68
+	c.must(proto.OpPing, nil)                                   // 16
+	c.must(proto.OpExists, &proto.PathWatchRequest{Path: "/a"}) // 16 + 68
+	if got := w.srv.Stats().Responses; got != (Sizes{84, 16, 98}) {
+		t.Errorf("%+v", got)
+	}
+	c.send(proto.OpDelete, &proto.DeleteRequest{Path: "/a", Version: -1}) // an event of 16 + 8 + 4 + 2, and 16
+	c.next()
+	c.next()
+	if got := w.srv.Stats().Responses; got.Last != 16 {
+		t.Errorf("%+v", got)
+	}
+	w.srv.ResetStats()
+	if got := w.srv.Stats().Responses; got != (Sizes{-1, -1, -1}) {
+		t.Errorf("%+v after a reset", got)
+	}
+	if d := w.srv.Stats().Served; d <= 0 {
+		t.Errorf("served for %v", d)
+	}
+	w.do(func() { w.srv.StopServing("test") })
+	if d := w.srv.Stats().Served; d != 0 {
+		t.Errorf("served for %v", d)
 	}
 }

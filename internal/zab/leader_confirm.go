@@ -44,6 +44,18 @@ func (l *Leader) Sync(link LinkID, out []Action) []Action {
 	return l.answerSyncs(l.ask(out))
 }
 
+// PendingSyncs returns how many proposals syncs wait for, as Java counts them.
+// Source: Leader.getNumPendingSyncs.
+func (l *Leader) PendingSyncs() int {
+	n := 0
+	for i, s := range l.syncs {
+		if i == 0 || s.after != l.syncs[i-1].after {
+			n++
+		}
+	}
+	return n
+}
+
 // ask begins a round of confirmation if a sync waits for one and none is under
 // way.
 func (l *Leader) ask(out []Action) []Action {
