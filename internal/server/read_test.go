@@ -176,7 +176,7 @@ func TestWhoAmI(t *testing.T) {
 	}
 	d := jute.NewDecoder(c.must(proto.OpWhoAmI, nil).body)
 	got := proto.DecodeIDs(&d) // a ClientInfo has the same layout
-	if want := []proto.ID{{Scheme: "ip", ID: "127.0.0.1"}, {Scheme: "digest", ID: "bob"}}; !slices.Equal(got, want) {
+	if want := []proto.ID{{Scheme: "digest", ID: "bob"}, {Scheme: "ip", ID: "127.0.0.1"}}; !slices.Equal(got, want) {
 		t.Errorf("got %+v", got)
 	}
 }

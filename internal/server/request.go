@@ -424,26 +424,11 @@ func (c *conn) authenticate(q *call) error {
 		return nil
 	}
 	c.mu.Lock()
-	c.ids = addIDs(c.ids, ids)
+	c.ids = auth.Add(c.ids, ids...)
 	c.mu.Unlock()
 	c.admitted = c.srv.admits(c.ids)
 	c.settle(q, 0, proto.OK, false)
 	return nil
-}
-
-// addIDs returns a new list with the identities that are not yet in old.
-func addIDs(old, more []proto.ID) []proto.ID {
-	list := append(make([]proto.ID, 0, len(old)+len(more)), old...)
-next:
-	for _, id := range more {
-		for _, have := range list {
-			if have == id {
-				continue next
-			}
-		}
-		list = append(list, id)
-	}
-	return list
 }
 
 // settle answers a request whose answer is known, when its turn has come. If it

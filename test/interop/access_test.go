@@ -2,6 +2,7 @@ package interop
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"github.com/paddock-io/paddock/test/interop/golden"
@@ -92,6 +93,15 @@ func askAboutAccess(t *golden.Transcript, addr string) {
 		s.Drop()
 	}
 	s := golden.Connect(t, addr, "new session")
+	for i := range 14 { // more than a set of Java's has room for without a change of its order
+		tryAccess(s, golden.OpAuth, golden.Record{}.Int(0).Ustring("digest").Buffer(fmt.Append(nil, "user", i)), "auth again")
+	}
+	tryAccess(s, golden.OpWhoAmI, nil, "whoAmI of many")
+	tryAccess(s, golden.OpCreate, golden.Create("/many", nil, []golden.Entry{golden.Allow(31, "auth", "")}, 0), "create with auth of many")
+	tryAccess(s, golden.OpGetACL, golden.Record{}.Ustring("/many"), "getACL of many")
+	s.Drop()
+
+	s = golden.Connect(t, addr, "new session")
 	s.AskAs(7, golden.OpSasl, golden.Record{}.Buffer([]byte("x")), "sasl without a mechanism")
 	tryAccess(s, 500, nil, "unknown operation")
 	s.Drop()
