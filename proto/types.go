@@ -49,6 +49,10 @@ type ID struct {
 	ID     string
 }
 
+// NullID is the name of an identity that came with null instead of one. No
+// text from a decoder is equal to it, because it is not UTF-8.
+const NullID = "\xff"
+
 // ACL grants permissions to an identity.
 type ACL struct {
 	Perms Perms
@@ -72,11 +76,21 @@ func (a *ACL) Decode(d *jute.Decoder) {
 
 // Append appends the record.
 func (i ID) Append(b []byte) []byte {
-	return jute.AppendString(jute.AppendString(b, i.Scheme), i.ID)
+	b = jute.AppendString(b, i.Scheme)
+	if i.ID == NullID {
+		return jute.AppendBuffer(b, nil)
+	}
+	return jute.AppendString(b, i.ID)
 }
 
 // Decode reads the record.
-func (i *ID) Decode(d *jute.Decoder) { i.Scheme, i.ID = d.String(), d.String() }
+func (i *ID) Decode(d *jute.Decoder) {
+	i.Scheme = d.String()
+	var ok bool
+	if i.ID, ok = d.NullString(); !ok {
+		i.ID = NullID
+	}
+}
 
 // AppendACLs appends a vector of ACL entries, null if v is nil.
 func AppendACLs(b []byte, v []ACL) []byte {

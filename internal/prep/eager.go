@@ -40,7 +40,7 @@ func Refusal(t *tree.Tree, rules *tree.ACLRules, body proto.Request, op proto.Op
 		path = above
 	}
 	if stores {
-		if _, err := rules.Fix(acl, ids); err != proto.OK {
+		if _, err := rules.Fix(acl, ids); err == proto.ErrInvalidACL {
 			return err
 		}
 	}

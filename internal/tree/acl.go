@@ -10,7 +10,8 @@ import (
 // Fix checks and normalises the ACL of a create or setACL: duplicates go, and
 // an entry of scheme auth becomes one for each of ids that was authenticated.
 // The error is OK or ErrInvalidACL, which also meets a list that comes out longer
-// than anybody needs: it is checked on the goroutine that orders all writes.
+// than anybody needs: it is checked on the goroutine that orders all writes. It
+// is ErrMarshalling for a null id that a scheme would have to look at.
 // Source: PrepRequestProcessor.fixupACL.
 func (r *ACLRules) Fix(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrCode) {
 	if len(acl) == 0 || len(acl) > maxACLEntries {
@@ -36,6 +37,8 @@ func (r *ACLRules) Fix(acl []proto.ACL, ids []proto.ID) ([]proto.ACL, proto.ErrC
 			if len(fixed) == n {
 				return nil, proto.ErrInvalidACL
 			}
+		case a.ID.ID == proto.NullID && (a.ID.Scheme == "world" || r.has(a.ID.Scheme)):
+			return nil, proto.ErrMarshalling
 		case r.validID(a.ID):
 			fixed = append(fixed, a)
 			bytes += len(a.ID.ID)

@@ -72,6 +72,13 @@ func askAboutAccess(t *golden.Transcript, addr string) {
 		tryAccess(s, golden.OpDelete, golden.Record{}.Ustring("/a").Int(-1), "delete of "+what)
 		s.Drop()
 	}
+	for _, scheme := range []string{"world", "digest", "ip", "sasl", "x509", "super", "auth"} { // key would break Java
+		s := golden.Connect(t, addr, "new session")
+		record := golden.Record{}.Ustring("/null").Buffer(nil).Int(1).Int(31).Ustring(scheme).Buffer(nil).Int(0)
+		tryAccess(s, golden.OpCreate, record, "create with a null id of "+scheme)
+		tryAccess(s, golden.OpExists, golden.Watched("/null", false), "exists after a null id of "+scheme)
+		s.Drop()
+	}
 	for _, c := range []struct {
 		scheme string
 		data   []byte
