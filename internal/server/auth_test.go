@@ -1,8 +1,15 @@
 package server
 
 import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/paddock-io/paddock/internal/auth"
@@ -183,4 +190,96 @@ func TestEagerACL(t *testing.T) {
 		t.Errorf("%d requests came through, want 2", got)
 	}
 	owner.must(setData("/mine", "z"))
+}
+
+// Nothing that a client presents as a secret may come into a log, whatever
+// becomes of it and at any level.
+func TestNoSecretsInLogs(t *testing.T) {
+	const secret = "hunter2"
+	var log lockedBuffer
+	w := newWorld(t, 0, func(o *Options) {
+		o.Auth = auth.New(auth.Options{SuperDigest: "super:D/InIHSb7yEEbrWz8b9l71RjZJU=", Key: func() ([]byte, bool) { return []byte("7"), true }})
+		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	for _, scheme := range []string{"digest", "ip", "key", "sasl", "nope"} {
+		c := w.connect()
+		c.call(proto.OpAuth, &proto.AuthPacket{Scheme: scheme, Auth: []byte("bob:" + secret)})
+	}
+	c := w.connect()
+	for range maxIDs { // one more than there may be is refused too
+		r := c.call(proto.OpAuth, &proto.AuthPacket{Scheme: "digest", Auth: fmt.Append(nil, secret, c.xid)})
+		if r.Err != proto.OK {
+			break
+		}
+	}
+	c.ended()
+	hash := auth.Digest(0, "bob:"+secret)
+	text := log.String()
+	if !strings.Contains(text, "authentication failed") {
+		t.Error("nothing is logged at all")
+	}
+	for _, s := range []string{secret, hash, base64.StdEncoding.EncodeToString([]byte(secret))} {
+		if strings.Contains(text, s) {
+			t.Errorf("%q is in the log", s)
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// What Java 3.9.5 let a client of [::1] do with znodes of these ACLs, and of a
+// socket that takes both kinds of addresses.
+func TestIPv6Client(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	addr, err := w.srv.Listen("[::]:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	_, port, _ := net.SplitHostPort(addr.String())
+	for host, tc := range map[string]struct {
+		id  string
+		yes []string
+		no  []string
+	}{
+		"::1": {
+			"ip:0:0:0:0:0:0:0:1", []string{"::1", "::1/128", "0:0:0:0:0:0:0:1", "::/0", "::1/127", "0000:0::0001"},
+			[]string{"127.0.0.1", "0.0.0.0/0", "::2", "::ffff:0:0/96"},
+		},
+		"127.0.0.1": {"ip:127.0.0.1", []string{"127.0.0.1", "0.0.0.0/0", "127.0.0.0/8"}, []string{"::1", "::/0", "::ffff:0:0/96"}},
+	} {
+		w.addr = net.JoinHostPort(host, port)
+		if nc, err := net.Dial("tcp", w.addr); err != nil {
+			t.Skip(err)
+		} else {
+			nc.Close()
+		}
+		c := w.connect()
+		if got := c.who(); len(got) != 1 || got[0] != tc.id {
+			t.Errorf("%s is %q", host, got)
+		}
+		for want, list := range map[proto.ErrCode][]string{proto.OK: tc.yes, proto.ErrNoAuth: tc.no} {
+			for i, id := range list {
+				path := fmt.Sprintf("/%s%d%d", strings.ReplaceAll(host, ":", ""), want, i)
+				c.create(path, "", []proto.ACL{{Perms: proto.PermAll, ID: proto.ID{Scheme: "ip", ID: id}}}, 0)
+				if r := c.call(getData(path, false)); r.Err != want {
+					t.Errorf("%s reads what is for %s: %v, want %v", host, id, r.Err, want)
+				}
+			}
+		}
+	}
 }
