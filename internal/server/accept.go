@@ -136,6 +136,9 @@ func (s *Server) register(c *conn) {
 // forget undoes register and detaches c from its session.
 func (s *Server) forget(c *conn) {
 	s.detach(c)
+	// Nobody leaves a watch for c any more: readLoop is here, and Apply finds its
+	// lane empty. The tree is not locked, since there may be a million of them.
+	s.tree.Watches().RemoveWatcher(c.slot)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c.slot] = nil
@@ -147,9 +150,9 @@ func (s *Server) forget(c *conn) {
 	}
 }
 
-// detach takes an ended connection's watches away and leaves the writes it has
-// in flight to the session, so that their transactions are not taken for the
-// answers to a later connection's writes. It may be called again.
+// detach leaves the writes that an ended connection has in flight to the session,
+// so that their transactions are not taken for the answers to a later
+// connection's writes. It may be called again.
 func (s *Server) detach(c *conn) {
 	// Apply must not run at the same time: it works on the lane without
 	// conn.mu, and might see the writes in neither place, or in both.
@@ -164,7 +167,6 @@ func (s *Server) detach(c *conn) {
 	if s.throttle != nil {
 		s.throttle.done(old.n)
 	}
-	s.tree.Watches().RemoveWatcher(c.slot)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

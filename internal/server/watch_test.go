@@ -239,7 +239,7 @@ func TestAddWatchInTurn(t *testing.T) {
 // A client that watches too much is told, and keeps what it has.
 func TestWatchLimit(t *testing.T) {
 	w := newWorld(t, 0, nil)
-	w.tree.Watches().SetLimit(3*64 + len("/a/b/c"))
+	w.tree.Watches().SetLimit(3*104 + len("/a/b/c"))
 	c, other := w.connect(), w.connect()
 	for _, p := range []string{"/a", "/b", "/c"} {
 		c.create(p, "", proto.OpenACL, 0)
@@ -289,7 +289,7 @@ func TestWatchLimit(t *testing.T) {
 // connection as well.
 func TestWatchLimitInTheLane(t *testing.T) {
 	w := newWorld(t, 0, nil)
-	w.tree.Watches().SetLimit(64)
+	w.tree.Watches().SetLimit(104)
 	c := w.connect()
 	w.hold()
 	n := w.requests()

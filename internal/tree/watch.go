@@ -86,13 +86,14 @@ type Watches struct {
 }
 
 // DefaultWatchLimit is how many bytes the watches of one watcher may be charged
-// with: 2,600,000 watches on paths of 40 bytes. A client need not own a znode,
+// with: 1,800,000 watches on paths of 40 bytes. A client need not own a znode,
 // or even find one, to watch it, so that nothing else would stop it.
 const DefaultWatchLimit = 256 << 20
 
-// watchCharge is what a path costs its watcher besides its text: the place in
-// watchPaths, the slots of index and set, the number in the list.
-const watchCharge = 64
+// watchCharge is what a path costs its watcher besides its text, at most: the
+// places in both sets of paths, the slots of the indexes, the number in the
+// list, and the round numbers in which memory is given out.
+const watchCharge = 104
 
 type watcher struct {
 	// Every path the watcher has a watch on, and maybe more, in no order and
@@ -112,7 +113,7 @@ func (w *Watches) init() {
 }
 
 // SetLimit sets how many bytes the watches of one watcher may be charged with,
-// 64 and the path's length for each path.
+// 104 and the path's length for each path.
 func (w *Watches) SetLimit(bytes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -227,13 +228,40 @@ func (w *Watches) Remove(kind WatchKind, path string, id WatcherID) bool {
 	return true
 }
 
-// RemoveWatcher removes all watches of one watcher.
+// RemoveWatcher removes all watches of one watcher, who leaves none meanwhile. It
+// takes a while if they are many, but holds up nobody: call it without the
+// tree's lock then.
 func (w *Watches) RemoveWatcher(id WatcherID) {
+	for w.removeSome(id) {
+	}
+}
+
+// heldPaths is how many paths are worked on before others get a turn.
+const heldPaths = 256
+
+// removeSome removes a part of a watcher's watches and reports whether more are
+// left.
+func (w *Watches) removeSome(id WatcherID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.watchers[id]
 	if r == nil {
-		return
+		return false
+	}
+	for range heldPaths {
+		n := len(r.paths)
+		if n == 0 {
+			break
+		}
+		p := r.paths[n-1]
+		r.paths = r.paths[:n-1]
+		if e := w.paths.at(p); e.set.kinds(id) != 0 {
+			w.drop(r, id, p, allKinds)
+			w.forgetPath(w.paths.index.hash(e.path), p)
+		}
+	}
+	if len(r.paths) > 0 {
+		return true
 	}
 	delete(w.watchers, id)
 	for t, known := range r.known {
@@ -241,12 +269,7 @@ func (w *Watches) RemoveWatcher(id WatcherID) {
 			w.counts[t].Watchers--
 		}
 	}
-	for _, p := range r.paths {
-		if e := w.paths.at(p); e.set.kinds(id) != 0 {
-			w.drop(r, id, p, allKinds)
-			w.forgetPath(w.paths.index.hash(e.path), p)
-		}
-	}
+	return false
 }
 
 // drop takes kinds of watches on p away from a watcher.

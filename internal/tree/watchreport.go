@@ -28,7 +28,8 @@ type PathWatchers struct {
 	Watchers []WatcherID
 }
 
-// ByPath returns all watches in a table, sorted by path.
+// ByPath returns all watches in a table, sorted by path. What changes meanwhile
+// may be in it or not; nothing waits for long.
 func (w *Watches) ByPath(table WatchTable) []PathWatchers {
 	all := w.copyTable(table)
 	for _, pw := range all { // without the lock, which writes wait for
@@ -38,22 +39,25 @@ func (w *Watches) ByPath(table WatchTable) []PathWatchers {
 	return all
 }
 
-func (w *Watches) copyTable(table WatchTable) []PathWatchers {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	all := make([]PathWatchers, 0, w.counts[table].Paths)
+// copyTable copies a table, a few paths at a time.
+func (w *Watches) copyTable(table WatchTable) (all []PathWatchers) {
 	var entries []watchEntry
-	for p := nodeID(1); p <= w.paths.fresh; p++ {
-		e := w.paths.at(p)
-		entries = e.set.appendTo(entries[:0], kindsIn[table])
-		if len(entries) == 0 {
-			continue
+	for first, more := nodeID(1), true; more; first += heldPaths {
+		w.mu.Lock()
+		for p := first; p < first+heldPaths && p <= w.paths.fresh; p++ {
+			e := w.paths.at(p)
+			entries = e.set.appendTo(entries[:0], kindsIn[table])
+			if len(entries) == 0 {
+				continue
+			}
+			ids := make([]WatcherID, len(entries))
+			for i, e := range entries {
+				ids[i] = e.id()
+			}
+			all = append(all, PathWatchers{e.path, ids})
 		}
-		ids := make([]WatcherID, len(entries))
-		for i, e := range entries {
-			ids[i] = e.id()
-		}
-		all = append(all, PathWatchers{e.path, ids})
+		more = first+heldPaths <= w.paths.fresh
+		w.mu.Unlock()
 	}
 	return all
 }
