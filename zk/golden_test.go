@@ -169,7 +169,7 @@ var goldenCalls = []struct {
 	},
 	{
 		name:     "reconfig",
-		op:       ReconfigOp(Reconfiguration{Joining: []string{"server.4=h:1:2;3", "server.5=h:1:2;3"}, Leaving: []int64{1, 2}}, AnyConfig),
+		op:       ReconfigOp(Reconfiguration{Joining: []string{"server.4=h:1:2;3", "server.5=h:1:2;3"}, Leaving: []string{"1", "2"}}, AnyConfig),
 		request:  "00000010 | 000000217365727665722e343d683a313a323b332c7365727665722e353d683a313a323b33 | 00000003312c32 | ffffffff | ffffffffffffffff",
 		reply:    "0000000000000004 | ffffff85",
 		want:     Result{Zxid: 4},

@@ -2,7 +2,6 @@ package zk
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"github.com/paddock-io/paddock/jute"
@@ -38,7 +37,7 @@ func (c *Conn) GetConfigW(ctx context.Context) ([]byte, Stat, *Watch, error) {
 // Joining and Leaving, or to Members.
 type Reconfiguration struct {
 	Joining []string // servers to add or change: server.4=host:2888:3888;2181
-	Leaving []int64  // ids of servers to remove
+	Leaving []string // ids of servers to remove
 	Members []string // all servers of the new configuration, in the form of Joining
 }
 
@@ -52,11 +51,7 @@ type reconfig struct {
 }
 
 func (r *reconfig) append(b []byte) []byte {
-	leaving := make([]string, len(r.change.Leaving))
-	for i, id := range r.change.Leaving {
-		leaving[i] = strconv.FormatInt(id, 10)
-	}
-	for _, list := range [][]string{r.change.Joining, leaving, r.change.Members} {
+	for _, list := range [][]string{r.change.Joining, r.change.Leaving, r.change.Members} {
 		if len(list) == 0 {
 			b = jute.AppendInt(b, -1) // null, which differs from none
 			continue

@@ -150,12 +150,12 @@ func (t *watchTable) remove(typ WatcherType, path string) (out []removed) {
 			out = append(out, removed{w.finish, EventPersistentWatchRemoved})
 		}
 	}
-	if typ == WatcherChildren || typ == WatcherAny {
-		once(childWatch, EventChildWatchRemoved)
-	}
 	if typ == WatcherData || typ == WatcherAny {
 		once(dataWatch, EventDataWatchRemoved)
 		once(existWatch, EventDataWatchRemoved)
+	}
+	if typ == WatcherChildren || typ == WatcherAny {
+		once(childWatch, EventChildWatchRemoved)
 	}
 	if typ == WatcherPersistent || typ == WatcherAny {
 		lasting(persistentWatch)

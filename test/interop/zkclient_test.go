@@ -164,7 +164,7 @@ func TestGoClientCalls(t *testing.T) {
 		if data, _, err := c.GetConfig(ctx); err != nil || len(data) != 0 {
 			t.Errorf("configuration of a server alone: %q, %v", data, err)
 		}
-		_, _, err = c.Reconfig(ctx, zk.Reconfiguration{Leaving: []int64{1}}, zk.AnyConfig)
+		_, _, err = c.Reconfig(ctx, zk.Reconfiguration{Leaving: []string{"1"}}, zk.AnyConfig)
 		if !errors.Is(err, zk.ErrReconfigDisabled) {
 			t.Errorf("reconfig: %v", err)
 		}
