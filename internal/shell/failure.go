@@ -39,11 +39,21 @@ var phrases = map[zk.Code]string{
 	zk.ErrQuotaExceeded:           "Quota has exceeded : ",
 }
 
+// sentences are what zkCli says of an error that concerns no path.
+var sentences = map[zk.Code]string{
+	zk.ErrReconfigInProgress: "Another reconfiguration is in progress -- concurrent reconfigs not supported (yet)",
+	zk.ErrNewConfigNoQuorum: "No quorum of new config is connected and up-to-date with the leader of last commmitted config - " +
+		"try invoking reconfiguration after new servers are connected and synced",
+}
+
 // explain makes the failure of a request what zkCli prints.
 func explain(err error) error {
 	var e *zk.Error
 	if err == nil || !errors.As(err, &e) {
 		return err
+	}
+	if sentence, ok := sentences[e.Code()]; ok {
+		return fail(sentence)
 	}
 	if phrase, ok := phrases[e.Code()]; ok {
 		return fail(phrase + e.Path)

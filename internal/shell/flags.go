@@ -56,6 +56,7 @@ func (o options) list() string {
 type arguments struct {
 	words []string          // the command's name and whatever is no flag
 	flags map[string]string // given flags; of one given twice, the first value
+	only  string            // of those that exclude each other, the one that was given
 }
 
 func (a *arguments) has(name string) bool {
@@ -69,13 +70,17 @@ func (a *arguments) has(name string) bool {
 // Source: commons-cli 1.5, DefaultParser.
 type flagParser struct {
 	options options
+	group   string // letters of flags that exclude each other
 	out     arguments
 	pending *option // waits for its value
 }
 
 // parseFlags takes a command line apart. Its errors read as those of commons-cli do.
-func parseFlags(o options, line []string) (*arguments, error) {
-	p := &flagParser{options: o, out: arguments{flags: map[string]string{}}}
+func parseFlags(o options, line []string) (*arguments, error) { return parseGroup(o, "", line) }
+
+// parseGroup is parseFlags for flags of which some, by their letters, exclude each other.
+func parseGroup(o options, group string, line []string) (*arguments, error) {
+	p := &flagParser{options: o, group: group, out: arguments{flags: map[string]string{}}}
 	for i, word := range line {
 		if word == "--" {
 			p.out.words = append(p.out.words, line[i+1:]...)
@@ -140,6 +145,13 @@ func (p *flagParser) flag(name string) error {
 		return err
 	}
 	o := p.options.find(name)
+	if strings.Contains(p.group, name) {
+		if p.out.only != "" && p.out.only != name {
+			return fail("org.apache.commons.cli.AlreadySelectedException: The option '" + name +
+				"' was specified but an option from this group has already been selected: '" + p.out.only + "'")
+		}
+		p.out.only = name
+	}
 	if o.arg {
 		p.pending = o
 		return nil

@@ -16,6 +16,7 @@ import (
 type sessionOptions struct {
 	timeout  time.Duration
 	maxFrame int
+	readOnly bool // a server without a quorum will do
 }
 
 // session is a zk.Conn that behaves as ZooKeeper's Java client does towards its user: every failed
@@ -41,7 +42,7 @@ type session struct {
 func openSession(servers string, o sessionOptions, scr *screen, mute *atomic.Bool) (*session, error) {
 	s := &session{screen: scr, mute: mute}
 	conn, err := zk.Open(servers, zk.Options{
-		SessionTimeout: o.timeout, MaxFrame: o.maxFrame, Dial: s.dial, OnState: s.onState,
+		SessionTimeout: o.timeout, MaxFrame: o.maxFrame, ReadOnly: o.readOnly, Dial: s.dial, OnState: s.onState,
 	})
 	if err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (s *session) state() string {
 		return "NOT_CONNECTED"
 	}
 	switch st := s.conn.State(); st {
-	case zk.Connected, zk.AuthFailed:
+	case zk.Connected, zk.ConnectedReadOnly, zk.AuthFailed:
 		return st.String()
 	case zk.Connecting, zk.Disconnected:
 		return "CONNECTING"
@@ -107,12 +108,12 @@ const syncConnected = "SyncConnected"
 // stateNames are the states of which Java's client tells, in its words.
 // Source: Watcher.Event.KeeperState.
 var stateNames = map[zk.State]string{
-	zk.Connected: syncConnected, zk.Disconnected: "Disconnected", zk.Expired: "Expired",
+	zk.Connected: syncConnected, zk.ConnectedReadOnly: "ConnectedReadOnly", zk.Disconnected: "Disconnected", zk.Expired: "Expired",
 	zk.AuthFailed: "AuthFailed", zk.Closed: "Closed",
 }
 
 func (s *session) onState(st zk.State) {
-	if st == zk.Connected {
+	if st == zk.Connected || st == zk.ConnectedReadOnly {
 		s.mu.Lock()
 		if s.link != nil {
 			s.link.settled = true
@@ -127,15 +128,19 @@ func (s *session) onState(st zk.State) {
 // onEvent prints what a watch reports. ZooKeeper's shell has one watcher for everything, which hears of
 // a change once, however many of its watches the change sets off.
 func (s *session) onEvent(ev zk.Event) {
-	if ev.Type == zk.EventNone {
-		return // the end of the session is told by onState
+	if ev.Type == zk.EventNone || ev.Type == zk.EventGap {
+		return // the end of the session and of a connection are told by onState
 	}
 	s.mu.Lock()
 	again := ev == s.last
 	s.last = ev
 	s.mu.Unlock()
+	state := syncConnected
+	if ev.Type >= zk.EventDataWatchRemoved && s.conn.State() == zk.Disconnected {
+		state = stateNames[zk.Disconnected] // Source: ClientCnxn.queueEvent
+	}
 	if !again {
-		s.print(syncConnected, ev.Type.String(), ev.Path, ev.Zxid)
+		s.print(state, ev.Type.String(), ev.Path, ev.Zxid)
 	}
 }
 
@@ -172,6 +177,18 @@ func (s *session) watch(op zk.Op, w bool) (zk.Result, error) {
 	s.last = zk.Event{} // what comes next was not printed yet, even if it looks the same
 	s.mu.Unlock()
 	return s.do(op.OnEvent(s.onEvent))
+}
+
+// removeWatches removes watches of one type, if local is true even without a
+// connection.
+func (s *session) removeWatches(path string, typ zk.WatcherType, local bool) error {
+	ctx, done := s.waiting(context.Background())
+	defer done()
+	err := s.conn.RemoveWatches(ctx, path, typ, local)
+	if e := (*zk.Error)(nil); errors.As(err, &e) && errors.Is(err, context.Canceled) {
+		e.Err = zk.ErrConnectionLoss
+	}
+	return err
 }
 
 // sync waits until the server has caught up with the leader, and returns what the server says.

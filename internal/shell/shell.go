@@ -22,7 +22,9 @@ type shell struct {
 	history []string // lines by their number; the last is the one under way
 	count   int      // lines done, and so the number of the one under way
 	code    int      // of the latest command
-	done    bool     // quit
+
+	watchMode zk.AddWatchMode // of the latest addWatch that named one
+	done      bool            // quit
 }
 
 // Main is zkCli.sh: args are its arguments, in is what is typed. It returns the exit code: 0, or 1 if the
@@ -30,7 +32,7 @@ type shell struct {
 //
 // If in and out are terminals, lines can be edited and completed.
 func Main(args []string, in io.Reader, out, errOut io.Writer) int {
-	sh := &shell{screen: newScreen(out, errOut)}
+	sh := &shell{screen: newScreen(out, errOut), watchMode: zk.WatchPersistentRecursive}
 	defer sh.flush()
 	var err error
 	if sh.start, err = parseStart(args, sh.complain); err != nil {

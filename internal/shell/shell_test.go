@@ -112,7 +112,7 @@ func TestStart(t *testing.T) {
 		"no value":  {args: []string{"-server"}, say: "Error: no argument found for option -server", want: start{server: "localhost:2181", session: sessionOptions{timeout: 30 * time.Second}}},
 		"timeout":   {args: []string{"-timeout", "x"}, say: "milliseconds", err: true},
 		"negative":  {args: []string{"-timeout", "-1"}, say: "milliseconds", err: true},
-		"read-only": {args: []string{"-r", "ls", "/"}, want: start{server: "localhost:2181", session: sessionOptions{timeout: 30 * time.Second}, command: []string{"ls", "/"}}},
+		"read-only": {args: []string{"-r", "ls", "/"}, want: start{server: "localhost:2181", session: sessionOptions{timeout: 30 * time.Second, readOnly: true}, command: []string{"ls", "/"}}},
 		"no file":   {args: []string{"-client-configuration", "/nonexistent/x"}, say: "no such file", err: true},
 		"no TLS":    {args: []string{"-client-configuration", write("zookeeper.client.secure=true\n")}, say: "line 1: TLS", err: true},
 	} {

@@ -40,7 +40,8 @@ func parseStart(args []string, complain func(string)) (start, error) {
 		switch arg {
 		case "-waitforconnection":
 			s.wait = true
-		case "-r": // a server with a quorum serves such a session like any other
+		case "-r":
+			s.session.readOnly = true
 		}
 	}
 	s.server = values["-server"]

@@ -11,9 +11,11 @@ type command struct {
 	usage string // the arguments, for help
 
 	options options
-	listed  bool // its own usage lists the options
-	literal bool // arguments are not looked at, so nothing can be wrong with them
-	hidden  bool // ZooKeeper 3.9 does not know it, so help does not tell
+	group   string // letters of options that exclude each other
+	choose  string // one of the group must be there: how the complaint names them
+	listed  bool   // its own usage lists the options
+	literal bool   // arguments are not looked at, so nothing can be wrong with them
+	hidden  bool   // ZooKeeper 3.9 does not know it, so help does not tell
 
 	least int // words it needs, its name included
 	most  int // words it takes; 0 is any number
@@ -31,7 +33,7 @@ type command struct {
 var table []*command
 
 func init() { // not an initializer, since redo refers back to the table
-	table = slices.Concat(localCommands, readCommands, writeCommands, aclCommands, laterCommands)
+	table = slices.Concat(localCommands, readCommands, writeCommands, aclCommands, watchCommands, quotaCommands, askCommands)
 	slices.SortFunc(table, func(a, b *command) int { return strings.Compare(a.name, b.name) })
 }
 
@@ -57,9 +59,12 @@ func (c *command) parse(sh *shell, line []string) (*arguments, error) {
 	if c.literal {
 		return &arguments{words: line}, nil
 	}
-	args, err := parseFlags(c.options, line)
+	args, err := parseGroup(c.options, c.group, line)
 	if err != nil {
 		return nil, err
+	}
+	if c.choose != "" && args.only == "" {
+		return nil, fail("org.apache.commons.cli.MissingOptionException: Missing required option: " + c.choose)
 	}
 	if args.has("?") {
 		sh.print("usage: " + c.name + " [options] path\n" + c.options.list())

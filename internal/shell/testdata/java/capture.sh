@@ -27,7 +27,7 @@ done
 start() {
 	rm -rf "$work/data"
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	java -cp "$cp" -Xmx128m -Dzookeeper.admin.enableServer=false -Dzookeeper.4lw.commands.whitelist='*' \
+	java -cp "$cp" -Xmx128m $1 -Dzookeeper.admin.enableServer=false -Dzookeeper.4lw.commands.whitelist='*' \
 		org.apache.zookeeper.server.ZooKeeperServerMain "$port" "$work/data" >"$work/server.out" 2>&1 &
 	server=$!
 	until cli ls / >/dev/null 2>&1; do :; done
@@ -71,7 +71,10 @@ oneshot() {
 
 [ $# -gt 0 ] || set -- oneshot.txt piped-*.txt
 for script in "$@"; do
-	start
+	case $script in
+	piped-ttl.txt) start -Dzookeeper.extendedTypesEnabled=true ;;
+	*) start '' ;;
+	esac
 	case $script in
 	oneshot.txt) oneshot >oneshot.golden ;;
 	*) { echo "$note"; outcome piped "$script"; } >"${script%.txt}.golden" ;;
