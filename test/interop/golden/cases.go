@@ -42,6 +42,7 @@ var Cases = []Case{
 	{"watch_paths", watchPathsCase},
 	{"watch_recursive", recursiveWatchCase},
 	{"watch_acl", watchACLCase},
+	{"watch_close", watchCloseCase},
 	{"set_watches_matrix", setWatchesMatrixCase},
 	{"other_reads", otherReadsCase},
 	{"reconfig_disabled", reconfigCase},

@@ -183,3 +183,15 @@ func setWatchesMatrixCase(t *Transcript, addr string) {
 	}
 	s.Close()
 }
+
+// watchCloseCase closes a session that watches its own ephemeral nodes: it hears of them before the reply.
+func watchCloseCase(t *Transcript, addr string) {
+	s := Connect(t, addr, "new session")
+	s.do(OpCreate, Create("/close", nil, Open, 0), "create /close")
+	s.do(OpCreate, Create("/close/e", nil, Open, 1), "create ephemeral /close/e")
+	s.do(OpAddWatch, pathInt("/close", 0), "addWatch persistent")
+	s.do(OpAddWatch, pathInt("/close/e", 1), "addWatch recursive")
+	s.do(OpGetChildren, Watched("/close/e", true), "getChildren with watch")
+	s.do(OpCloseSession, nil, "closeSession")
+	s.ExpectClose()
+}
