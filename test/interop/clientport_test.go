@@ -13,7 +13,6 @@ import (
 // test until it is taken out of here.
 var notServed = map[string]string{
 	"create_extended": "nodes with a time to live",
-	"multi_extended":  "nodes with a time to live",
 }
 
 // TestClientPort asks a standalone server everything that was asked of Java when the frames in
