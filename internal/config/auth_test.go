@@ -24,20 +24,27 @@ func TestAuthSchemes(t *testing.T) {
 		"by a flag": {"", map[string]string{"zookeeper.authProvider.9": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider"}, "digest ip sasl", nil},
 		"no digest": {"DigestAuthenticationProvider.enabled=false\n", nil, "ip", nil},
 		"no digest by another word": {"DigestAuthenticationProvider.enabled=no\n", nil, "ip", []string{
-			`$/zoo.cfg:5: DigestAuthenticationProvider.enabled: "no" counts as false; write true or false`}},
-		"no digest, yet its provider": {"DigestAuthenticationProvider.enabled=false\n" + provider("1", "DigestAuthenticationProvider") + provider("2", "IPAuthenticationProvider"),
-			nil, "digest ip", nil},
+			`$/zoo.cfg:5: DigestAuthenticationProvider.enabled: "no" counts as false; write true or false`,
+		}},
+		"no digest, yet its provider": {
+			"DigestAuthenticationProvider.enabled=false\n" + provider("1", "DigestAuthenticationProvider") + provider("2", "IPAuthenticationProvider"),
+			nil, "digest ip", nil,
+		},
 		"of others": {"authProvider.1=com.example.MyProvider\n" + provider("2", "NoProvider") + "authProvider.3=SASLAuthenticationProvider\n", nil, "digest ip", []string{
 			"$/zoo.cfg:5: authProvider.1: com.example.MyProvider cannot be loaded, because Paddock runs no Java classes; its scheme is refused in ACLs and logins",
 			"$/zoo.cfg:6: authProvider.2: org.apache.zookeeper.server.auth.NoProvider cannot be loaded, because Paddock runs no Java classes; its scheme is refused in ACLs and logins",
-			"$/zoo.cfg:7: authProvider.3: SASLAuthenticationProvider cannot be loaded, because Paddock runs no Java classes; its scheme is refused in ACLs and logins"}},
+			"$/zoo.cfg:7: authProvider.3: SASLAuthenticationProvider cannot be loaded, because Paddock runs no Java classes; its scheme is refused in ACLs and logins",
+		}},
 		"a port for TLS": {"secureClientPort=2281\n", nil, "digest ip x509", []string{
-			"$/zoo.cfg:5: secureClientPort: ignored, this version of Paddock does not serve TLS yet"}},
+			"$/zoo.cfg:5: secureClientPort: ignored, this version of Paddock does not serve TLS yet",
+		}},
 		"a port for TLS with another scheme": {"secureClientPort=2281\nssl.authProvider=mine\n", nil, "digest ip", []string{
-			"$/zoo.cfg:5: secureClientPort, ssl.authProvider: ignored, this version of Paddock does not serve TLS yet"}},
+			"$/zoo.cfg:5: secureClientPort, ssl.authProvider: ignored, this version of Paddock does not serve TLS yet",
+		}},
 		"a port for TLS with another x509": {"secureClientPort=2281\nauthProvider.x509=com.example.MyProvider\n", nil, "digest ip", []string{
 			"$/zoo.cfg:5: secureClientPort: ignored, this version of Paddock does not serve TLS yet",
-			"$/zoo.cfg:6: authProvider.x509: com.example.MyProvider cannot be loaded, because Paddock runs no Java classes; its scheme is refused in ACLs and logins"}},
+			"$/zoo.cfg:6: authProvider.x509: com.example.MyProvider cannot be loaded, because Paddock runs no Java classes; its scheme is refused in ACLs and logins",
+		}},
 	} {
 		cfg, warnings, problems := newWorld(t).load(base+tc.cfg, tc.flags)
 		if problems != nil || !slices.Equal(warnings, tc.warnings) {

@@ -83,9 +83,23 @@ func askAboutAccess(t *golden.Transcript, addr string) {
 		scheme string
 		data   []byte
 	}{
-		{"digest", []byte("bob:secret")}, {"digest", []byte{}}, {"digest", []byte("no colon")}, {"digest", nil}, {"ip", nil}, {"sasl", []byte("x")}, {"x509", []byte("x")},
-		{"ensemble", []byte("stage")}, {"ensemble", nil}, {"ensemble", []byte("other")}, {"key", []byte("12")}, {"key", []byte("x")}, {"key", nil},
-		{"super", []byte("x")}, {"world", []byte("anyone")}, {"auth", nil}, {"", nil},
+		{"digest", []byte("bob:secret")},
+		{"digest", []byte{}},
+		{"digest", []byte("no colon")},
+		{"digest", nil},
+		{"ip", nil},
+		{"sasl", []byte("x")},
+		{"x509", []byte("x")},
+		{"ensemble", []byte("stage")},
+		{"ensemble", nil},
+		{"ensemble", []byte("other")},
+		{"key", []byte("12")},
+		{"key", []byte("x")},
+		{"key", nil},
+		{"super", []byte("x")},
+		{"world", []byte("anyone")},
+		{"auth", nil},
+		{"", nil},
 	} {
 		s := golden.Connect(t, addr, "new session")
 		what := c.scheme + " " + string(c.data)
