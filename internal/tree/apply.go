@@ -37,10 +37,7 @@ func (t *Tree) Apply(txn *proto.Txn, res *Result) {
 	default:
 		var r change
 		t.applyOne(h, h.Type, body, &r)
-		res.Err, res.Path = r.err, r.path
-		if r.node != 0 {
-			res.Stat = t.stat(r.node)
-		}
+		res.Err, res.Path, res.Stat = r.err, r.path, r.stat
 	}
 	// Only now: what a dump writes must not be older than the zxid it names.
 	t.lastZxid = max(t.lastZxid, h.Zxid)
@@ -54,7 +51,7 @@ func (t *Tree) Apply(txn *proto.Txn, res *Result) {
 type change struct {
 	err  proto.ErrCode
 	path string
-	node nodeID // created or changed; 0 for the rest
+	stat proto.Stat // of the znode when it was created or changed
 }
 
 func (t *Tree) stat(id nodeID) proto.Stat { return Node{t, t.at(id)}.Stat() }
@@ -120,11 +117,11 @@ func (t *Tree) multiResult(typ proto.OpCode, failed bool, r *change) proto.Multi
 		m.Path = r.path
 	case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
 		m.Type, m.Path = proto.OpCreate2, r.path
-		m.Stat = t.stat(r.node)
+		m.Stat = r.stat
 	case proto.OpDeleteContainer:
 		m.Type = proto.OpDelete
 	case proto.OpSetData:
-		m.Stat = t.stat(r.node)
+		m.Stat = r.stat
 	}
 	return m
 }
@@ -161,9 +158,11 @@ func (t *Tree) create(h *proto.TxnHeader, c creation, r *change) {
 		r.err = proto.ErrNodeExists
 		return
 	}
-	r.node = t.add(parent, c.path, c.data, acl, &proto.StatPersisted{
+	id := t.add(parent, c.path, c.data, acl, &proto.StatPersisted{
 		Czxid: h.Zxid, Mzxid: h.Zxid, Pzxid: h.Zxid, Ctime: h.Time, Mtime: h.Time, EphemeralOwner: c.owner,
 	})
+	r.stat = t.stat(id) // before the quota may change the data
+	t.quotaCreated(c.path, parentPath, len(c.data))
 	t.fire(proto.EventNodeCreated, c.path, h.Zxid, t.acls.list(acl))
 	t.fireParent(parent, parentPath, h.Zxid)
 }
@@ -221,9 +220,15 @@ func (t *Tree) dropSubtree(id nodeID, path string) {
 		for t.at(leaf).first != 0 {
 			leaf = t.at(leaf).first
 		}
-		t.drop(leaf, t.path(leaf))
+		t.dropCounted(leaf, t.path(leaf))
 	}
+	t.dropCounted(id, path)
+}
+
+func (t *Tree) dropCounted(id nodeID, path string) {
+	size := max(t.at(id).dataLen, 0)
 	t.drop(id, path)
+	t.quotaDeleted(path, int(size))
 }
 
 func (t *Tree) setData(z proto.Zxid, ms int64, body *proto.SetDataTxn, r *change) {
@@ -234,11 +239,13 @@ func (t *Tree) setData(z proto.Zxid, ms int64, body *proto.SetDataTxn, r *change
 		return
 	}
 	n := t.at(id)
-	t.dataSize += int64(len(body.Data)) - int64(max(n.dataLen, 0))
+	more := int64(len(body.Data)) - int64(max(n.dataLen, 0))
+	t.dataBytes += more
 	t.store.setData(n, body.Data)
 	n.mtime, n.mzxid, n.version = ms, z, body.Version
 	t.redigest(n, body.Path)
-	r.node = id
+	r.stat = t.stat(id)
+	t.charge(body.Path, 0, more)
 	t.fire(proto.EventNodeDataChanged, clientPath(body.Path), z, t.acls.list(n.acl))
 }
 
@@ -256,7 +263,7 @@ func (t *Tree) setACL(body *proto.SetACLTxn, r *change) {
 	n.acl = acl
 	n.aversion = body.Version
 	t.redigest(n, body.Path)
-	r.node = id
+	r.stat = t.stat(id)
 }
 
 // closeSession deletes the listed znodes, whoever owns them by now, so that
@@ -296,7 +303,8 @@ func (t *Tree) add(parent nodeID, path string, data []byte, acl aclSlot, stat *p
 	n.setPersisted(stat)
 	n.crc = t.digester.Node(path, data, stat)
 	t.digest += uint64(n.crc)
-	t.dataSize += int64(len(clientPath(path)) + len(data))
+	t.pathBytes += int64(len(clientPath(path)))
+	t.dataBytes += int64(len(data))
 	t.enlist(id, n.owner)
 	return id
 }
@@ -341,7 +349,8 @@ func (t *Tree) drop(id nodeID, path string) {
 	}
 	n := t.at(id)
 	t.digest -= uint64(n.crc)
-	t.dataSize -= int64(len(path)) + int64(max(n.dataLen, 0))
+	t.pathBytes -= int64(len(path))
+	t.dataBytes -= int64(max(n.dataLen, 0))
 	t.acls.release(n.acl)
 	t.delist(id, n.owner)
 	t.store.delete(id, path)

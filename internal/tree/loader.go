@@ -86,6 +86,7 @@ func (l *Loader) Done() (*Tree, error) {
 	if t.count == 0 {
 		return nil, errors.New("tree: load: no root")
 	}
+	t.setupQuotas()
 	t.acls.purge()
 	return t, nil
 }

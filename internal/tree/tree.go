@@ -35,7 +35,10 @@ type Tree struct {
 	emulate353     bool // see Emulate353
 	lastZxid       proto.Zxid
 	digest         uint64 // the sum of all znodes' crc
-	dataSize       int64  // bytes of all paths and data
+	pathBytes      int64  // of all paths
+	dataBytes      int64  // of all data
+	quotas         quotas
+	quotaText      []byte // scratch
 
 	digester Digester
 	expected expectedDigest
@@ -186,7 +189,7 @@ func (t *Tree) NodeCount() int { return t.count + 1 }
 
 // ApproximateDataSize returns the bytes of all paths and data. Source:
 // DataTree.cachedApproximateDataSize.
-func (t *Tree) ApproximateDataSize() int64 { return t.dataSize }
+func (t *Tree) ApproximateDataSize() int64 { return t.pathBytes + t.dataBytes }
 
 // ACLCount returns the number of distinct ACLs besides the open one.
 func (t *Tree) ACLCount() int { return t.acls.size() }
@@ -202,7 +205,8 @@ func (t *Tree) Replace(from *Tree) {
 	t.store, t.acls, t.sessions = from.store, from.acls, from.sessions
 	t.ephemerals, t.ephemeralCount = from.ephemerals, from.ephemeralCount
 	t.reapables, t.emulate353 = from.reapables, from.emulate353
-	t.lastZxid, t.digest, t.dataSize = from.lastZxid, from.digest, from.dataSize
+	t.lastZxid, t.digest = from.lastZxid, from.digest
+	t.pathBytes, t.dataBytes, t.quotas = from.pathBytes, from.dataBytes, from.quotas
 	t.expected, t.digestLog = from.expected, from.digestLog
 }
 

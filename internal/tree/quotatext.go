@@ -1,0 +1,131 @@
+package tree
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Quota holds the numbers of a quota: limits, or what is used. -1 means that
+// there is none.
+type Quota struct {
+	Count, Bytes         int64 // what is used, or a limit that only warns
+	CountHard, BytesHard int64 // a limit that refuses
+}
+
+// noQuota has no numbers.
+var noQuota = Quota{-1, -1, -1, -1}
+
+// Keys of a quota's text. Source: StatsTrack.
+const (
+	countKey     = "count"
+	bytesKey     = "bytes"
+	countHardKey = "countHardLimit"
+	bytesHardKey = "byteHardLimit"
+)
+
+// maxQuotaText is the length of a text above which nobody reads it. One with
+// every key has a hundred bytes; ZooKeeper has no such limit.
+const maxQuotaText = 4096
+
+// parseQuota reads "count=7,bytes=5" or "count=7,bytes=5=;byteHardLimit=9".
+// ZooKeeper fails on a pair that does not parse, and with it the request or the
+// server; here such a pair counts for nothing. Source: StatsTrack.
+func parseQuota(text []byte) Quota {
+	q := noQuota
+	eachPair(text, func(key []byte, v int64, ok bool) bool {
+		if !ok {
+			return true
+		}
+		switch string(key) {
+		case countKey:
+			q.Count = v
+		case bytesKey:
+			q.Bytes = v
+		case countHardKey:
+			q.CountHard = v
+		case bytesHardKey:
+			q.BytesHard = v
+		}
+		return true
+	})
+	return q
+}
+
+// eachPair calls fn for every key and number of a text, ok false if ZooKeeper
+// would fail on the pair, until fn returns false. Pairs are separated by runs
+// of commas and semicolons, of which those at the end do not matter. A key
+// without number is -1 if it has more than one "=", which is also all that can
+// follow a number.
+func eachPair(text []byte, fn func(key []byte, v int64, ok bool) bool) {
+	if len(text) > maxQuotaText {
+		fn(nil, 0, false)
+		return
+	}
+	text = bytes.TrimRight(text, ",;")
+	for len(text) > 0 {
+		pair := text
+		if i := bytes.IndexAny(text, ",;"); i >= 0 {
+			pair, text = text[:i], bytes.TrimLeft(text[i:], ",;")
+		} else {
+			text = nil
+		}
+		key, rest, _ := bytes.Cut(pair, []byte("="))
+		number, _, _ := bytes.Cut(rest, []byte("="))
+		v, err := int64(-1), error(nil)
+		if len(number) > 0 {
+			v, err = strconv.ParseInt(string(number), 10, 64)
+		}
+		if !fn(key, v, err == nil && len(bytes.TrimRight(rest, "=")) > 0) {
+			return
+		}
+	}
+}
+
+// addUsage appends to dst the text of what is used after count and bytes more,
+// keeping what else the text says. ok is false if ZooKeeper could not read the
+// text. Source: DataTree.updateQuotaStat, StatsTrack.toString.
+func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
+	type pair struct {
+		key string
+		v   int64
+	}
+	var others []pair
+	was := noQuota
+	ok = text != nil
+	eachPair(text, func(key []byte, v int64, good bool) bool {
+		ok = good && utf8.Valid(key)
+		switch string(key) {
+		case countKey:
+			was.Count = v
+		case bytesKey:
+			was.Bytes = v
+		default:
+			others = slices.DeleteFunc(others, func(p pair) bool { return p.key == string(key) })
+			others = append(others, pair{string(key), v})
+		}
+		return ok
+	})
+	if !ok {
+		return dst, false
+	}
+	dst = appendUsage(dst, was.Count+count, was.Bytes+size)
+	slices.SortFunc(others, func(a, b pair) int { return bytes.Compare([]byte(a.key), []byte(b.key)) })
+	for i, p := range others {
+		if i == 0 {
+			dst = append(dst, '=') // stops the parsers of 3.4.3 and before
+		}
+		dst = append(append(dst, ';'), p.key...)
+		dst = strconv.AppendInt(append(dst, '='), p.v, 10)
+	}
+	return dst, true
+}
+
+// appendUsage appends the text of what is used.
+func appendUsage(dst []byte, count, size int64) []byte {
+	dst = append(append(dst, countKey...), '=')
+	dst = strconv.AppendInt(dst, count, 10)
+	dst = append(append(append(dst, ','), bytesKey...), '=')
+	return strconv.AppendInt(dst, size, 10)
+}
