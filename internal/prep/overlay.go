@@ -9,6 +9,7 @@ import (
 type znode struct {
 	exists   bool
 	children int32
+	dataLen  int32
 	stat     proto.StatPersisted
 	acl      []proto.ACL // immutable
 

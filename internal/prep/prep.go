@@ -33,6 +33,7 @@ type Options struct {
 	MaxTxn int           // bytes a transaction's record may have; 0 means 2 MiB
 	Digest bool          // say in each transaction what the tree's digest is after it
 
+	EnforceQuota  bool  // hard limits of quotas refuse (zookeeper.enforceQuota)
 	ExtendedTypes bool  // znodes may have a time to live (zookeeper.extendedTypesEnabled)
 	NeverUsedMs   int64 // a container that never had a child may go after this many milliseconds; 0 means never
 }
@@ -50,6 +51,7 @@ type Prep struct {
 	zxid proto.Zxid
 	time int64 // milliseconds since 1970
 
+	excesses     []Excess
 	node, parent view   // scratch
 	buf          []byte // scratch
 }
@@ -75,6 +77,7 @@ func New(t *tree.Tree, o Options) *Prep {
 func (p *Prep) Prepare(req *Request, zxid proto.Zxid, wallMs int64) *proto.Txn {
 	p.zxid, p.time = zxid, wallMs
 	p.overlay.begin()
+	p.excesses = p.excesses[:0]
 	if p.opts.Digest && p.overlay.fifo.len() == 0 {
 		p.digest = p.tree.Digest()
 	}

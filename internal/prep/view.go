@@ -32,7 +32,7 @@ func (p *Prep) find(v *view, path string) bool {
 		return false
 	}
 	v.exists = true
-	v.stat, v.acl, v.children = n.Persisted(), n.ACL(), int32(n.NumChildren())
+	v.stat, v.acl, v.children, v.dataLen = n.Persisted(), n.ACL(), int32(n.NumChildren()), int32(len(n.Data()))
 	if p.opts.Digest {
 		v.crc = p.crc(path, n.Data())
 		v.digest = p.share(v)
@@ -52,6 +52,7 @@ func (p *Prep) record(v *view) {
 
 // setBytes tells v its new data.
 func (p *Prep) setBytes(v *view, data []byte) {
+	v.dataLen = int32(len(data))
 	if p.opts.Digest {
 		v.crc = p.crc(v.key, data)
 	}

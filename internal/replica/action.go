@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -45,6 +46,10 @@ type SessionEnded struct {
 
 // SessionMoved says that a session has left this leader for another server.
 type SessionMoved struct{ Session proto.SessionID }
+
+// QuotaExceeded is a fact worth a warning: a request that this leader has just
+// decided on is more than a quota allows. It changes nothing.
+type QuotaExceeded struct{ prep.Excess }
 
 // StopServing closes every client connection until the next Serve.
 type StopServing struct{ Reason string }

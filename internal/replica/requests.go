@@ -75,7 +75,11 @@ func (r *Replica) propose(now time.Duration, from LinkID, q *Request, out []Acti
 	if from == 0 {
 		r.own = append(r.own, z)
 	}
-	return r.leader.Propose(now, r.prep.Prepare(&p, z, r.wallAtNow(now)), out)
+	txn := r.prep.Prepare(&p, z, r.wallAtNow(now))
+	for _, e := range r.prep.Excesses() {
+		out = append(out, QuotaExceeded{e})
+	}
+	return r.leader.Propose(now, txn, out)
 }
 
 func (r *Replica) openSession(now time.Duration, from LinkID, p *prep.Request) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -325,4 +326,27 @@ func TestPingCarriesTouches(t *testing.T) {
 	expect(t, "ping before the ACK", b.message(1, zab.Ping{}))
 	b.step(EpochSaved{zab.CurrentEpoch, 1})
 	expect(t, "ping before UPTODATE", b.message(1, zab.Ping{}))
+}
+
+// TestQuotaExceeded: a leader tells what is more than a quota allows.
+func TestQuotaExceeded(t *testing.T) {
+	b := newLeader(t, func(o *Options) { o.Prep.EnforceQuota = true })
+	b.openSession(7, 0)
+	for cxid, r := range []proto.CreateRequest{
+		{Path: "/q"}, {Path: "/zookeeper/quota/q"}, {Path: "/zookeeper/quota/q/zookeeper_limits", Data: []byte("countHardLimit=1")},
+		{Path: "/zookeeper/quota/q/zookeeper_stats"},
+	} {
+		r.ACL = proto.OpenACL
+		if err := b.propose(b.step(request(7, int32(cxid), proto.OpCreate, &r))); err != proto.OK {
+			t.Fatalf("%s: %v", r.Path, err)
+		}
+	}
+	out := b.step(create(7, 9, "/q/n"))
+	want := QuotaExceeded{prep.Excess{Path: "/q", Namespace: "q", Used: 2, Limit: 1, Hard: true, Refused: true}}
+	if len(out) == 0 || out[0] != want {
+		t.Errorf("%v, want %+v first", show(out), want)
+	}
+	if e, ok := appended(out)[0].Body.(*proto.ErrorTxn); !ok || e.Err != proto.ErrQuotaExceeded {
+		t.Errorf("proposed %+v", appended(out)[0])
+	}
 }
