@@ -63,6 +63,7 @@ var supported = map[string]struct{ def, meaning string }{
 	"enableEagerACLCheck":                      {"false", "true: in an ensemble, the server a client is connected to refuses create, create2, delete, setData and setACL by its own ACLs, before anything is proposed"},
 	"X509AuthenticationProvider.superUser":     {"none", "the certificate's subject whom no ACL of scheme x509 stops"},
 
+	"enforceQuota":                           {"false", "true: hard limits of quotas refuse; only a leader's setting matters"},
 	"extendedTypesEnabled":                   {"false", "true: znodes may have a time to live; the same on every server, whose ids must then be 254 or less"},
 	"emulate353TTLNodes":                     {"false", "true: owners as 3.5.3 stored them are times to live; server ids must then be 127 or less"},
 	"znode.container.checkIntervalMs":        {"60000", "milliseconds from one search for empty containers and expired znodes to the next"},

@@ -3,6 +3,8 @@ package admin
 import (
 	"bufio"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/replica"
@@ -29,6 +31,7 @@ func (w *Words) mntr(b *bufio.Writer) {
 	}
 	w.monitorServer(m)
 	w.monitorTree(m)
+	w.monitorQuotas(m)
 	if member {
 		m.number("quorum_size", int64(len(w.src.Peer.Ensemble().Voters())))
 	}
@@ -98,6 +101,29 @@ func (w *Words) monitorTree(m monitor) {
 	m.number("global_sessions", int64(t.sessions))
 	watches := w.src.Peer.Tree().Watches()
 	m.number("watch_count", int64(watches.Counts(tree.DataWatches).Watches+watches.Counts(tree.ChildWatches).Watches))
+}
+
+// monitorQuotas sums up by the first name of the paths. Only a leader refuses.
+// Source: QuotaMetricsUtils, ZooKeeperServer.registerMetrics.
+func (w *Words) monitorQuotas(m monitor) {
+	t := w.src.Peer.Tree()
+	t.RLock()
+	quotas := t.NamespaceQuotas()
+	t.RUnlock()
+	for _, q := range quotas {
+		if q.Limited {
+			m.number(q.Name+"_quota_count_limit_per_namespace", q.CountLimit)
+			m.number(q.Name+"_quota_bytes_limit_per_namespace", q.BytesLimit)
+		}
+		if q.Counted {
+			m.number(q.Name+"_quota_count_usage_per_namespace", q.CountUsed)
+			m.number(q.Name+"_quota_bytes_usage_per_namespace", q.BytesUsed)
+		}
+	}
+	refused := w.src.Peer.Metrics().QuotaErrors.Values()
+	for _, name := range slices.Sorted(maps.Keys(refused)) {
+		m.number(name+"_quota_exceeded_error_per_namespace", refused[name])
+	}
 }
 
 // monitorLeader tells of the others. Source: LeaderZooKeeperServer.registerMetrics.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -265,6 +266,32 @@ func TestMntrValues(t *testing.T) {
 	w.src.Proposals = nil
 	if got := w.answer("mntr"); strings.Contains(got, "proposal_size") {
 		t.Errorf("sizes are told that nobody measured:\n%s", got)
+	}
+}
+
+func TestMntrQuotas(t *testing.T) {
+	w := newWorld(t, zab.RoleStandalone, "", 0)
+	for path, data := range map[string]string{"/zookeeper/quota/a b": "", "/zookeeper/quota/c": ""} {
+		w.apply(1, proto.OpCreate, &proto.CreateTxn{Path: path, Data: []byte(data), ACL: proto.OpenACL, ParentCversion: -1})
+	}
+	for _, z := range [][2]string{{"/a b", "xyz"}, {"/zookeeper/quota/a b/zookeeper_limits", "count=5,bytes=7=;byteHardLimit=9"},
+		{"/zookeeper/quota/a b/zookeeper_stats", ""}, {"/zookeeper/quota/c/zookeeper_limits", ""}} {
+		w.apply(1, proto.OpCreate, &proto.CreateTxn{Path: z[0], Data: []byte(z[1]), ACL: proto.OpenACL, ParentCversion: -1})
+	}
+	w.peer.metrics.QuotaErrors.Add("old")
+	w.peer.metrics.QuotaErrors.Add("old")
+	var got []string
+	for line := range strings.SplitSeq(w.answer("mntr"), "\n") {
+		if strings.HasSuffix(strings.Split(line, "\t")[0], "_per_namespace") {
+			got = append(got, line)
+		}
+	}
+	want := []string{"zk_a b_quota_count_limit_per_namespace\t5", "zk_a b_quota_bytes_limit_per_namespace\t9",
+		"zk_a b_quota_count_usage_per_namespace\t1", "zk_a b_quota_bytes_usage_per_namespace\t3",
+		"zk_c_quota_count_limit_per_namespace\t-1", "zk_c_quota_bytes_limit_per_namespace\t-1",
+		"zk_old_quota_exceeded_error_per_namespace\t2"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -97,6 +97,7 @@ type Config struct {
 	EagerACLCheck       bool     // in an ensemble, refuse writes by the own tree's ACLs before they are proposed
 	FourLetterWhitelist []string // "*" stands for all; srvr is always in it
 
+	EnforceQuota           bool          // hard limits of quotas refuse
 	ExtendedTypes          bool          // znodes may have a time to live
 	Emulate353TTL          bool          // such znodes as 3.5.3 stored them are known; only with ExtendedTypes
 	ContainerCheckInterval time.Duration // from one search for containers that may go to the next

@@ -122,8 +122,8 @@ var table = makeTable([]Key{
 	// Paddock's own. ZooKeeper makes a property of any line and so passes over it.
 	{Place: Either, Name: "linearizableSync"},
 
-	// Containers and znodes with a time to live.
-	{Place: Either, Name: "extendedTypesEnabled emulate353TTLNodes"},
+	// Quotas, containers and znodes with a time to live.
+	{Place: Either, Name: "enforceQuota extendedTypesEnabled emulate353TTLNodes"},
 	{Place: FlagRaw, Name: "znode.container.checkIntervalMs znode.container.maxPerMinute znode.container.maxNeverUsedIntervalMs"},
 
 	// Limits of what clients may do.
@@ -177,7 +177,6 @@ var table = makeTable([]Key{
 	{Status: NotYet, Feature: "the audit log", Place: Either, onlyTrue: true, Name: "audit.enable"},
 	{Status: NotYet, Feature: "the audit log", Place: Either, Name: "audit.impl.class"},
 	{Status: NotYet, Feature: "compressed snapshots", Place: Either, Name: "snapshot.compression.method"},
-	{Status: NotYet, Feature: "hard quotas", Place: Either, onlyTrue: true, Name: "enforceQuota"},
 	{Status: NotYet, Feature: "tuning of learner synchronisation", Place: Either, Name: "leader.maxConcurrentSnapSyncs" +
 		" leader.maxConcurrentDiffSyncs leader.maxTimeToWaitForEpoch leaderConnectDelayDuringRetryMs quorumCnxnTimeoutMs snapshotSizeFactor"},
 	{Status: NotYet, Feature: "per-path statistics", Place: Either, onlyTrue: true, Name: "pathStats.enabled"},

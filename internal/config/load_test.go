@@ -176,6 +176,7 @@ enableEagerACLCheck=TRUE
 letAnySaslUserDoX=any
 X509AuthenticationProvider.superUser=CN=root
 4lw.commands.whitelist=ruok, mntr ,,*
+enforceQuota=True
 extendedTypesEnabled=TRUE
 emulate353TTLNodes=true
 nio.sessionlessCnxnTimeout=-1
@@ -218,7 +219,7 @@ throttled_op_wait_time=11
 		AnySASLUser: "any", X509SuperUser: "CN=root",
 		EnforceAuth: []string{"ip"}, EagerACLCheck: true,
 		SkipACL: true, SuperDigest: Secret{"super:abc="}, FourLetterWhitelist: []string{"ruok", "mntr", "*", "srvr"},
-		Ensemble: cfg.Ensemble, ExtendedTypes: true, Emulate353TTL: true,
+		Ensemble: cfg.Ensemble, EnforceQuota: true, ExtendedTypes: true, Emulate353TTL: true,
 		ContainerCheckInterval: 100 * time.Millisecond, ContainerMaxPerMinute: 7, ContainerMaxNeverUsed: 5 * time.Minute,
 		SessionlessCnxnTimeout: -time.Millisecond, LargeRequestThreshold: 1000, LargeRequestMaxBytes: 5000,
 		ConnectionThrottle: ConnectionThrottle{

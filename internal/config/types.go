@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// znodeTypes reads what concerns containers and znodes with a time to live. Java: EphemeralType, and
-// LeaderZooKeeperServer.setupContainerManager for the rest.
+// znodeTypes reads what concerns quotas, containers and znodes with a time to live. Java: ZooKeeperServer, EphemeralType,
+// LeaderZooKeeperServer.setupContainerManager.
 func (l *loader) znodeTypes() {
 	c := l.cfg
+	c.EnforceQuota = l.propBool("zookeeper.enforceQuota", false)
 	c.ExtendedTypes = l.propBool("zookeeper.extendedTypesEnabled", false)
 	if c.Emulate353TTL = l.propBool("zookeeper.emulate353TTLNodes", false); c.Emulate353TTL && !c.ExtendedTypes {
 		l.warn(l.props["zookeeper.emulate353TTLNodes"], "emulate353TTLNodes has no effect without extendedTypesEnabled=true")

@@ -133,7 +133,7 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		CnxTimeout:  c.CnxTimeout, BindRetries: c.ElectionPortBindRetry, ListenAll: c.QuorumListenOnAllIPs,
 		Prep: prep.Options{
 			ACL: aclRules(c), Digest: c.DigestEnabled, MaxTxn: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize,
-			ExtendedTypes: c.ExtendedTypes, NeverUsedMs: c.ContainerMaxNeverUsed.Milliseconds(),
+			EnforceQuota: c.EnforceQuota, ExtendedTypes: c.ExtendedTypes, NeverUsedMs: c.ContainerMaxNeverUsed.Milliseconds(),
 		},
 		Reap:           replica.ReapOptions{Interval: c.ContainerCheckInterval, PerMinute: c.ContainerMaxPerMinute},
 		Emulate353:     c.Emulate353TTL,

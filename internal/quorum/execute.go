@@ -28,6 +28,8 @@ func (p *Peer) run(actions []replica.Action) {
 			p.votes.Send(a.To, a.Note)
 		case replica.Note:
 			p.note(a)
+		case replica.QuotaExceeded:
+			p.quotaExceeded(a)
 		default:
 			p.flushApplies()
 			p.runOrdered(a)

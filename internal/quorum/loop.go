@@ -25,6 +25,7 @@ type loopState struct {
 	events  []replica.Event
 	reqs    []*replica.Request
 	touches []replica.Touch
+	said    map[saidKey]time.Duration // when a quota was warned of
 
 	snap      *snapshotter
 	snapTxns  int   // applied since the last snapshot began
