@@ -86,12 +86,19 @@ func (t *sessions) deadline() (at time.Duration, ok bool) {
 	return time.Duration(t.next) * t.tick, true
 }
 
-// expire marks as closing, and returns in order of id, the sessions whose time
-// is over.
+// maxExpired is how many sessions expire returns at once. More would keep the
+// loop from its other work; the rest has its turn right after that.
+const maxExpired = 1000
+
+// expire marks as closing, and returns in order of id, sessions whose time is
+// over. If there are more of them, deadline says that it is time again.
 func (t *sessions) expire(now time.Duration) []proto.SessionID {
 	var ended []proto.SessionID
 	for ; time.Duration(t.next)*t.tick <= now; t.next++ {
-		for _, s := range t.buckets[t.next] {
+		list := t.buckets[t.next]
+		for len(list) > 0 && len(ended) < maxExpired {
+			s := list[0]
+			list = list[1:]
 			switch {
 			case t.byID[s.id] != s || s.closing:
 			case s.bucket > t.next: // touched since it was put here
@@ -100,6 +107,10 @@ func (t *sessions) expire(now time.Duration) []proto.SessionID {
 				s.closing = true
 				ended = append(ended, s.id)
 			}
+		}
+		if len(list) > 0 {
+			t.buckets[t.next] = list
+			break
 		}
 		delete(t.buckets, t.next)
 	}

@@ -116,3 +116,41 @@ func TestSessionsAgainstModel(t *testing.T) {
 		}
 	}
 }
+
+// TestExpireInPortions: however many end at once, and whoever shows life
+// meanwhile.
+func TestExpireInPortions(t *testing.T) {
+	const tick, n = 2 * time.Second, 2*maxExpired + 500
+	s := newSessions(tick, 0)
+	for i := range n {
+		s.add(0, proto.SessionID(n-i), tick)
+	}
+	s.add(0, n+1, 3*tick)
+	const now = 5 * time.Second
+	first := s.expire(now)
+	if at, ok := s.deadline(); len(first) != maxExpired || !ok || at > now {
+		t.Fatalf("%d at first, then at %v", len(first), at)
+	}
+	if !slices.IsSorted(first) {
+		t.Error("not in order")
+	}
+	saved := proto.SessionID(1) // the last in the list
+	if !s.touch(now, saved, 0) {
+		t.Fatal("it has ended already")
+	}
+	ended := map[proto.SessionID]bool{}
+	for _, list := range [][]proto.SessionID{first, s.expire(now), s.expire(now), s.expire(now)} {
+		for _, id := range list {
+			if ended[id] {
+				t.Errorf("session %s ends twice", id)
+			}
+			ended[id] = true
+		}
+	}
+	if at, _ := s.deadline(); len(ended) != n-1 || ended[saved] || at <= now {
+		t.Errorf("%d ended, the next at %v", len(ended), at)
+	}
+	if got := s.expire(9 * time.Second); !slices.Equal(got, []proto.SessionID{saved, n + 1}) {
+		t.Errorf("%v at last", got)
+	}
+}
