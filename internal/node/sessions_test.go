@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
 	"github.com/paddock-io/paddock/zk"
@@ -28,6 +30,8 @@ type raw struct {
 	xid    int32
 	last   proto.Zxid
 	sent   time.Time // when the newest request that was answered was sent
+
+	readOnly bool // wants no more than to read
 }
 
 var errInvalid = errors.New("the session has ended")
@@ -47,7 +51,7 @@ func (r *raw) dial(addr string) error {
 		passwd = make([]byte, 16)
 	}
 	now := time.Now()
-	req := proto.ConnectRequest{Timeout: int32(rawTimeout / time.Millisecond), SessionID: r.id, Passwd: passwd, LastZxidSeen: r.last, HasReadOnly: true}
+	req := proto.ConnectRequest{Timeout: int32(rawTimeout / time.Millisecond), SessionID: r.id, Passwd: passwd, LastZxidSeen: r.last, ReadOnly: r.readOnly, HasReadOnly: true}
 	b, err := r.exchange(req.Append(nil))
 	if err != nil {
 		return err
@@ -219,6 +223,66 @@ func TestSessionsUnderLoad(t *testing.T) {
 	for err := range errs {
 		if err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestReadOnlyMode: a server that is alone lets readers in, who see what its
+// log holds, and nobody else; with a second one it is an ordinary server again,
+// and the readers have to come again.
+func TestReadOnlyMode(t *testing.T) {
+	ctx := testContext(t)
+	ms := newEnsemble(t, 3, "localSessionsEnabled=true")
+	for _, m := range ms {
+		m.flags = map[string]string{"readonlymode.enabled": "true"}
+	}
+	ms[0].start()
+	ms[1].start()
+	c := connect(t, ctx, ms[0].client)
+	if _, err := c.Create(ctx, "/a", []byte("x"), 0, zk.OpenACL); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	ms[1].halt()
+	serves(t, ctx, ms[0], zab.RoleReadOnly)
+	if err := (&raw{}).dial(ms[0].client); !errors.Is(err, io.EOF) {
+		t.Errorf("a client that wants to write: %v", err)
+	}
+	r := &raw{readOnly: true}
+	defer func() { r.nc.Close() }()
+	if err := r.dial(ms[0].client); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ask(proto.OpGetData, &proto.PathWatchRequest{Path: "/a", Watch: true}); err != nil {
+		t.Error(err)
+	}
+	if err := r.ask(proto.OpDelete, &proto.DeleteRequest{Path: "/a", Version: -1}); err == nil {
+		t.Error("a write was not refused")
+	}
+	ms[1].start()
+	if _, err := io.ReadFull(r.nc, make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("instead of the end: %v", err)
+	}
+	serves(t, ctx, ms[0], zab.RoleFollower, zab.RoleLeader)
+	if err := r.dial(ms[0].client); !errors.Is(err, errInvalid) {
+		t.Errorf("a session of the read-only server: %v", err)
+	}
+	c = connect(t, ctx, ms[0].client)
+	if err := c.Delete(ctx, "/a", zk.AnyVersion); err != nil {
+		t.Error(err)
+	}
+}
+
+// serves waits until a server serves as one of roles.
+func serves(t *testing.T, ctx context.Context, m *member, roles ...zab.Role) {
+	t.Helper()
+	pace := time.NewTicker(20 * time.Millisecond)
+	defer pace.Stop()
+	for !slices.Contains(roles, m.node.Role()) {
+		select {
+		case <-pace.C:
+		case <-ctx.Done():
+			t.Fatalf("role %s", m.node.Role())
 		}
 	}
 }

@@ -178,7 +178,10 @@ func (r *recorder) Synced(proto.SessionID, int32) { r.calls = append(r.calls, "s
 func (r *recorder) Revalidated(proto.SessionID, uint64, bool) {
 	r.calls = append(r.calls, "revalidated")
 }
-func (r *recorder) StopServing(reason string) { r.calls = append(r.calls, "stop "+reason) }
+func (r *recorder) SessionOpened(proto.SessionID)             { r.calls = append(r.calls, "opened") }
+func (r *recorder) SessionEnded(proto.SessionID, int32, bool) { r.calls = append(r.calls, "ended") }
+func (r *recorder) SessionMoved(proto.SessionID)              { r.calls = append(r.calls, "moved") }
+func (r *recorder) StopServing(reason string)                 { r.calls = append(r.calls, "stop "+reason) }
 
 // TestActionsKeepTheirOrder: an answer comes behind what was decided before it.
 func TestActionsKeepTheirOrder(t *testing.T) {
@@ -193,9 +196,11 @@ func TestActionsKeepTheirOrder(t *testing.T) {
 		return replica.Apply{Txn: txn}
 	}
 	p.run([]replica.Action{apply(1), apply(2), replica.Synced{}, apply(3), replica.Revalidated{}, apply(4),
-		replica.Send{Link: 9}, replica.StopServing{Reason: "x"}, apply(5)})
+		replica.Send{Link: 9}, replica.SessionOpened{}, apply(5), replica.SessionEnded{}, apply(6), replica.SessionMoved{},
+		apply(7), replica.StopServing{Reason: "x"}, apply(8)})
 	p.endBatch()
-	want := fmt.Sprintf("[apply %s apply %s synced apply %s revalidated apply %s stop x apply %s]", z+1, z+2, z+3, z+4, z+5)
+	want := fmt.Sprintf("[apply %s apply %s synced apply %s revalidated apply %s opened apply %s ended apply %s moved apply %s stop x apply %s]",
+		z+1, z+2, z+3, z+4, z+5, z+6, z+7, z+8)
 	if got := fmt.Sprint(r.calls); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
