@@ -176,8 +176,9 @@ func (r *MultiRequest) Append(b []byte) []byte {
 }
 
 // Decode reads the record. Operations that may not stand in a multi fail the
-// whole record, and so do, in all creates but createTTL, flags that are unknown
-// or want a time to live. Source: MultiOperationRecord, CreateOptions.
+// whole record, and so do null paths, and in all creates but createTTL flags that
+// are unknown or want a time to live. Source: MultiOperationRecord,
+// CreateOptions, PrepRequestProcessor.getPendingChanges.
 func (r *MultiRequest) Decode(d *jute.Decoder) {
 	for {
 		var h MultiHeader
@@ -188,6 +189,10 @@ func (r *MultiRequest) Decode(d *jute.Decoder) {
 		req := newMultiRequest(h.Type)
 		if req == nil {
 			d.Fail(fmt.Errorf("proto: operation %d may not stand in a multi", h.Type))
+			return
+		}
+		if at := *d; d.Err() == nil && at.Buffer() == nil && at.Err() == nil {
+			d.Fail(errNull)
 			return
 		}
 		req.Decode(d)
