@@ -146,7 +146,10 @@ func TestEnforcedAuthentication(t *testing.T) {
 	}
 	for scheme, want := range map[string]proto.ErrCode{"digest": proto.OK, "key": proto.OK, "ip": proto.ErrSessionClosedRequireSasl} {
 		c := w.connect()
-		c.must(proto.OpSasl, nil) // is answered, and gives no identity
+		c.sendFrame(jute.AppendBuffer(proto.RequestHeader{Xid: 7, Op: proto.OpSasl}.Append(nil), []byte("token")))
+		if r := c.next(); r.Err != proto.OK { // is answered, and gives no identity
+			t.Errorf("sasl: %v", r.Err)
+		}
 		c.must(proto.OpAuth, &proto.AuthPacket{Scheme: scheme, Auth: []byte("a:b")})
 		if r := c.call(getData("/", false)); r.Err != want {
 			t.Errorf("%s: %v, want %v", scheme, r.Err, want)
@@ -282,5 +285,44 @@ func TestIPv6Client(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A token that is null or missing ends the connection, as in Java, which trips over it.
+func TestNullToken(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	header := proto.RequestHeader{Xid: 7, Op: proto.OpSasl}.Append(nil)
+	for name, frame := range map[string][]byte{"null": jute.AppendBuffer(header, nil), "missing": header} {
+		t.Run(name, func(t *testing.T) {
+			c := w.connect()
+			c.sendFrame(frame)
+			c.ended()
+		})
+	}
+}
+
+// Java reads the record of a create or delete and trips over its null path when it has a zxid already; a record that does
+// not decode spends none.
+func TestNullPathSpendsAZxid(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	last := c.must(proto.OpPing, nil).Zxid
+	for name, tc := range map[string]struct {
+		op     proto.OpCode
+		record []byte
+		spends proto.Zxid
+	}{
+		"delete":                 {proto.OpDelete, jute.AppendInt(jute.AppendInt(nil, -1), -1), 1},
+		"delete, cut short":      {proto.OpDelete, jute.AppendInt(nil, -1), 0},
+		"create":                 {proto.OpCreate, jute.AppendInt(proto.AppendACLs(jute.AppendInt(jute.AppendInt(nil, -1), -1), proto.OpenACL), 0), 1},
+		"setData, a bad path":    {proto.OpSetData, jute.AppendInt(jute.AppendInt(jute.AppendInt(nil, -1), -1), -1), 1},
+		"multi with a null path": {proto.OpMulti, jute.AppendInt(jute.AppendInt(proto.MultiHeader{Type: proto.OpCheck}.Append(nil), -1), -1), 1},
+	} {
+		c.sendFrame(append(proto.RequestHeader{Xid: 5, Op: tc.op}.Append(nil), tc.record...))
+		r := c.next()
+		if r.Err != proto.ErrMarshalling && tc.op != proto.OpSetData || r.Zxid != last+tc.spends {
+			t.Errorf("%s: %v at %v, want %v", name, r.Err, r.Zxid, last+tc.spends)
+		}
+		last = r.Zxid
 	}
 }

@@ -166,6 +166,7 @@ var (
 	errThrottled   = errors.New("too many connections at a time")
 	errStale       = errors.New("request is stale")
 	errShort       = errors.New("truncated request")
+	errNullToken   = errors.New("null SASL token")
 	errAhead       = errors.New("client has seen a later zxid than this server")
 	errIDs         = errors.New("too many identities")
 	errNoSession   = errors.New("session could not be opened")
