@@ -53,7 +53,8 @@ func FuzzFlatRequest(f *testing.F) {
 		OpGetACL: path, OpSync: path, OpGetEphemerals: path, OpGetAllChildren: path, OpDeleteContainer: path,
 		OpDelete: &DeleteRequest{"/a", -1}, OpSetData: &SetDataRequest{"/a", []byte("x"), 3},
 		OpAddWatch: &AddWatchRequest{"/a", 1}, OpCheckWatches: &WatchesRequest{"/a", 3}, OpRemoveWatches: &WatchesRequest{"/a", 5},
-		OpAuth: &AuthPacket{0, "digest", []byte("a:b")}, OpCreateSession: &CreateSessionRequest{4000},
+		OpReconfig: &ReconfigRequest{"server.4=h:1:2;3", "", "", -1},
+		OpAuth:     &AuthPacket{0, "digest", []byte("a:b")}, OpCreateSession: &CreateSessionRequest{4000},
 	})
 }
 
@@ -85,6 +86,9 @@ func FuzzSetWatchesRequest(f *testing.F) {
 	old := &SetWatchesRequest{RelativeZxid: 5, Data: []string{"/a"}, Exist: []string{}, Child: []string{"/b", "/c"}}
 	all := *old
 	all.V2, all.Persist, all.Recursive = true, []string{"/d"}, []string{"/"}
+	cut := all
+	cut.Exist, cut.Child, cut.Persist, cut.Recursive, cut.Cut = nil, nil, nil, nil, true
+	f.Add(uint8(1), cut.Append(nil))
 	fuzzRequest(f, map[OpCode]Request{OpSetWatches: old, OpSetWatches2: &all})
 }
 

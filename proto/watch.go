@@ -82,47 +82,58 @@ type SetWatchesRequest struct {
 	RelativeZxid                           Zxid
 	Data, Exist, Child, Persist, Recursive []string
 	V2                                     bool
+	// Cut says that a null list, or a null path in one of the first three, came
+	// next: what the record says after it is left out.
+	Cut bool
 }
 
-// Append appends the record.
+// lists are those of the form in use.
+func (r *SetWatchesRequest) lists() []*[]string {
+	all := []*[]string{&r.Data, &r.Exist, &r.Child, &r.Persist, &r.Recursive}
+	if !r.V2 {
+		return all[:3]
+	}
+	return all
+}
+
+// Append appends the record, with a null where it is cut: the first list that is
+// nil, or behind the last path.
 func (r *SetWatchesRequest) Append(b []byte) []byte {
 	b = jute.AppendLong(b, int64(r.RelativeZxid))
-	b = jute.AppendStrings(b, nonNil(r.Data))
-	b = jute.AppendStrings(b, nonNil(r.Exist))
-	b = jute.AppendStrings(b, nonNil(r.Child))
-	if r.V2 {
-		b = jute.AppendStrings(b, nonNil(r.Persist))
-		b = jute.AppendStrings(b, nonNil(r.Recursive))
+	lists := r.lists()
+	for i, l := range lists {
+		switch {
+		case r.Cut && *l == nil:
+			b = jute.AppendInt(b, -1)
+		case r.Cut && i == len(lists)-1:
+			b = jute.AppendInt(b, int32(len(*l)+1))
+			for _, path := range *l {
+				b = jute.AppendString(b, path)
+			}
+			b = jute.AppendInt(b, -1)
+		default:
+			b = jute.AppendStrings(b, nonNil(*l))
+		}
 	}
 	return b
 }
 
-// Decode reads the record; V2, set by the caller, says which form. Null lists
-// are an error, as in Java, and so are null paths where the znode is looked up.
-// Java has done what comes before the null by then.
+// Decode reads the record; V2, set by the caller, says which form. Java reads
+// all of it before it comes to grief over a null, and has done then what stands
+// before that. Source: DataTree.setWatches.
 func (r *SetWatchesRequest) Decode(d *jute.Decoder) {
 	r.RelativeZxid = Zxid(d.Long())
-	r.Data, r.Exist, r.Child = decodePaths(d), decodePaths(d), decodePaths(d)
-	if r.V2 {
-		r.Persist, r.Recursive = d.Strings(), d.Strings()
-		if r.Persist == nil || r.Recursive == nil {
-			d.Fail(errNull)
+	for i, l := range r.lists() {
+		n := d.Count(4)
+		r.Cut = r.Cut || n < 0
+		if !r.Cut {
+			*l = make([]string, 0, n)
+		}
+		for range n {
+			path, ok := d.NullString()
+			if r.Cut = r.Cut || !ok && i < 3; !r.Cut {
+				*l = append(*l, path)
+			}
 		}
 	}
-}
-
-// decodePaths reads a list of paths, neither of which may be null.
-func decodePaths(d *jute.Decoder) []string {
-	n := d.Count(4)
-	if n < 0 {
-		d.Fail(errNull)
-		return nil
-	}
-	paths := make([]string, 0, n)
-	for range n {
-		if paths = append(paths, decodePath(d)); d.Err() != nil {
-			return nil
-		}
-	}
-	return paths
 }

@@ -55,9 +55,6 @@ func TestWatchRecordsRefused(t *testing.T) {
 		"addWatch, truncated":             {OpAddWatch, "000000022f70"},
 		"checkWatches, type 0":            {OpCheckWatches, "000000022f70 00000000"},
 		"removeWatches, type 6":           {OpRemoveWatches, "000000022f70 00000006"},
-		"setWatches, null list":           {OpSetWatches, "0000000000000000 00000000 ffffffff 00000000"},
-		"setWatches, null path":           {OpSetWatches, "0000000000000000 00000001ffffffff 00000000 00000000"},
-		"setWatches2, null list":          {OpSetWatches2, "0000000000000000 00000000 00000000 00000000 00000000 ffffffff"},
 		"setWatches2, more than there is": {OpSetWatches2, "0000000000000000 00000000 00000000 00000000 7fffffff 00000000"},
 	} {
 		b, err := hex.DecodeString(strings.ReplaceAll(tc.hex, " ", ""))
@@ -66,6 +63,25 @@ func TestWatchRecordsRefused(t *testing.T) {
 		}
 		if got, err := DecodeRequest(tc.op, b); err == nil {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	for name, tc := range map[string]struct {
+		op   OpCode
+		hex  string
+		want SetWatchesRequest
+	}{
+		"a null list":         {OpSetWatches, "0000000000000000 000000010000000161 ffffffff 00000000", SetWatchesRequest{Data: []string{"a"}, Cut: true}},
+		"a null path":         {OpSetWatches, "0000000000000000 00000002000000016100000000 00000001ffffffff 00000000", SetWatchesRequest{Data: []string{"a", ""}, Exist: []string{}, Cut: true}},
+		"the last is null":    {OpSetWatches2, "0000000000000000 00000000 00000000 00000000 00000000 ffffffff", SetWatchesRequest{Data: []string{}, Exist: []string{}, Child: []string{}, Persist: []string{}, V2: true, Cut: true}},
+		"persistent and null": {OpSetWatches2, "0000000000000000 00000000 00000000 00000000 00000001ffffffff 00000000", SetWatchesRequest{Data: []string{}, Exist: []string{}, Child: []string{}, Persist: []string{""}, Recursive: []string{}, V2: true}},
+	} {
+		b, err := hex.DecodeString(strings.ReplaceAll(tc.hex, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeRequest(tc.op, b)
+		if err != nil || !reflect.DeepEqual(got, &tc.want) {
+			t.Errorf("setWatches, %s: %+v, %v, want %+v", name, got, err, tc.want)
 		}
 	}
 	for op, null := range map[OpCode]string{OpAddWatch: "ffffffff00000000", OpRemoveWatches: "ffffffff00000003"} {

@@ -131,8 +131,12 @@ func (s *Server) setWatches(c *conn, q *call, t *tally) {
 	for _, path := range req.Recursive {
 		ok = watches.Add(tree.WatchRecursive, path, c.slot) && ok
 	}
-	if !ok {
+	switch {
+	case !ok:
 		s.tooManyWatches(c, q, t)
+		return
+	case req.Cut:
+		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
 	c.replyError(q, s.tree.LastZxid(), proto.OK, t)

@@ -1,10 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
 	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -94,6 +96,31 @@ func TestMissedEventsACL(t *testing.T) {
 	w.release(-1)
 	anon.next()
 	anon.expectEvent(proto.EventNodeCreated, "/new", none)
+}
+
+// What stands before a null list or path has been done when that is refused.
+func TestSetWatchesUpToANull(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	list := func(n int32, b []byte) []byte { return jute.AppendInt(b, n) }
+	path := func(s string, b []byte) []byte { return jute.AppendString(b, s) }
+	refused := func(lists []byte) {
+		t.Helper()
+		b := jute.AppendLong(proto.RequestHeader{Xid: 5, Op: proto.OpSetWatches}.Append(nil), 9)
+		c.sendFrame(append(b, lists...))
+		if bytes.Contains(lists, []byte("/gone")) {
+			c.expectEvent(proto.EventNodeDeleted, "/gone", -1)
+		}
+		if r := c.next(); r.Err != proto.ErrMarshalling {
+			t.Errorf("%v", r.Err)
+		}
+	}
+	refused(list(-1, path("/left", list(1, path("/gone", list(1, nil))))))              // the third list is null
+	refused(list(0, path("/not left", list(1, list(-1, path("/gone", list(2, nil))))))) // a path is null
+	refused(list(7, path("/not left", list(1, path("/exist", list(1, nil))))))          // cut short: nothing is done
+	if n := w.watches(); n != 1 {
+		t.Errorf("%d watches", n)
+	}
 }
 
 func TestSetWatches(t *testing.T) {
