@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -132,7 +131,7 @@ func (d *Decoder) NullString() (s string, ok bool) {
 	if utf8.Valid(p) {
 		return string(p), true
 	}
-	return strings.ToValidUTF8(string(p), "\uFFFD"), true
+	return ValidUTF8(p), true
 }
 
 // String reads a string; null reads as the empty string.

@@ -67,7 +67,7 @@ func pathOf(d *jute.Decoder) (path string, ok bool) {
 		return "", false
 	}
 	if !utf8.Valid(b) {
-		return strings.ToValidUTF8(string(b), "\uFFFD"), true
+		return jute.ValidUTF8(b), true
 	}
 	return unsafe.String(unsafe.SliceData(b), len(b)), true
 }
