@@ -51,7 +51,7 @@ func FuzzFlatRequest(f *testing.F) {
 	fuzzRequest(f, map[OpCode]Request{
 		OpExists: watch, OpGetData: watch, OpGetChildren: watch, OpGetChildren2: watch,
 		OpGetACL: path, OpSync: path, OpGetEphemerals: path, OpGetAllChildren: path, OpDeleteContainer: path,
-		OpDelete: &DeleteRequest{"/a", -1}, OpSetData: &SetDataRequest{"/a", []byte("x"), 3},
+		OpDelete: &DeleteRequest{Path: "/a", Version: -1}, OpSetData: &SetDataRequest{"/a", []byte("x"), 3},
 		OpAddWatch: &AddWatchRequest{"/a", 1}, OpCheckWatches: &WatchesRequest{"/a", 3}, OpRemoveWatches: &WatchesRequest{"/a", 5},
 		OpReconfig: &ReconfigRequest{"server.4=h:1:2;3", "", "", -1},
 		OpAuth:     &AuthPacket{0, "digest", []byte("a:b")}, OpCreateSession: &CreateSessionRequest{4000},
@@ -75,7 +75,7 @@ func FuzzMultiRequest(f *testing.F) {
 		{OpCreate2, create},
 		{OpCreateContainer, create},
 		{OpCreateTTL, &CreateRequest{Path: "/t", ACL: someACL, Flags: PersistentTTL, TTL: 1000, HasTTL: true}},
-		{OpDelete, &DeleteRequest{"/a", -1}},
+		{OpDelete, &DeleteRequest{Path: "/a", Version: -1}},
 		{OpSetData, &SetDataRequest{"/a", nil, 0}},
 		{OpCheck, &CheckVersionRequest{"/a", 2}},
 	}}})

@@ -47,11 +47,13 @@ type CreateRequest struct {
 	Flags  CreateFlags
 	TTL    int64 // milliseconds; on the wire only if HasTTL
 	HasTTL bool  // the record is a CreateTTLRequest
+
+	NullPath bool // Path was null, which Java notices late
 }
 
 // Append appends the record.
 func (r *CreateRequest) Append(b []byte) []byte {
-	b = jute.AppendString(b, r.Path)
+	b = appendPath(b, r.Path, r.NullPath)
 	b = jute.AppendBuffer(b, r.Data)
 	b = AppendACLs(b, r.ACL)
 	b = jute.AppendInt(b, int32(r.Flags))
@@ -63,7 +65,8 @@ func (r *CreateRequest) Append(b []byte) []byte {
 
 // Decode reads the record; HasTTL, set by the caller, says which form.
 func (r *CreateRequest) Decode(d *jute.Decoder) {
-	r.Path, r.Data, r.ACL = decodePath(d), d.Buffer(), DecodeACLs(d)
+	r.Path, r.NullPath = decodeNullPath(d)
+	r.Data, r.ACL = d.Buffer(), DecodeACLs(d)
 	r.Flags, r.TTL = CreateFlags(d.Int()), -1
 	if r.HasTTL {
 		r.TTL = d.Long()
@@ -74,15 +77,20 @@ func (r *CreateRequest) Decode(d *jute.Decoder) {
 type DeleteRequest struct {
 	Path    string
 	Version int32
+
+	NullPath bool // Path was null, which Java notices late
 }
 
 // Append appends the record.
 func (r *DeleteRequest) Append(b []byte) []byte {
-	return jute.AppendInt(jute.AppendString(b, r.Path), r.Version)
+	return jute.AppendInt(appendPath(b, r.Path, r.NullPath), r.Version)
 }
 
 // Decode reads the record.
-func (r *DeleteRequest) Decode(d *jute.Decoder) { r.Path, r.Version = decodePath(d), d.Int() }
+func (r *DeleteRequest) Decode(d *jute.Decoder) {
+	r.Path, r.NullPath = decodeNullPath(d)
+	r.Version = d.Int()
+}
 
 // SetDataRequest replaces a znode's data.
 type SetDataRequest struct {
@@ -256,6 +264,20 @@ func decodePath(d *jute.Decoder) string {
 		d.Fail(errNull)
 	}
 	return s
+}
+
+// decodeNullPath reads a path of which it matters that it is null.
+func decodeNullPath(d *jute.Decoder) (path string, null bool) {
+	s, ok := d.NullString()
+	return s, !ok && d.Err() == nil
+}
+
+// appendPath appends a path, or null.
+func appendPath(b []byte, path string, null bool) []byte {
+	if null {
+		return jute.AppendInt(b, -1)
+	}
+	return jute.AppendString(b, path)
 }
 
 func nonNil(v []string) []string {

@@ -42,6 +42,16 @@ func ttl(path string, mode proto.CreateFlags, ms int64) *Request {
 		Body: &proto.CreateRequest{Path: path, ACL: open, Flags: mode, TTL: ms, HasTTL: true}}
 }
 
+func nameless(r *Request) *Request {
+	switch body := r.Body.(type) {
+	case *proto.CreateRequest:
+		body.NullPath = true
+	case *proto.DeleteRequest:
+		body.NullPath = true
+	}
+	return r
+}
+
 func reap(path string, id proto.SessionID) *Request {
 	return &Request{Session: id, Op: proto.OpDeleteContainer, Body: &proto.PathRequest{Path: path}}
 }
@@ -91,7 +101,14 @@ var checks = []struct {
 	{"create in /zookeeper", create("/zookeeper/n", 0, open), ok},
 	{"create under the config znode", create("/zookeeper/config/n", 0, open), noAuth},
 
+	{"create of a null path", nameless(create("", 0, open)), marshal},
+	{"create of a null path, unknown mode", nameless(create("", 7, open)), badArgs},
+	{"create of a null path by a dead session", nameless(create("", 0, open)).but(expired), expired},
+	{"create of a null path, bad ACL", nameless(create("", 0, badACL)), marshal},
+
 	{"delete", del("/open/kid", -1), ok},
+	{"delete of null", nameless(del("", -1)), marshal},
+	{"delete of null by a dead session", nameless(del("", -1)).but(expired), expired},
 	{"delete by a dead session, no slash", del("x", -1).but(expired), expired},
 	{"delete without slash", del("x", -1), badArgs},
 	{"delete of a null path", del("", -1), badArgs},

@@ -16,6 +16,9 @@ func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (pr
 	if err := sessionErr(req, r.Flags.IsEphemeral()); err != proto.OK {
 		return 0, nil, err
 	}
+	if r.NullPath {
+		return 0, nil, proto.ErrMarshalling
+	}
 	above, err := splitParent(r.Path)
 	if err != proto.OK {
 		return 0, nil, err

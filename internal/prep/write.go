@@ -12,6 +12,9 @@ func (p *Prep) delete(req *Request, r *proto.DeleteRequest) (proto.OpCode, proto
 	if err := sessionErr(req, false); err != proto.OK {
 		return 0, nil, err
 	}
+	if r.NullPath {
+		return 0, nil, proto.ErrMarshalling
+	}
 	above, err := splitParent(r.Path)
 	if err != proto.OK || special(r.Path) {
 		return 0, nil, proto.ErrBadArguments

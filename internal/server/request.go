@@ -283,8 +283,8 @@ func (c *conn) enqueue(e *entry) {
 // submit puts a write or a sync into the lane and before the quorum, in this
 // order: its answer might come at once. A record that does not decode is no
 // matter for the quorum, and execute refuses it in its turn; only for a multi,
-// unless nullACL says otherwise, and for a null path Java spends a zxid on that.
-// Source: PrepRequestProcessor.pRequestHelper.
+// unless nullACL says otherwise, Java spends a zxid on that. Source:
+// PrepRequestProcessor.pRequestHelper.
 func (c *conn) submit(q *call, state entryState) error {
 	if q.throttled || q.op == proto.OpMulti && nullACL(q.record) {
 		c.read(q)
@@ -296,7 +296,7 @@ func (c *conn) submit(q *call, state entryState) error {
 	}
 	var err error
 	if r.Body, err = proto.DecodeRequest(q.op, r.Raw); err != nil {
-		if q.op != proto.OpMulti && !nullPath(q.op, r.Raw) {
+		if q.op != proto.OpMulti {
 			c.read(q)
 			return nil
 		}
@@ -386,19 +386,6 @@ func nullACL(record []byte) bool {
 			return false
 		}
 	}
-}
-
-// nullPath reports whether the record of a create or delete does not decode only
-// because its path is null. Java reads the record and trips over the path when
-// it has a zxid already. Source: PrepRequestProcessor.pRequest2Txn.
-func nullPath(op proto.OpCode, record []byte) bool {
-	d := jute.NewDecoder(record)
-	if d.Buffer() != nil || d.Err() != nil {
-		return false
-	}
-	named := append(jute.AppendString(nil, ""), record[d.Offset():]...)
-	_, err := proto.DecodeRequest(op, named)
-	return err == nil
 }
 
 // skipACLs passes over a vector of ACL entries and reports whether it is null.
