@@ -228,6 +228,23 @@ func newMultiRequest(op OpCode) Request {
 	return nil
 }
 
+// ReconfigRequest changes the members of an ensemble.
+type ReconfigRequest struct {
+	Joining, Leaving, NewMembers string // null reads as ""
+	ConfigID                     int64  // the configuration to start from, -1 for any
+}
+
+// Append appends the record.
+func (r *ReconfigRequest) Append(b []byte) []byte {
+	b = jute.AppendString(jute.AppendString(b, r.Joining), r.Leaving)
+	return jute.AppendLong(jute.AppendString(b, r.NewMembers), r.ConfigID)
+}
+
+// Decode reads the record.
+func (r *ReconfigRequest) Decode(d *jute.Decoder) {
+	r.Joining, r.Leaving, r.NewMembers, r.ConfigID = d.String(), d.String(), d.String(), d.Long()
+}
+
 // AuthPacket adds an identity to a connection.
 type AuthPacket struct {
 	Type   int32 // ignored
@@ -320,6 +337,8 @@ func newRequest(op OpCode) Request {
 		return new(SetACLRequest)
 	case OpMulti:
 		return new(MultiRequest)
+	case OpReconfig:
+		return new(ReconfigRequest)
 	case OpAuth:
 		return new(AuthPacket)
 	case OpAddWatch:

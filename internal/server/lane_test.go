@@ -237,6 +237,8 @@ func TestMultiWithNullACL(t *testing.T) {
 		"null path":           {[][]byte{nullPath, end}, true, false},
 		"behind others":       {[][]byte{before, op(proto.OpCreate, null), end}, true, false},
 		"behind a read":       {[][]byte{read, op(proto.OpCreate, null), end}, true, false},
+		"behind a TTL mode":   {[][]byte{op(proto.OpCreate, &proto.CreateRequest{Path: "/x", ACL: proto.OpenACL, Flags: proto.PersistentTTL}), op(proto.OpCreate, null), end}, false, false},
+		"with a TTL mode":     {[][]byte{op(proto.OpCreate, &proto.CreateRequest{Path: "/n", Flags: proto.PersistentTTL}), end}, true, false},
 		"before nonsense":     {[][]byte{op(proto.OpCreate, null), {1}}, true, false},
 		"behind nonsense":     {[][]byte{op(proto.OpSync, raw{}), op(proto.OpCreate, null), end}, false, false},
 		"invalid flags":       {[][]byte{op(proto.OpCreate, &proto.CreateRequest{Path: "/n", Flags: 99}), end}, false, false},

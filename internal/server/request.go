@@ -369,6 +369,8 @@ func nullACL(record []byte) bool {
 				return false
 			case null:
 				return true
+			case flags.IsTTL():
+				return false
 			}
 		case proto.OpCreateTTL:
 			d.Buffer()
