@@ -246,6 +246,9 @@ func (s *Server) getAllChildrenNumber(c *conn, q *call, t *tally) {
 		return
 	}
 	n, _ := s.tree.Descendants(path)
+	if path == "" { // an alias of the root, for which Java counts the root, too
+		n++
+	}
 	if b, ok := c.reply(q, s.tree.LastZxid(), 4); ok {
 		c.commit(jute.AppendInt(b, int32(n)), t)
 	}
