@@ -29,22 +29,29 @@ type cluster interface {
 	Holder(ctx context.Context, session string) (*peers.Server, error)
 }
 
-// onEachCluster runs test against three Paddock servers and, when PADDOCK_INTEROP_JAVA is set, first
-// against three Java servers: a test that fails there asks for something ZooKeeper does not do.
+// onEachCluster runs test against three Paddock servers. PADDOCK_INTEROP_JAVA has it run against three Java servers
+// first ("1"), or instead ("only"), because a test that fails there asks for something ZooKeeper does not do;
+// or instead against one of Java between two of Paddock, and one of Paddock between two of Java ("mixed").
 func onEachCluster(t *testing.T, test func(t *testing.T, in *peers.Installation, c cluster)) {
 	in := peers.Require(t)
-	three := func(sw peers.Software) []peers.Software { return []peers.Software{sw, sw, sw} }
-	if os.Getenv("PADDOCK_INTEROP_JAVA") != "" {
-		t.Run("java", func(t *testing.T) {
-			test(t, in, peers.StartEnsembleLike(t, extended, three(peers.Java{Installation: in})...))
-		})
+	run := func(name string, software ...peers.Software) {
+		t.Run(name, func(t *testing.T) { test(t, in, peers.StartEnsembleLike(t, extended, software...)) })
 	}
-	if os.Getenv("PADDOCK_INTEROP_JAVA") == "only" {
+	j := peers.Java{Installation: in}
+	which := os.Getenv("PADDOCK_INTEROP_JAVA")
+	if which == "1" || which == "only" {
+		run("java", j, j, j)
+	}
+	if which == "only" {
 		return
 	}
-	t.Run("paddock", func(t *testing.T) {
-		test(t, in, peers.StartEnsembleLike(t, extended, three(peers.RequirePaddock(t))...))
-	})
+	p := peers.RequirePaddock(t)
+	if which == "mixed" {
+		run("one-java", p, j, p)
+		run("two-java", j, p, j)
+		return
+	}
+	run("paddock", p, p, p)
 }
 
 // TestClients walks each client library through the story of clients/PROTOCOL.md, killing the server

@@ -17,5 +17,5 @@
 // The programs come from test/peers/install.sh. Without them the tests skip, or fail when
 // PADDOCK_REQUIRE_PEERS is set. PADDOCK_BIN names the binary under test; without it cmd/paddock is built.
 // PADDOCK_INTEROP_JAVA=1 runs every client test against a Java ensemble first, which shows that a
-// test asks for nothing but ZooKeeper.
+// test asks for nothing but ZooKeeper; with mixed it runs them against ensembles of Java and Paddock together.
 package interop

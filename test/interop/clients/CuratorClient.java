@@ -15,6 +15,7 @@ import org.apache.curator.framework.api.transaction.CuratorTransactionResult;
 import org.apache.curator.framework.recipes.atomic.AtomicValue;
 import org.apache.curator.framework.recipes.atomic.DistributedAtomicLong;
 import org.apache.curator.framework.recipes.cache.CuratorCache;
+import org.apache.curator.framework.recipes.cache.PathChildrenCache;
 import org.apache.curator.framework.recipes.cache.TreeCache;
 import org.apache.curator.framework.recipes.leader.LeaderLatch;
 import org.apache.curator.framework.recipes.locks.InterProcessMutex;
@@ -42,6 +43,7 @@ public class CuratorClient {
     private final PersistentWatcher watcher;
     private final CuratorCache cache;
     private final TreeCache treeCache;
+    private final PathChildrenCache pathCache;
     private final InterProcessMutex lockA;
     private final InterProcessMutex lockB;
     private final LeaderLatch latchA;
@@ -57,6 +59,7 @@ public class CuratorClient {
         watcher = new PersistentWatcher(a, root + "/watched", true);
         cache = CuratorCache.build(a, root + "/watched");
         treeCache = new TreeCache(b, root + "/watched");
+        pathCache = new PathChildrenCache(a, root + "/watched", true);
         lockA = new InterProcessMutex(a, root + "/lock");
         lockB = new InterProcessMutex(b, root + "/lock");
         latchA = new LeaderLatch(a, root + "/latch", "a");
@@ -150,6 +153,7 @@ public class CuratorClient {
         check(set.poll(PATIENCE_MS, TimeUnit.MILLISECONDS) != null, "the recursive watch is not set");
         cache.start();
         treeCache.start();
+        pathCache.start();
         b.create().creatingParentsIfNeeded().forPath(root + "/watched/x/y", bytes("one"));
         b.setData().forPath(root + "/watched/x/y", bytes("two"));
         expect(EventType.NodeCreated, "/watched/x");
@@ -177,6 +181,7 @@ public class CuratorClient {
             var found = treeCache.getCurrentData(root + below);
             return Arrays.equals(found == null ? null : found.getData(), want);
         });
+        await("x in the cache of children", () -> (pathCache.getCurrentData(root + "/watched/x") != null) == (data != null));
     }
 
     private void lockAndLead() throws Exception {
@@ -211,10 +216,10 @@ public class CuratorClient {
         say("survived");
 
         a.sync().forPath(root); // a watch is only set again once A has answered for it
-        b.create().creatingParentsIfNeeded().forPath(root + "/watched/z/y", bytes("three"));
-        expect(EventType.NodeCreated, "/watched/z");
-        expect(EventType.NodeCreated, "/watched/z/y");
-        expectInCaches("/watched/z/y", "three");
+        b.create().creatingParentsIfNeeded().forPath(root + "/watched/x/z", bytes("three"));
+        expect(EventType.NodeCreated, "/watched/x");
+        expect(EventType.NodeCreated, "/watched/x/z");
+        expectInCaches("/watched/x/z", "three");
         say("rewatched");
 
         check(!lockA.acquire(300, TimeUnit.MILLISECONDS), "A locked while B held it");
@@ -247,6 +252,7 @@ public class CuratorClient {
         afterTheKill(session, born);
         node.close();
         ttlNode.close();
+        pathCache.close();
         treeCache.close();
         cache.close();
         watcher.close();
