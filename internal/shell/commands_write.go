@@ -109,14 +109,29 @@ func create(sh *shell, args *arguments) error {
 		sh.session.ephemerals = true
 	}
 	res, err := sh.session.do(op)
-	if e := (*zk.Error)(nil); errors.As(err, &e) && e.Code() == zk.ErrInvalidACL {
-		sh.complain(keeperMessage(e))
-	}
 	if err != nil {
+		if text := createComplaint(err); text != "" {
+			sh.complain(text)
+		}
 		return err
 	}
 	sh.complain("Created " + res.Path)
 	return nil
+}
+
+// createComplaint is what create says of some failures, before what every command says. Source: CreateCommand.exec.
+func createComplaint(err error) string {
+	e := (*zk.Error)(nil)
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Code() {
+	case zk.ErrInvalidACL:
+		return keeperMessage(e)
+	case zk.ErrEphemeralOnLocalSession:
+		return "Unable to create ephemeral node on a local session"
+	}
+	return ""
 }
 
 // errNoACL is the answer to an ACL without entries, which Java's client finds before it knows the path.
