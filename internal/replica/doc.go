@@ -18,6 +18,11 @@
 // Time is a duration since some start, passed in; the wall clock, which stamps
 // transactions, comes with Tick events and is advanced by the former.
 //
+// Sessions are global, made and ended by transactions, and tracked by the leader
+// alone; or local, if so configured, and then known to this server alone, until
+// they want something that others must know of (local.go). While it looks for a
+// leader, a server may let clients in that only read.
+//
 // The tree is read here (to prepare requests) and written by the caller (to
 // run Apply), on one goroutine.
 package replica
