@@ -187,3 +187,14 @@ func TestCodes(t *testing.T) {
 		}
 	}
 }
+
+// A prefix that ends where the chroot does is one of its neighbours too.
+func TestStripAll(t *testing.T) {
+	paths := []string{"/app", "/apple", "/app/e", "/", "/b/app/e"}
+	if got := fmt.Sprint(chroot("/app").stripAll(slices.Clone(paths))); got != "[/ /e]" {
+		t.Errorf("inside /app: %s", got)
+	}
+	if got := chroot("").stripAll(paths); !slices.Equal(got, paths) {
+		t.Errorf("without a chroot: %q", got)
+	}
+}

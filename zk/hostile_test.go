@@ -79,6 +79,22 @@ func TestBadWelcomes(t *testing.T) {
 	}
 }
 
+// A server without a quorum says why it gives no session.
+func TestRefusedSession(t *testing.T) {
+	dial, peers := dialPeers(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		p := <-peers
+		p.expect(goldenConnect)
+		p.send("00000010 00000000 0000000000000001 ffffff89")
+		<-peers // a second attempt, after the answer was read
+		cancel()
+	}()
+	if _, err := Connect(ctx, "h", Options{Dial: dial}); !errors.Is(err, ErrNotReadOnly) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // A server that answers a resumed session with another one has lost it.
 func TestAnotherSessionMeansExpired(t *testing.T) {
 	dial, peers := dialPeers(t)

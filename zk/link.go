@@ -64,6 +64,10 @@ func (l *link) read(p []byte) (int, error) {
 	return n, err
 }
 
+// replyHeaderSize is the encoded size of a reply without a body. A read-only
+// server that cannot make a session answers with one.
+const replyHeaderSize = 16
+
 // handshake presents a session and returns the server's answer.
 func (l *link) handshake(req *proto.ConnectRequest) (*proto.ConnectResponse, error) {
 	frame := req.Append(make([]byte, 4, 64))
@@ -79,6 +83,11 @@ func (l *link) handshake(req *proto.ConnectRequest) (*proto.ConnectResponse, err
 		return nil, fmt.Errorf("read connect response: %w", err)
 	}
 	d := jute.NewDecoder(p)
+	if len(p) == replyHeaderSize { // no welcome is as short
+		var h proto.ReplyHeader
+		h.Decode(&d)
+		return nil, fmt.Errorf("server refused the session: %w", h.Err)
+	}
 	resp := new(proto.ConnectResponse)
 	resp.Decode(&d)
 	if err := d.Err(); err != nil {

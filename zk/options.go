@@ -23,8 +23,10 @@ type Options struct {
 	// asks one server after another, at first after 100 ms and at last every
 	// minute, whether it takes writes, and moves there; what is under way at that
 	// moment fails with ErrConnectionLoss. There is no session, and SessionID is
-	// 0, until such a server was found. A session that began on one is not
-	// accepted by read-only servers: it waits for a quorum, or expires.
+	// 0, until such a server was found. Servers do this only with
+	// readonlymode.enabled and, to clients that have no session yet, with
+	// localSessionsEnabled. A session that began with a quorum is not accepted by
+	// read-only servers: it waits for a quorum, or expires.
 	ReadOnly bool
 
 	// Auth holds credentials that are presented on every connection.

@@ -170,3 +170,78 @@ func TestGoClientCalls(t *testing.T) {
 		}
 	})
 }
+
+// TestGoClientReadOnly takes a client through the loss of the quorum and back.
+func TestGoClientReadOnly(t *testing.T) {
+	in := peers.Require(t)
+	like := peers.Config{
+		Settings:   map[string]string{"localSessionsEnabled": "true"}, // or new sessions would need a quorum
+		Properties: map[string]string{"readonlymode.enabled": "true"},
+	}
+	run := func(sw peers.Software) func(*testing.T) {
+		return func(t *testing.T) {
+			goClientReadOnly(t, peers.StartEnsembleLike(t, like, sw, sw, sw))
+		}
+	}
+	if os.Getenv("PADDOCK_INTEROP_JAVA") != "" {
+		t.Run("java", run(peers.Java{Installation: in}))
+	}
+	if os.Getenv("PADDOCK_INTEROP_JAVA") != "only" {
+		t.Run("paddock", run(peers.RequirePaddock(t)))
+	}
+}
+
+func goClientReadOnly(t *testing.T, e *peers.Ensemble) {
+	ctx, cancel := context.WithTimeout(t.Context(), peers.StartTimeout)
+	defer cancel()
+	setup := connectZK(t, e.ConnectString())
+	_, err := setup.Create(ctx, "/a", []byte("data"), zk.Persistent, zk.OpenACL)
+	check(t, err)
+	check(t, setup.Close())
+	e.Server(2).Kill()
+	e.Server(3).Kill()
+
+	c, err := zk.Connect(ctx, e.ConnectString(), zk.Options{ReadOnly: true, SessionTimeout: 8 * time.Second})
+	check(t, err)
+	t.Cleanup(func() { c.Close() })
+	if c.State() != zk.ConnectedReadOnly || c.SessionID() != 0 {
+		t.Fatalf("state %v, session %v", c.State(), c.SessionID())
+	}
+	data, _, watch, err := c.GetW(ctx, "/a")
+	if err != nil || string(data) != "data" {
+		t.Errorf("read-only get: %q, %v", data, err)
+	}
+	if _, err := c.Create(ctx, "/b", nil, zk.Persistent, zk.OpenACL); !errors.Is(err, zk.ErrNotReadOnly) {
+		t.Errorf("read-only create: %v", err)
+	}
+	if err := c.Sync(ctx, "/"); !errors.Is(err, zk.ErrNotReadOnly) {
+		t.Errorf("read-only sync: %v", err)
+	}
+
+	states, stop := c.Subscribe()
+	defer stop()
+	check(t, e.Server(2).Start())
+	check(t, e.Server(3).Start())
+	for s := range states {
+		if s == zk.Connected {
+			break
+		}
+	}
+	if c.SessionID() == 0 {
+		t.Error("no session on a server with a quorum")
+	}
+	for { // what is under way when the session moves fails
+		_, err = c.Set(ctx, "/a", []byte("more"), zk.AnyVersion)
+		if !errors.Is(err, zk.ErrConnectionLoss) {
+			break
+		}
+	}
+	check(t, err)
+	if ev, err := watch.Wait(ctx); err != nil || ev.Type != zk.EventNodeDataChanged {
+		t.Errorf("watch of a read-only server: %+v, %v", ev, err)
+	}
+	config, _, err := c.GetConfig(ctx)
+	if err != nil || strings.Count(string(config), "server.") != 3 {
+		t.Errorf("configuration %q, %v", config, err)
+	}
+}
