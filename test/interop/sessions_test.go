@@ -20,9 +20,8 @@ import (
 // bothSoftware runs a test against Java first if that is wanted, and against Paddock.
 func bothSoftware(t *testing.T, run func(t *testing.T, software peers.Software)) {
 	t.Helper()
-	java := peers.Java{Installation: peers.Require(t)}
 	if os.Getenv("PADDOCK_INTEROP_JAVA") != "" {
-		t.Run("java", func(t *testing.T) { run(t, java) })
+		t.Run("java", func(t *testing.T) { run(t, peers.Java{Installation: peers.Require(t)}) })
 	}
 	if os.Getenv("PADDOCK_INTEROP_JAVA") == "only" {
 		return
