@@ -25,9 +25,10 @@ const (
 	bytesHardKey = "byteHardLimit"
 )
 
-// maxQuotaText is the length of a text above which nobody reads it. One with
-// every key has a hundred bytes; ZooKeeper has no such limit.
-const maxQuotaText = 4096
+// maxQuotaText is the length of a text above which nobody reads it, since that
+// costs every write below the path. One with every key has a hundred bytes;
+// ZooKeeper has no such limit.
+const maxQuotaText = 1024
 
 // parseQuota reads "count=7,bytes=5" or "count=7,bytes=5=;byteHardLimit=9".
 // ZooKeeper fails on a pair that does not parse, and with it the request or the
@@ -88,7 +89,7 @@ func eachPair(text []byte, fn func(key []byte, v int64, ok bool) bool) {
 // text. Source: DataTree.updateQuotaStat, StatsTrack.toString.
 func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
 	type pair struct {
-		key string
+		key []byte
 		v   int64
 	}
 	var others []pair
@@ -102,8 +103,7 @@ func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
 		case bytesKey:
 			was.Bytes = v
 		default:
-			others = slices.DeleteFunc(others, func(p pair) bool { return p.key == string(key) })
-			others = append(others, pair{string(key), v})
+			others = append(others, pair{key, v})
 		}
 		return ok
 	})
@@ -111,10 +111,13 @@ func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
 		return dst, false
 	}
 	dst = appendUsage(dst, was.Count+count, was.Bytes+size)
-	slices.SortFunc(others, func(a, b pair) int { return bytes.Compare([]byte(a.key), []byte(b.key)) })
+	slices.SortStableFunc(others, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
 	for i, p := range others {
 		if i == 0 {
 			dst = append(dst, '=') // stops the parsers of 3.4.3 and before
+		}
+		if i+1 < len(others) && bytes.Equal(p.key, others[i+1].key) {
+			continue // the last of equal ones counts
 		}
 		dst = append(append(dst, ';'), p.key...)
 		dst = strconv.AppendInt(append(dst, '='), p.v, 10)
