@@ -195,7 +195,7 @@ func (c *client) act() {
 	create := func(path string, flags proto.CreateFlags) *proto.CreateRequest {
 		return &proto.CreateRequest{Path: path, Data: []byte("x"), ACL: proto.OpenACL, Flags: flags}
 	}
-	switch rng.Intn(10) {
+	switch rng.Intn(11) {
 	case 0, 1, 2:
 		c.written[path] = maybe
 		c.submit(proto.OpCreate, create(path, proto.Persistent), c.becomes(exists, path))
@@ -230,6 +230,15 @@ func (c *client) act() {
 		if rng.Intn(60) == 0 {
 			c.closeSession()
 		}
+	case 10: // reaped before the end, if it ever was
+		c.written[path+"t"] = gone
+		q := create(path+"t", proto.PersistentTTL)
+		q.TTL, q.HasTTL = int64(rng.Intn(3000)+1), true
+		c.submit(proto.OpCreateTTL, q, func(err proto.ErrCode) {
+			if err != proto.OK {
+				c.w.fail("client %d: %s is refused with %d", c.id, q.Path, err)
+			}
+		})
 	}
 }
 

@@ -40,6 +40,9 @@ func TestCluster(t *testing.T) {
 		total.add(w)
 	}
 	t.Logf("%d seeds: %s", n, &total)
+	if total.reaped < n {
+		t.Errorf("only %d znodes were reaped", total.reaped)
+	}
 }
 
 // counts tell whether a run has seen what it is for.
@@ -47,6 +50,7 @@ type counts struct {
 	acked, lost, moves, expired, syncs int
 	crashes, wipes, elections          int
 	snaps, truncs                      int
+	reaped                             int
 	locals, upgrades, reads            int
 }
 
@@ -62,6 +66,7 @@ func (w *world) add(o *world) {
 	c.elections += d.elections
 	c.snaps += d.snaps
 	c.truncs += d.truncs
+	c.reaped += d.reaped
 	c.locals += d.locals
 	c.upgrades += d.upgrades
 	c.reads += d.reads
@@ -109,7 +114,8 @@ func (w *world) check() error {
 				first.tree.LastZxid(), first.tree.Digest(), n.tree.LastZxid(), n.tree.Digest())
 		}
 		r := n.r
-		if r.Pending() != 0 || len(r.inflight) != 0 || len(r.syncs) != 0 || len(r.queries) != 0 || len(r.early) != 0 || r.diskOps != 0 {
+		if r.Pending() != 0 || len(r.inflight) != 0 || len(r.syncs) != 0 || len(r.queries) != 0 || len(r.early) != 0 || r.diskOps != 0 ||
+			r.reaper != nil && len(r.reaper.asked) != 0 {
 			return fmt.Errorf("server %d still waits: %d pending, in flight %v, syncs %v, queries %v, early %v, %d disk operations",
 				n.id, r.Pending(), r.inflight, r.syncs, r.queries, r.early, r.diskOps)
 		}
@@ -142,6 +148,9 @@ func (w *world) decided(n *node, t *proto.Txn) {
 			w.fail("session %s is closed: %s", t.Session, why)
 		}
 		w.newest = max(w.newest, t.Zxid)
+		if t.Type == proto.OpDeleteContainer {
+			w.reaped++
+		}
 	} else if raw != string(t.Raw) {
 		w.fail("server %d: another transaction was decided as %s", n.id, t.Zxid)
 	}

@@ -72,7 +72,8 @@ func (n *node) boot() {
 	n.tree = t
 	n.r = New(Options{
 		Self: proto.PeerID(n.id), Ensemble: n.w.ens, Observer: n.id > n.w.voters,
-		Tick: 400 * ms, InitTimeout: 4 * time.Second, SyncTimeout: 2 * time.Second, Prep: prep.Options{Digest: true},
+		Tick: 400 * ms, InitTimeout: 4 * time.Second, SyncTimeout: 2 * time.Second, Prep: prep.Options{Digest: true, ExtendedTypes: true},
+		Reap:          ReapOptions{Interval: time.Second, PerMinute: 10000},
 		LocalSessions: n.w.local, UpgradeSessions: true, ReadOnlyAfter: n.w.reading,
 	}, t, hist, zab.Durable{AcceptedEpoch: n.accepted, CurrentEpoch: n.current, LastZxid: hist.Last()})
 	n.exec(n.r.Start(n.w.now, n.w.wall(), nil))
