@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -59,6 +60,9 @@ func ephemerals(sh *shell, args *arguments) error {
 		return err
 	}
 	res, err := sh.session.do(zk.EphemeralsOp(prefix))
+	if e := (*zk.Error)(nil); errors.As(err, &e) {
+		e.Path = "" // ZooKeeper's client does not tell
+	}
 	if err != nil {
 		return err
 	}

@@ -140,7 +140,7 @@ func TestOneShot(t *testing.T) {
 // TestPiped types what was typed into Java's shell.
 func TestPiped(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/java/piped-*.txt")
-	if err != nil || len(scripts) < 8 {
+	if err != nil || len(scripts) < 9 {
 		t.Fatalf("scripts %v, %v", scripts, err)
 	}
 	for _, script := range scripts {

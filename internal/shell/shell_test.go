@@ -53,11 +53,18 @@ func TestWithoutServer(t *testing.T) {
 			const connecting = "1 Connecting to HOST\n"
 			closed := "1 \n1 WATCHER::\n1 \n1 WatchedEvent state:Closed type:None path:null zxid: -1\n"
 			for line, want := range map[string]string{
-				"ls /":             connecting + "2 KeeperErrorCode = ConnectionLoss for /\nexit 1\n",
-				"sync /":           connecting + "1 Sync has failed. rc=-4\nexit 0\n",
-				"addauth digest a": connecting + "exit 0\n",
-				"deleteall /a":     connecting + "2 KeeperErrorCode = ConnectionLoss for /a\nexit 1\n",
-				"quit":             connecting + closed + "exit 0\n",
+				"ls /":                connecting + "2 KeeperErrorCode = ConnectionLoss for /\nexit 1\n",
+				"sync /":              connecting + "1 Sync has failed. rc=-4\nexit 0\n",
+				"addauth digest a":    connecting + "exit 0\n",
+				"deleteall /a":        connecting + "2 KeeperErrorCode = ConnectionLoss for /a\nexit 1\n",
+				"addWatch /a":         connecting + "2 KeeperErrorCode = ConnectionLoss for /a\nexit 1\n",
+				"config":              connecting + "2 KeeperErrorCode = ConnectionLoss for /zookeeper/config\nexit 1\n",
+				"delquota /a":         connecting + "2 KeeperErrorCode = ConnectionLoss for /zookeeper/quota/a/zookeeper_limits\nexit 1\n",
+				"setquota -n 1 /a":    connecting + "2 KeeperErrorCode = ConnectionLoss for /a\nexit 1\n",
+				"getEphemerals":       connecting + "2 KeeperErrorCode = ConnectionLoss\nexit 1\n",
+				"quit":                connecting + closed + "exit 0\n",
+				"removewatches /a -l": connecting + "2 KeeperErrorCode = No such watcher for /a\nexit 1\n",
+				"reconfig -remove 1":  connecting + "2 KeeperErrorCode = ConnectionLoss\nexit 1\n",
 				"-waitforconnection -timeout 20 ls /": connecting + closed +
 					"2 no server of HOST answered within 20ms: KeeperErrorCode = ConnectionLoss\nexit 1\n",
 			} {
