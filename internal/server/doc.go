@@ -25,7 +25,12 @@
 // quorum, and every request that came after them. Requests of other sessions
 // do not wait.
 //
+// What protects the server from its clients is off, or wide, by default: a
+// throttle for connect requests (blue.go), one for requests (throttle.go), and
+// a limit for the sum of large requests (large.go). A request that has to wait
+// does so in its readLoop, and what comes behind it is not read.
+//
 // Locks: the tree's, below it Server.mu, below that conn.mu. The watch table
 // has a mutex of its own, below the tree's; it is never held together with the
-// other two. None is held across I/O.
+// other two. Those of the throttles are leaves. None is held across I/O.
 package server

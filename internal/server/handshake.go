@@ -112,6 +112,7 @@ func (c *conn) bind(id proto.SessionID, timeoutMs int32, opening bool, now int64
 	}
 	c.phase, c.session, c.timeoutMs = phaseWaiting, id, timeoutMs
 	c.opening, c.waitedAt = opening, now
+	c.seen.Store(now)
 	c.mu.Unlock()
 
 	s.mu.Lock()

@@ -31,7 +31,7 @@ const (
 func (c *conn) readLoop() {
 	err := c.run()
 	c.unlockTree()
-	if err == io.EOF {
+	if err == io.EOF || err == errStale && c.sock.peerClosed() {
 		c.srv.counters.dropped.Add(1)
 	}
 	c.close(err)
@@ -52,7 +52,9 @@ func (c *conn) run() error {
 			continue
 		}
 		now := c.srv.now()
-		c.seen.Store(now)
+		if c.period != nil { // a client without a session has its time from the start
+			c.seen.Store(now)
+		}
 		err := c.consume(now)
 		c.endBurst(now)
 		if err != nil {
