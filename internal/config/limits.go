@@ -30,8 +30,8 @@ type RequestThrottle struct {
 	OpWaitTime      time.Duration // an operation that waited longer is refused; 0 for none
 }
 
-// maxMillis is the longest time a property can say.
-const maxMillis = math.MaxInt32 * time.Millisecond
+// longestTime is the longest time a property can say.
+const longestTime = math.MaxInt32 * time.Millisecond
 
 // limits reads what protects the server from its clients.
 func (l *loader) limits() {
@@ -49,7 +49,7 @@ func (l *loader) limits() {
 		OpWaitTime:      l.propMillis("zookeeper.throttled_op_wait_time", 0, 0),
 	}
 	if r := &c.RequestThrottle; r.StallTime == 0 {
-		r.StallTime = maxMillis // Java: Object.wait(0), which waits until it is woken
+		r.StallTime = longestTime // Java: Object.wait(0), which waits until it is woken
 	}
 }
 
