@@ -50,6 +50,18 @@ func BenchmarkGetData(b *testing.B) {
 	pipeline(b, c, frameOf(1, op, req))
 }
 
+// BenchmarkGetDataLimited is BenchmarkGetData with all limits on and far away.
+func BenchmarkGetDataLimited(b *testing.B) {
+	w := newWorld(b, 0, func(o *Options) {
+		o.LargeRequestThreshold = 1 << 20
+		o.RequestThrottle = RequestThrottle{MaxRequests: 1000, DropStale: true, StaleConnection: true, StaleLatency: true, OpWaitTime: time.Minute}
+	})
+	c := w.connect()
+	c.create("/n", string(make([]byte, 100)), proto.OpenACL, 0)
+	op, req := getData("/n", false)
+	pipeline(b, c, frameOf(1, op, req))
+}
+
 func BenchmarkSetData(b *testing.B) {
 	w := newWorld(b, 0, nil)
 	c := w.connect()
