@@ -263,7 +263,8 @@ func (s *Server) getEphemerals(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	if strings.TrimSpace(prefix) == "" || prefix == "/" {
+	blank := func(r rune) bool { return r <= ' ' } // what Java's String.trim takes away
+	if t := strings.TrimFunc(prefix, blank); t == "" || t == "/" {
 		prefix = ""
 	}
 	var paths []string

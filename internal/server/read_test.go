@@ -118,7 +118,7 @@ func TestReads(t *testing.T) {
 		t.Errorf("children of a leaf %q", got)
 	}
 	for prefix, want := range map[string][]string{
-		"": {"/a/1", "/a/2", "/ab"}, " ": {"/a/1", "/a/2", "/ab"}, "/": {"/a/1", "/a/2", "/ab"},
+		"": {"/a/1", "/a/2", "/ab"}, " ": {"/a/1", "/a/2", "/ab"}, "\x00\n": {"/a/1", "/a/2", "/ab"}, " /": {"/a/1", "/a/2", "/ab"}, "/": {"/a/1", "/a/2", "/ab"},
 		"/a/": {"/a/1", "/a/2"}, "/ab": {"/ab"}, "/x": {},
 	} {
 		if got := stringsOf(t, c.must(proto.OpGetEphemerals, path(prefix)).body); !slices.Equal(got, want) {
