@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 DIST ?= dist#        where make dist puts the directory paddock
 FUZZTIME ?= 20s#     for each fuzz target
+N ?= 500000#         requests of make differential
+SERVERS ?= 1#        on each side there
 GO ?= go
 SUITES ?= bin/suites# where make suites puts its lists and logs
 
@@ -39,6 +41,11 @@ interop: ## tests against Java, C, Python and Go clients and Java servers; test/
 suites: ## test suites of kazoo and go-zookeeper with Java's server and with Paddock, compared; ARGS='-with paddock kazoo'
 	test/peers/install.sh --suites
 	cd test/interop && $(GO) run ./cmd/suites -out $(abspath $(SUITES)) $(ARGS)
+
+.PHONY: differential
+differential: ## N random requests to Java and to Paddock, who must answer alike; SERVERS=3 for ensembles, SEED=7 replays a stream
+	cd test/interop && $(GO) test -count=1 -timeout 2h -v -run '^TestDifferential$$' ./differential \
+		-differential.n=$(N) -differential.servers=$(SERVERS) $(if $(SEED),-differential.seed=$(SEED),-differential.from=0)
 
 .PHONY: walkthrough
 walkthrough: ## the classic walkthrough with the real scripts, for three and five servers

@@ -8,6 +8,7 @@
 //	suites_test      a part of the suites of suites/
 //	shells_test      the same with the shells cli_mt and zkCli.sh, typed to
 //	mixed_test       one ensemble of Java and Paddock servers
+//	differential/    one random stream of requests to Java and to Paddock
 //	peers/           finds those programs, runs servers
 //	golden/          those questions, as programs, and the comparison
 //	suites/          test suites of other projects, run with Java and with Paddock

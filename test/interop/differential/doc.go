@@ -1,0 +1,29 @@
+// Package differential sends one random stream of requests to a Java ZooKeeper and to Paddock and
+// wants the same from both: replies, events, closed connections, and in the end the same tree.
+//
+//	seed ──Generate──► steps: connect, a burst on a connection, drop
+//	                     │
+//	         ┌───────────┴───────────┐
+//	       side: Java             side: Paddock      one step at a time on both;
+//	         │  frames               │  frames       then a ping on every connection,
+//	      mapping                 mapping            so that all events are in
+//	         └───────► compare ◄─────┘
+//	                     │ a difference
+//	                   rules    those that docs/differences.md explains
+//	                     │ no rule knows it
+//	                   shrink, report
+//
+// A mapping numbers what a server is free in: session ids by the order in which sessions were opened,
+// zxids from the start of the server, times by the transaction they belong to. Everything else is
+// compared byte for byte. Lists that have no order in ZooKeeper are sorted: children, ephemerals,
+// identities, and the events of one closeSession. Replies to auth may overtake others.
+//
+// Files: step.go what a stream is made of; generate*.go and model.go how it is drawn, by topic; client.go,
+// side.go, pair.go how servers are driven; mapping.go, frame.go what their frames become; compare.go,
+// rules.go; words.go and finish.go what is compared at the end of a stream; shrink.go, report.go.
+//
+// Not in the streams: sessions that expire and znodes that are reaped, whose moment depends on clocks;
+// several connections that write at the same moment; reconfig beyond its refusal; SASL and TLS;
+// what would stop a Java server (see docs/differences.md); and in ensembles, records that do not decode,
+// /zookeeper/config, and sessions that move while their old connection is in use.
+package differential

@@ -1,0 +1,83 @@
+package differential
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/paddock-io/paddock/test/interop/golden"
+)
+
+// One seed is one stream, and other seeds are others.
+func TestGenerateRepeats(t *testing.T) {
+	a, b, other := Generate(7, 400, Shape{}), Generate(7, 400, Shape{}), Generate(8, 400, Shape{})
+	if !reflect.DeepEqual(a, b) {
+		t.Error("the same seed gave two streams")
+	}
+	if reflect.DeepEqual(a, other) {
+		t.Error("two seeds gave the same stream")
+	}
+}
+
+// Every operation is drawn soon, alone and in a multi, and so is every kind of step.
+func TestGenerateCovers(t *testing.T) {
+	alone, kinds := map[int32]int{}, map[string]int{}
+	for seed := uint64(1); seed <= 50; seed++ {
+		for _, s := range Generate(seed, 400, Shape{}) {
+			switch {
+			case s.Drop:
+				kinds["drop"]++
+			case s.Connect == nil:
+			case s.Connect.Session >= 0:
+				kinds["resume"]++
+			case s.Connect.Session == unknownSession:
+				kinds["unknown session"]++
+			default:
+				kinds["new session"]++
+			}
+			for _, r := range s.Requests {
+				alone[r.Op]++
+			}
+		}
+	}
+	for op := int32(1); op <= 22; op++ {
+		if alone[op] == 0 && op != 10 {
+			t.Errorf("%s is never drawn", opName(op))
+		}
+	}
+	for _, op := range []int32{
+		golden.OpAuth, golden.OpSetWatches, golden.OpSasl, golden.OpGetEphemerals, golden.OpGetAllChildrenCount,
+		golden.OpSetWatches2, golden.OpAddWatch, golden.OpWhoAmI, golden.OpCloseSession, 0, 99,
+	} {
+		if alone[op] == 0 {
+			t.Errorf("%s is never drawn", opName(op))
+		}
+	}
+	for _, kind := range []string{"drop", "resume", "unknown session", "new session"} {
+		if kinds[kind] == 0 {
+			t.Errorf("%s is never drawn", kind)
+		}
+	}
+}
+
+// The tests of a Java follower need streams whose writes decode.
+func TestGenerateWellFormed(t *testing.T) {
+	for seed := uint64(1); seed <= 50; seed++ {
+		for _, s := range Generate(seed, 400, Shape{WellFormed: true}) {
+			for _, r := range s.Requests {
+				isWrite := slices.Contains([]int32{golden.OpCreate, golden.OpCreate2, golden.OpCreateContainer, golden.OpCreateTTL,
+					golden.OpDelete, golden.OpSetData, golden.OpSetACL}, r.Op)
+				if text := describeRequest(&r); isWrite && !endsWell(&r) {
+					t.Fatalf("seed %d: %s", seed, text)
+				}
+			}
+		}
+	}
+}
+
+// endsWell says whether a record is neither too short nor too long.
+func endsWell(r *Request) bool {
+	d := newDescriber(r.Body)
+	d.record(r.Op)
+	return !d.bad && d.r.Len() == 0
+}

@@ -1,0 +1,192 @@
+package differential
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/paddock-io/paddock/test/interop/peers"
+)
+
+// Setup is how both sides are configured.
+type Setup struct {
+	EnforceQuota bool
+	Servers      int // of an ensemble; 1 is a server of its own
+}
+
+// settings are the lines of zoo.cfg. Sessions live long, because a session that expires spends a zxid
+// at a moment that nobody can foretell; for the same reason nothing is reaped.
+func (s Setup) settings() map[string]string {
+	return map[string]string{
+		"tickTime":          "2000",
+		"minSessionTimeout": "60000",
+		"maxSessionTimeout": "600000",
+	}
+}
+
+func (s Setup) properties() map[string]string {
+	p := map[string]string{
+		"zookeeper.DigestAuthenticationProvider.superDigest": superDigest,
+		"zookeeper.extendedTypesEnabled":                     "true",
+		"zookeeper.forceSync":                                "no",
+		"znode.container.checkIntervalMs":                    "86400000",
+	}
+	if s.EnforceQuota {
+		p["zookeeper.enforceQuota"] = "true"
+	}
+	return p
+}
+
+// servers lays out one side below home; nothing is started.
+func (s Setup) servers(home string, software peers.Software) ([]*peers.Server, error) {
+	like := peers.Config{Home: home, Settings: s.settings(), Properties: s.properties()}
+	if s.Servers > 1 {
+		e, err := peers.NewEnsemble(home, like, slices.Repeat([]peers.Software{software}, s.Servers)...)
+		if err != nil {
+			return nil, err
+		}
+		return e.Servers, nil
+	}
+	ports, err := peers.FreePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	like.ClientPort = ports[0]
+	server, err := peers.NewServer(software, like)
+	return []*peers.Server{server}, err
+}
+
+// pair is Java and Paddock, who are sent the same.
+type pair struct {
+	java, paddock *side
+	servers       []*peers.Server // of both
+	home          string
+	explained     map[string]int // differences by the rule that knows them
+}
+
+// startPair starts both sides below a new directory. close ends them.
+func startPair(ctx context.Context, java, paddock peers.Software, setup Setup) (*pair, error) {
+	home, err := os.MkdirTemp("", "differential-")
+	if err != nil {
+		return nil, fmt.Errorf("make directory for servers: %w", err)
+	}
+	p := &pair{home: home, explained: map[string]int{}}
+	p.java, err = p.start(java, setup)
+	if err == nil {
+		p.paddock, err = p.start(paddock, setup)
+	}
+	for _, s := range p.servers {
+		if err == nil {
+			_, err = s.AwaitServing(ctx)
+		}
+	}
+	if err == nil {
+		err = errors.Join(p.java.settle(), p.paddock.settle())
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// start starts the servers of one side and does not wait for them.
+func (p *pair) start(software peers.Software, setup Setup) (*side, error) {
+	servers, err := setup.servers(filepath.Join(p.home, software.String()), software)
+	if err != nil {
+		return nil, err
+	}
+	s := &side{mapping: newMapping(time.Now())}
+	for _, server := range servers {
+		p.servers = append(p.servers, server)
+		s.addrs = append(s.addrs, server.Addr())
+		if err := server.Start(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// close ends the servers and removes what they wrote.
+func (p *pair) close() error {
+	for _, s := range p.servers {
+		s.Kill()
+	}
+	return os.RemoveAll(p.home)
+}
+
+// run sends a stream to both servers, compares everything they show, and in the end what they hold. It
+// returns nil when there is no difference, and then the next stream may follow.
+func (p *pair) run(steps []Step) *Difference {
+	p.java.first, p.paddock.first = len(p.java.sessions), len(p.paddock.sessions)
+	for i := range steps {
+		if d := p.step(p.suit(&steps[i])); d != nil {
+			d.At = i
+			return d
+		}
+	}
+	d := p.finish()
+	if d != nil {
+		d.At = len(steps)
+	}
+	return d
+}
+
+// step sends one step to both servers at the same time and compares.
+func (p *pair) step(step *Step) *Difference {
+	_, d := p.ask(step)
+	return d
+}
+
+// ask is step for those who want to know what Java showed.
+func (p *pair) ask(step *Step) (Outcome, *Difference) {
+	type answer struct {
+		out Outcome
+		err error
+	}
+	ours := make(chan answer, 1)
+	go func() {
+		out, err := p.paddock.run(step)
+		ours <- answer{out, err}
+	}()
+	java, err := p.java.run(step)
+	paddock := <-ours
+	if err := errors.Join(err, paddock.err); err != nil {
+		return java, &Difference{Step: *step, Err: err}
+	}
+	if step.Lone {
+		p.java.follow(step.Conn, p.paddock, &java)
+		p.paddock.follow(step.Conn, p.java, &paddock.out)
+	}
+	return java, p.compare(step, java, paddock.out)
+}
+
+// suit leaves out of a step what no comparison is possible of. In an ensemble that is the configuration
+// znode, which has other ports and is written by each server for itself. And the old connection of a
+// session that moves to another server has to go first, since nobody knows when that server will hear
+// of the move.
+func (p *pair) suit(step *Step) *Step {
+	if len(p.java.addrs) == 1 {
+		return step
+	}
+	if step.Connect != nil && step.Connect.Session >= 0 {
+		for _, s := range []*side{p.java, p.paddock} {
+			for i, c := range s.conns {
+				if c != nil && c.session == s.first+step.Connect.Session {
+					s.hang(i)
+				}
+			}
+		}
+	}
+	about := func(r Request) bool { return bytes.Contains(r.Body, []byte("/zookeeper/config")) }
+	if slices.ContainsFunc(step.Requests, about) {
+		less := *step
+		less.Requests = slices.DeleteFunc(slices.Clone(step.Requests), about)
+		return &less
+	}
+	return step
+}

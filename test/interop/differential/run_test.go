@@ -1,0 +1,124 @@
+package differential
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/paddock-io/paddock/test/interop/peers"
+)
+
+// perStream is how many requests a stream has.
+const perStream = 400
+
+// runner runs streams and reports.
+type runner struct {
+	t             *testing.T
+	java, paddock peers.Software
+	servers       int // on each side
+	found         int
+	requests      int
+	explained     map[string]int
+}
+
+func newRunner(t *testing.T, servers int) *runner {
+	return &runner{
+		t: t, servers: servers, explained: map[string]int{},
+		java: peers.Java{Installation: peers.Require(t)}, paddock: peers.RequirePaddock(t),
+	}
+}
+
+// setupOf is how the servers of a seed are configured: one stream in four meets enforced quotas, but
+// none of an ensemble, which takes long to start.
+func (r *runner) setupOf(seed uint64) Setup {
+	return Setup{EnforceQuota: seed%4 == 0 && r.servers == 1, Servers: r.servers}
+}
+
+// streamOf is the stream of a seed.
+func (r *runner) streamOf(seed uint64) []Step {
+	return Generate(seed, perStream, Shape{WellFormed: r.servers > 1, OneByOne: r.setupOf(seed).EnforceQuota})
+}
+
+// seeds runs count streams, those with the same setup one after the other.
+func (r *runner) seeds(from uint64, count int) {
+	began := time.Now()
+	for _, enforce := range []bool{false, true} {
+		var p *pair
+		for seed := from; seed < from+uint64(count) && r.found < *moreFlag; seed++ {
+			setup := r.setupOf(seed)
+			if setup.EnforceQuota != enforce {
+				continue
+			}
+			if p == nil {
+				p = r.start(setup)
+			}
+			if !r.stream(p, seed) {
+				r.end(p)
+				p = nil
+			}
+		}
+		if p != nil {
+			r.end(p)
+		}
+	}
+	took := time.Since(began)
+	r.t.Logf("%d requests of seeds from %d on in %v, %.0f a second; differences that rules know: %v",
+		r.requests, from, took.Round(time.Second), float64(r.requests)/took.Seconds(), r.explained)
+}
+
+func (r *runner) start(setup Setup) *pair {
+	ctx, cancel := context.WithTimeout(r.t.Context(), peers.StartTimeout)
+	defer cancel()
+	p, err := startPair(ctx, r.java, r.paddock, setup)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+func (r *runner) end(p *pair) {
+	for rule, n := range p.explained {
+		r.explained[rule] += n
+	}
+	if err := p.close(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// stream runs one stream, and says whether the servers are still in step.
+func (r *runner) stream(p *pair, seed uint64) bool {
+	steps := r.streamOf(seed)
+	d := p.run(steps)
+	for i := range steps {
+		r.requests += len(steps[i].Requests)
+	}
+	if d == nil {
+		return true
+	}
+	r.found++
+	r.report(p, seed, steps, d)
+	return false
+}
+
+// report shows a difference, and the shortest stream with one like it that can be found in time.
+func (r *runner) report(p *pair, seed uint64, steps []Step, d *Difference) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d, after %d requests: Paddock differs from Java\n%v", seed, r.requests, d)
+	for _, s := range p.servers {
+		if !s.Alive() {
+			fmt.Fprintf(&b, "%v has ended\n", s)
+		}
+	}
+	s := shrinker{deadline: time.Now().Add(*shrinkFlag), start: func(ctx context.Context) (*pair, error) {
+		return startPair(ctx, r.java, r.paddock, r.setupOf(seed))
+	}}
+	short, d := s.shrink(r.t.Context(), steps, d)
+	fmt.Fprintf(&b, "the shortest stream found has %d steps of %d:\n", len(short), len(steps))
+	for i := range short {
+		b.WriteString(describeStep(&short[i]))
+	}
+	fmt.Fprintf(&b, "%vreplay: make differential SEED=%d SERVERS=%d", d, seed, r.servers)
+	r.t.Error(b.String())
+}

@@ -1,0 +1,287 @@
+package differential
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/paddock-io/paddock/test/interop/golden"
+)
+
+// side drives one server through a stream.
+type side struct {
+	addrs []string // of the servers; slot i connects to the one with i modulo their number
+	*mapping
+	conns [slots + 1]*client // the last is the supervisor's, see finish.go
+	first int                // the number of the stream's first session
+	seen  int64              // the raw zxid of the newest reply on any connection
+}
+
+// supervisor is the slot that a stream does not use.
+const supervisor = slots
+
+// Outcome is what each connection showed in a step, in order.
+type Outcome [slots + 1][]frame
+
+// run takes a step and then asks every connection for what the step made the server tell it.
+func (s *side) run(step *Step) (out Outcome, err error) {
+	var said []frame
+	switch {
+	case step.Drop:
+		s.hang(step.Conn)
+	case step.Connect != nil:
+		said, err = s.connect(step)
+	case s.conns[step.Conn] != nil:
+		said = s.burst(step)
+	}
+	if err != nil {
+		return out, err
+	}
+	out[step.Conn] = said
+	s.flush(step.Conn, &out)
+	return out, nil
+}
+
+// hang closes a connection from this end.
+func (s *side) hang(conn int) {
+	if c := s.conns[conn]; c != nil {
+		c.close()
+		s.conns[conn] = nil
+	}
+}
+
+// burst sends the requests and collects frames until the reply to the ping behind them, or the end.
+func (s *side) burst(step *Step) []frame {
+	c := s.conns[step.Conn]
+	var out []byte
+	for i := range step.Requests {
+		out = s.appendRequest(out, &step.Requests[i], c)
+	}
+	w := newAwaited(step.Requests)
+	if step.Lone {
+		c.write(out)
+		if said, open := s.collect(step.Conn, w); !open {
+			return said
+		} else {
+			w.pings++
+			c.write(appendPing(nil))
+			more, _ := s.collect(step.Conn, w)
+			return append(said, more...)
+		}
+	}
+	w.pings++
+	c.write(appendPing(out))
+	said, _ := s.collect(step.Conn, w)
+	return said
+}
+
+// appendRequest appends a request's frame.
+func (s *side) appendRequest(b []byte, r *Request, c *client) []byte {
+	if r.Short {
+		return appendFrame(b, golden.Record{}.Int(r.Xid))
+	}
+	body := r.Body
+	if r.HasRelative {
+		body = append(golden.Record{}, body...)
+		binary.BigEndian.PutUint64(body, uint64(c.seen-r.Relative))
+	}
+	return appendFrame(b, golden.Record{}.Int(r.Xid).Int(r.Op), body)
+}
+
+// awaited is what a connection still has to answer.
+type awaited struct {
+	requests []Request
+	answered []bool
+	left     int // requests other than pings
+	pings    int
+}
+
+func newAwaited(requests []Request) *awaited {
+	w := &awaited{requests: requests, answered: make([]bool, len(requests))}
+	for _, r := range requests {
+		if r.Op == golden.OpPing {
+			w.pings++
+		} else {
+			w.left++
+		}
+	}
+	return w
+}
+
+// match returns the first request that is not answered and has the xid, or -1.
+func (w *awaited) match(xid int32) int {
+	for i, r := range w.requests {
+		if !w.answered[i] && (r.Xid == xid && r.Op != golden.OpPing || r.Op == golden.OpPing && xid == pingXid) {
+			return i
+		}
+	}
+	return -1
+}
+
+// collect reads frames until everything is answered or the connection ends; then it returns false.
+// The reply to a ping of the harness itself is left out; all replies of a connection come in order, so
+// that it marks the end even when a server leaves a request without an answer.
+func (s *side) collect(conn int, w *awaited) ([]frame, bool) {
+	c := s.conns[conn]
+	var said []frame
+	for w.left+w.pings > 0 {
+		payload, end := c.read(replyTimeout)
+		if payload == nil {
+			s.hang(conn)
+			return append(said, frame{kind: end, request: -1}), false
+		}
+		if len(payload) < headerSize {
+			said = append(said, frame{kind: connect, request: -1, body: string(payload)})
+			continue
+		}
+		f := header(payload)
+		if f.xid == -1 {
+			said = append(said, s.mapEvent(payload))
+			continue
+		}
+		c.seen = max(c.seen, f.zxid)
+		s.seen = max(s.seen, c.seen)
+		i := w.match(f.xid)
+		switch {
+		case f.xid == pingXid:
+			w.pings--
+			if i < 0 {
+				if w.pings == 0 && len(payload) == headerSize {
+					return said, true
+				}
+				continue
+			}
+			w.answered[i] = true
+			said = append(said, s.mapReply(payload, i, golden.OpPing))
+		case i < 0:
+			said = append(said, s.mapReply(payload, -1, 0))
+		default:
+			w.answered[i] = true
+			w.left--
+			said = append(said, s.mapReply(payload, i, w.requests[i].Op))
+			if w.requests[i].Op == golden.OpCloseSession {
+				s.sessions[c.session].closed = true
+			}
+		}
+	}
+	return said, true
+}
+
+// flush pings every connection until its server has applied what the connection of the step has seen,
+// and collects the events.
+func (s *side) flush(acting int, out *Outcome) {
+	ping := appendPing(nil)
+	for i, c := range s.conns {
+		if c != nil && i != acting {
+			c.write(ping)
+		}
+	}
+	for i, c := range s.conns {
+		if c == nil || i == acting {
+			continue
+		}
+		out[i] = append(out[i], s.catchUp(i)...)
+	}
+}
+
+// catchUp takes the reply to a ping, and pings again until the server is at the newest zxid.
+func (s *side) catchUp(conn int) []frame {
+	var said []frame
+	for c := s.conns[conn]; ; c.write(appendPing(nil)) {
+		more, open := s.collect(conn, &awaited{pings: 1})
+		if said = append(said, more...); !open || c.seen >= s.seen {
+			return said
+		}
+	}
+}
+
+// connect opens the slot.
+func (s *side) connect(step *Step) ([]frame, error) {
+	s.hang(step.Conn)
+	c, err := dial(s.addrs[step.Conn%len(s.addrs)])
+	if err != nil {
+		return nil, err
+	}
+	s.conns[step.Conn] = c
+	c.write(appendFrame(nil, s.handshake(step.Connect)))
+	payload, end := c.read(replyTimeout)
+	if payload == nil {
+		s.hang(step.Conn)
+		return []frame{{kind: end, request: -1}}, nil
+	}
+	if len(payload) >= 36 {
+		if id := int64(binary.BigEndian.Uint64(payload[8:])); id != 0 {
+			if _, known := s.byID[id]; !known {
+				s.opened(id, payload[20:36])
+			}
+			c.session = s.byID[id]
+		}
+	}
+	said := []frame{s.mapConnect(payload)}
+	c.write(appendPing(nil))
+	return append(said, s.catchUp(step.Conn)...), nil
+}
+
+// handshake is the ConnectRequest that a step asks for.
+func (s *side) handshake(c *Connect) golden.Record {
+	var id, last int64
+	passwd := make([]byte, 16)
+	if c.Session == unknownSession {
+		id = 0x7f00_1234_5678_0000
+	}
+	if at := s.first + c.Session; c.Session >= 0 && at < len(s.sessions) {
+		id = s.sessions[at].id
+		copy(passwd, s.sessions[at].password)
+	}
+	if c.Ahead {
+		last = 1 << 62
+	}
+	switch c.Password {
+	case wrongPassword:
+		passwd[3] ^= 0x40
+	case shortPassword:
+		passwd = passwd[:15]
+	case nullPassword:
+		passwd = nil
+	}
+	r := golden.Record{}.Int(0).Long(last).Int(c.TimeoutMs).Long(id).Buffer(passwd)
+	if !c.Legacy {
+		r = r.Bool(c.ReadOnly)
+	}
+	return r
+}
+
+// follow waits for the server to close a connection that the other server has closed: it may take a
+// little longer, and answer a ping meanwhile.
+func (s *side) follow(conn int, other *side, out *Outcome) {
+	c := s.conns[conn]
+	if c == nil || other.conns[conn] != nil {
+		return
+	}
+	if payload, end := c.read(closeTimeout); payload == nil && end == closed {
+		s.hang(conn)
+		out[conn] = append(out[conn], frame{kind: closed, request: -1})
+	}
+}
+
+// closeTimeout is how much longer than the other a server may take to close a connection.
+const closeTimeout = 300 * time.Millisecond
+
+// settle opens and drops a session to learn the server's zxid, which becomes the base.
+func (s *side) settle() error {
+	c, err := dial(s.addrs[0])
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	c.write(appendPing(appendFrame(nil, s.handshake(&Connect{Session: newSession, TimeoutMs: 1 << 30}))))
+	var payload []byte
+	for range 2 {
+		if payload, _ = c.read(time.Minute); len(payload) < headerSize {
+			return errors.New("no answer to a handshake and a ping")
+		}
+	}
+	s.base = header(payload).zxid
+	s.seen = s.base
+	return nil
+}
