@@ -150,16 +150,21 @@ func (s *Server) forget(c *conn) {
 	}
 }
 
-// detach leaves the writes that an ended connection has in flight to the session,
-// so that their transactions are not taken for the answers to a later
-// connection's writes. It may be called again.
+// detach leaves to the session what an ended connection has in flight, so that
+// transactions and syncs that answer it are not taken for the answers to a later
+// connection's requests. It may be called again.
 func (s *Server) detach(c *conn) {
-	// Apply must not run at the same time: it works on the lane without
-	// conn.mu, and might see the writes in neither place, or in both.
 	s.tree.RLock()
 	defer s.tree.RUnlock()
+	s.orphan(c)
+}
+
+// orphan is detach for those who hold the tree's lock: Apply must not run at the
+// same time. It works on the lane without conn.mu, and might see a write in
+// neither place, or in both.
+func (s *Server) orphan(c *conn) {
 	c.mu.Lock()
-	left, old := c.lane.writes(), c.lane
+	left, old := c.lane.undecided(), c.lane
 	c.lane = lane{}
 	id, period := c.session, c.period
 	c.mu.Unlock()

@@ -40,21 +40,22 @@ func (s *Server) Apply(txns []*proto.Txn) {
 	}
 }
 
-// Synced answers the oldest sync of a session, and the reads behind it.
+// Synced answers the oldest sync of a session, and the reads behind it. If that
+// is an earlier connection's, nobody waits for it: what has confirmed it may be
+// older than the sync that this connection has sent since, with the same xid.
 func (s *Server) Synced(id proto.SessionID, cxid int32) {
 	s.batchAt = s.now()
+	s.tree.Lock() // as in Apply: sessions keep their connections, and lanes their entries; see orphan
 	s.mu.RLock()
-	c := s.sessions[id].conn
+	sess := s.sessions[id]
 	s.mu.RUnlock()
-	if c == nil {
-		return
+	orphan := len(sess.orphans) > 0 && s.adoptSync(id, cxid)
+	if c := sess.conn; c != nil && !orphan {
+		c.mu.Lock()
+		c.lane.synced(cxid)
+		c.mu.Unlock()
+		s.advance(c)
 	}
-	// The lane is worked on as in Apply, see detach.
-	s.tree.Lock()
-	c.mu.Lock()
-	c.lane.synced(cxid)
-	c.mu.Unlock()
-	s.advance(c)
 	s.tree.Unlock()
 	s.endBatch()
 }
@@ -138,13 +139,28 @@ func (s *Server) adopt(txn *proto.Txn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sess := s.sessions[txn.Session]
-	i := slices.IndexFunc(sess.orphans, func(o orphan) bool { return o.xid == txn.Cxid })
+	i := slices.IndexFunc(sess.orphans, func(o orphan) bool { return !o.sync && o.xid == txn.Cxid })
 	if i < 0 {
 		return false
 	}
 	s.forgo(sess.orphans[:i+1])
 	sess.orphans = sess.orphans[i+1:]
 	s.putSession(txn.Session, sess)
+	return true
+}
+
+// adoptSync is adopt for the answer to a sync, of which none is lost. Writes
+// before it may still be undecided.
+func (s *Server) adoptSync(id proto.SessionID, cxid int32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sess := s.sessions[id]
+	i := slices.IndexFunc(sess.orphans, func(o orphan) bool { return o.sync })
+	if i < 0 || sess.orphans[i].xid != cxid {
+		return false
+	}
+	sess.orphans = slices.Delete(sess.orphans, i, i+1)
+	s.putSession(id, sess)
 	return true
 }
 

@@ -115,17 +115,32 @@ func (c *conn) bind(id proto.SessionID, timeoutMs int32, opening bool, now int64
 	c.seen.Store(now)
 	c.mu.Unlock()
 
+	if old := s.replace(id, c); old != nil {
+		old.closeSocket()
+	}
+	return true
+}
+
+// replace makes c the connection of a session and returns the one that was,
+// whose socket is still to be closed. The tree's lock is held all the time: a
+// transaction that came between would find c, which did not ask for it, and
+// be taken for undecided when the old connection is detached.
+func (s *Server) replace(id proto.SessionID, c *conn) (old *conn) {
+	s.tree.RLock()
+	defer s.tree.RUnlock()
 	s.mu.Lock()
 	sess := s.sessions[id]
-	old := sess.conn
+	old = sess.conn
 	sess.conn = c
 	s.sessions[id] = sess
 	s.mu.Unlock()
 	if old != nil {
-		old.close(errReplaced)
-		s.detach(old)
+		old.mu.Lock()
+		old.abort(errReplaced)
+		old.mu.Unlock()
+		s.orphan(old)
 	}
-	return true
+	return old
 }
 
 // askQuorum opens a new session or asks whether an old one is alive. With a

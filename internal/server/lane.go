@@ -122,11 +122,12 @@ func (l *lane) applied(txn *proto.Txn) {
 	}
 }
 
-// writes returns the writes that wait for their transactions.
-func (l *lane) writes() (list []orphan) {
+// undecided returns the writes that wait for their transactions and the syncs
+// that wait for their answers.
+func (l *lane) undecided() (list []orphan) {
 	for e := l.head; e != nil; e = e.next {
-		if e.state == stateWrite {
-			list = append(list, orphan{e.xid, e.large})
+		if e.state == stateWrite || e.state == stateSync {
+			list = append(list, orphan{xid: e.xid, large: e.large, sync: e.state == stateSync})
 		}
 	}
 	return list

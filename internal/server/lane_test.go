@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"runtime"
 	"testing"
 
 	"github.com/paddock-io/paddock/jute"
@@ -76,8 +77,8 @@ func TestLane(t *testing.T) {
 	}
 }
 
-// The leader answers a sync of its own clients at once, even if their writes
-// are still on the way: the reply waits for those.
+// A sync may be answered while writes before it are still on the way, as it is by
+// a server alone or with linearizableSync=false: the reply waits for those.
 func TestSyncAnsweredEarly(t *testing.T) {
 	w := newWorld(t, 0, nil)
 	a := w.connect()
@@ -277,3 +278,90 @@ type raw []byte
 
 func (r raw) Append(b []byte) []byte { return append(b, r...) }
 func (r raw) Decode(*jute.Decoder)   {}
+
+// resuming sends the connect request of a connection that resumes a's session,
+// and returns it once the question is before the quorum.
+func (w *world) resuming(a *client) *client {
+	w.t.Helper()
+	n := w.requests()
+	b := w.dial()
+	b.sendFrame((&proto.ConnectRequest{Timeout: 30000, SessionID: a.session, Passwd: a.passwd, HasReadOnly: true}).Append(nil))
+	w.submitted(n + 1)
+	return b
+}
+
+// The answer to a sync of an earlier connection is not for a sync of the present
+// one, though clients may begin to count anew with every connection: what has
+// confirmed the first may be older than the second.
+func TestSyncOfAnEarlierConnection(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	a := w.connect()
+	w.hold()
+	n := w.requests()
+	a.send(setData("/", "1"))
+	a.send(proto.OpSync, &proto.PathRequest{Path: "/"})
+	w.submitted(n + 2)
+	b := w.resuming(a)
+	w.do(func() { w.waiting = []answerable{w.waiting[2], w.waiting[0], w.waiting[1]} })
+	w.release(1)
+	b.recv()
+	b.xid = 1 // as if it had written too, and now a's sync and its own have one number
+	n = w.requests()
+	sync := b.send(proto.OpSync, &proto.PathRequest{Path: "/"})
+	w.submitted(n + 1)
+	w.release(2)
+	w.srv.mu.RLock()
+	c := w.srv.sessions[a.session].conn
+	w.srv.mu.RUnlock()
+	c.mu.Lock()
+	waits := c.lane.head != nil && c.lane.head.state == stateSync
+	c.mu.Unlock()
+	if !waits {
+		t.Fatal("the present connection's sync is answered with that of an earlier one")
+	}
+	w.release(-1)
+	if r := b.next(); r.Xid != sync || r.Err != proto.OK {
+		t.Errorf("the sync is answered %+v", r)
+	}
+}
+
+// A transaction that is applied while its session is taken over by another
+// connection must not be remembered as undecided: it would swallow the answer to
+// the next write with its xid.
+func TestTakeoverWhileApplying(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	a := w.connect()
+	w.hold()
+	n := w.requests()
+	a.send(setData("/", "1"))
+	w.submitted(n + 1)
+	w.srv.mu.RLock()
+	old := w.srv.sessions[a.session].conn
+	w.srv.mu.RUnlock()
+
+	old.mu.Lock() // the takeover stops where it ends the old connection
+	b := w.dial()
+	b.sendFrame((&proto.ConnectRequest{Timeout: 30000, SessionID: a.session, Passwd: a.passwd, HasReadOnly: true}).Append(nil))
+	for taken := false; !taken; runtime.Gosched() {
+		w.srv.mu.RLock()
+		taken = w.srv.sessions[a.session].conn != old
+		w.srv.mu.RUnlock()
+	}
+	applied := make(chan struct{})
+	w.loop <- func() { w.answer(1); close(applied) }
+	for done := false; !done && w.tree.TryRLock(); runtime.Gosched() { // it waits for the tree, or is through
+		w.tree.RUnlock()
+		select {
+		case <-applied:
+			done = true
+		default:
+		}
+	}
+	old.mu.Unlock()
+	<-applied
+	w.release(-1)
+	b.recv()
+	if r := b.must(setData("/", "2")); r.Err != proto.OK {
+		t.Errorf("the write behind the takeover: %+v", r)
+	}
+}

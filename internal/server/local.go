@@ -33,6 +33,7 @@ func (s *Server) SessionEnded(id proto.SessionID, cxid int32, expired bool) {
 	s.mu.RUnlock()
 	if c == nil || expired || !s.closeInTurn(c, cxid) {
 		s.mu.Lock()
+		s.forgo(s.sessions[id].orphans)
 		delete(s.sessions, id)
 		s.mu.Unlock()
 		if c != nil {
@@ -45,7 +46,7 @@ func (s *Server) SessionEnded(id proto.SessionID, cxid int32, expired bool) {
 // closeInTurn answers a closeSession of c as soon as what is before it has been
 // answered. It reports false if c has not sent it.
 func (s *Server) closeInTurn(c *conn, xid int32) bool {
-	s.tree.Lock() // the lane is worked on as in Apply, see detach
+	s.tree.Lock() // the lane is worked on as in Apply, see orphan
 	defer s.tree.Unlock()
 	c.mu.Lock()
 	ok := c.lane.closed(xid)

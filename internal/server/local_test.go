@@ -9,8 +9,13 @@ import (
 )
 
 // newLocalWorld is a server whose sessions are local ones.
-func newLocalWorld(t *testing.T, upgrade bool) *world {
-	w := newWorld(t, proto.MakeZxid(1, 0), func(o *Options) { o.LocalSessions, o.UpgradeSessions = true, upgrade })
+func newLocalWorld(t *testing.T, upgrade bool, more ...func(*Options)) *world {
+	w := newWorld(t, proto.MakeZxid(1, 0), func(o *Options) {
+		o.LocalSessions, o.UpgradeSessions = true, upgrade
+		for _, set := range more {
+			set(o)
+		}
+	})
 	w.do(func() { w.local = map[proto.SessionID]bool{} })
 	return w
 }
@@ -77,11 +82,11 @@ func TestLocalCloseKeepsItsTurn(t *testing.T) {
 // TestLocalCloseAfterTheClient: nobody waits for the answer any more.
 func TestLocalCloseAfterTheClient(t *testing.T) {
 	for name, order := range map[string][]int{"write first": {0, 1}, "close first": {1, 0}} {
-		w := newLocalWorld(t, false)
+		w := newLocalWorld(t, false, func(o *Options) { o.LargeRequestThreshold = 1000 })
 		c := w.connect()
 		w.hold()
 		n := w.requests()
-		c.send(proto.OpCreate, &proto.CreateRequest{Path: "/a", ACL: proto.OpenACL})
+		c.send(proto.OpCreate, &proto.CreateRequest{Path: "/a", Data: make([]byte, 3000), ACL: proto.OpenACL})
 		c.send(proto.OpCloseSession, nil)
 		w.submitted(n + 2)
 		c.nc.Close()
@@ -91,6 +96,7 @@ func TestLocalCloseAfterTheClient(t *testing.T) {
 		if w.known(c.session) {
 			t.Errorf("%s: the session is remembered", name)
 		}
+		w.quiet()
 	}
 }
 

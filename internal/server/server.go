@@ -129,16 +129,17 @@ type Server struct {
 
 // session is what this server knows of a session of one of its clients.
 type session struct {
-	conn *conn // nil: gone, but writes of it are in flight
-	// The writes that earlier connections of the session submitted and that
-	// have not been applied; nobody waits for their replies.
+	conn *conn // nil: gone, but requests of it are in flight
+	// What earlier connections of the session submitted and the quorum has not
+	// answered; nobody waits for the replies.
 	orphans []orphan
 }
 
-// orphan is a write whose connection has gone.
+// orphan is a write or a sync whose connection has gone.
 type orphan struct {
 	xid   int32
 	large int // bytes that it takes of the limit of large requests
+	sync  bool
 }
 
 // period is one time of serving, from Serve to StopServing.
