@@ -13,7 +13,7 @@ import (
 
 // Limits of what a client takes.
 const (
-	replyTimeout = 5 * time.Second
+	replyTimeout = 20 * time.Second
 	maxReply     = 16 << 20 // bytes of a frame
 )
 

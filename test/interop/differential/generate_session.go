@@ -11,6 +11,19 @@ func (g *generator) open(conn int) {
 		Session: newSession, TimeoutMs: pick[int32](g, 100_000, 100_000, 0, -1, 1, 1<<31-1), Legacy: g.oneIn(4), ReadOnly: g.oneIn(4),
 		Password: pick(g, rightPassword, rightPassword, nullPassword, shortPassword),
 	}})
+	g.early(conn)
+}
+
+// early lets some handshakes be followed by requests before they are answered, as no client but a
+// hasty one does.
+func (g *generator) early(conn int) {
+	if !g.oneIn(3) || g.requests == 0 || g.OneByOne {
+		return
+	}
+	g.burstConn, g.last = conn, false
+	for n := 1 + g.IntN(5); len(g.current().Requests) < n && !g.last; {
+		g.request()
+	}
 }
 
 // hang closes a slot that is open.
@@ -34,12 +47,16 @@ func (g *generator) reconnect() {
 		}
 	}
 	conn := g.IntN(slots)
+	if g.oneIn(20) {
+		g.malformed(conn)
+		return
+	}
 	if len(live) < 2 || len(live) < maxSessions && g.oneIn(3) {
 		g.open(conn)
 		return
 	}
 	g.hang(conn)
-	c := &Connect{Session: pick(g, live...), TimeoutMs: 100_000, Legacy: g.oneIn(4), ReadOnly: g.oneIn(4)}
+	c := &Connect{Session: pick(g, live...), TimeoutMs: 100_000, Legacy: g.oneIn(4), ReadOnly: g.oneIn(4), Cut: -g.IntN(2) * g.IntN(5)}
 	refused := true
 	switch g.IntN(12) {
 	case 0:
@@ -65,6 +82,19 @@ func (g *generator) reconnect() {
 		}
 	}
 	g.conns[conn] = slot{open: !refused, session: c.Session}
+	if !refused {
+		g.early(conn)
+	}
+}
+
+// malformed opens a slot with a handshake that is too short, or longer than need be.
+func (g *generator) malformed(conn int) {
+	g.hang(conn)
+	c := &Connect{Session: newSession, TimeoutMs: 100_000, Legacy: g.oneIn(2), Cut: 1 + g.IntN(43)}
+	if !c.Legacy {
+		c.Cut++ // without the last byte it would be a legacy one
+	}
+	g.steps = append(g.steps, Step{Conn: conn, Connect: c})
 }
 
 // closeSession ends the current burst by one more step that closes its session.
@@ -103,8 +133,11 @@ func (g *generator) lone(conn int) {
 		g.loneRequest(conn, golden.OpAuth, golden.Record{}.Int(0).Ustring("digest").Buffer(pick(g, nil, []byte{}, []byte{0xff, ':', 0xfe}, []byte(":"))))
 		return
 	case 6:
-		r := g.loneRequest(conn, golden.OpPing, nil)
-		r.Short = true
+		r := g.loneRequest(conn, golden.OpDelete, nil)
+		r.Raw = pick(g,
+			golden.Record{}.Int(0), golden.Record{}.Int(4).Int(r.Xid), append(golden.Record{}.Int(7).Int(r.Xid), 0, 0, 0), // no opcode
+			golden.Record{}.Int(-1), golden.Record{}.Int(-1<<31), golden.Record{}.Int(1<<20), golden.Record{}.Int(1<<31-1), // no length
+			golden.Record("ruok"), golden.Record("stat")) // words, but not at the beginning
 	case 7:
 		g.loneRequest(conn, golden.OpSasl, pick(g, golden.Record{}, golden.Record{}.Int(-1), golden.Record{}.Buffer([]byte("token")), golden.Record{}.Int(50)))
 		return

@@ -40,14 +40,15 @@ func (d *Difference) String() string {
 
 // describeStep shows a step, a line for each request.
 func describeStep(s *Step) string {
+	var b strings.Builder
 	switch {
 	case s.Drop:
 		return fmt.Sprintf("connection %d: drop\n", s.Conn)
 	case s.Connect != nil:
-		return fmt.Sprintf("connection %d: connect %+v\n", s.Conn, *s.Connect)
+		fmt.Fprintf(&b, "connection %d: connect %+v\n", s.Conn, *s.Connect)
+	default:
+		fmt.Fprintf(&b, "connection %d sends\n", s.Conn)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "connection %d sends\n", s.Conn)
 	for i := range s.Requests {
 		fmt.Fprintf(&b, "    %s\n", describeRequest(&s.Requests[i]))
 	}
@@ -70,8 +71,8 @@ func opName(op int32) string {
 }
 
 func describeRequest(r *Request) string {
-	if r.Short {
-		return fmt.Sprintf("xid %d and nothing more", r.Xid)
+	if r.Raw != nil {
+		return fmt.Sprintf("the bytes %x", r.Raw)
 	}
 	b := newDescriber(r.Body)
 	fmt.Fprintf(b, "xid %d %s", r.Xid, opName(r.Op))

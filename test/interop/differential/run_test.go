@@ -114,11 +114,16 @@ func (r *runner) report(p *pair, seed uint64, steps []Step, d *Difference) {
 	s := shrinker{deadline: time.Now().Add(*shrinkFlag), start: func(ctx context.Context) (*pair, error) {
 		return startPair(ctx, r.java, r.paddock, r.setupOf(seed))
 	}}
-	short, d := s.shrink(r.t.Context(), steps, d)
-	fmt.Fprintf(&b, "the shortest stream found has %d steps of %d:\n", len(short), len(steps))
-	for i := range short {
-		b.WriteString(describeStep(&short[i]))
+	short, d, again := s.shrink(r.t.Context(), steps, d)
+	if again {
+		fmt.Fprintf(&b, "the shortest stream found has %d steps of %d:\n", len(short), len(steps))
+		for i := range short {
+			b.WriteString(describeStep(&short[i]))
+		}
+		fmt.Fprintf(&b, "%v", d)
+	} else {
+		b.WriteString("the stream alone does not show it again\n")
 	}
-	fmt.Fprintf(&b, "%vreplay: make differential SEED=%d SERVERS=%d", d, seed, r.servers)
+	fmt.Fprintf(&b, "replay: make differential SEED=%d SERVERS=%d", seed, r.servers)
 	r.t.Error(b.String())
 }

@@ -13,14 +13,18 @@ type shrinker struct {
 }
 
 // shrink returns a stream that shows a difference of the same sort as found, and the difference. It
-// tries to leave out steps, then requests, until nothing more can go or the time is over.
-func (s *shrinker) shrink(ctx context.Context, steps []Step, found *Difference) ([]Step, *Difference) {
+// tries to leave out steps, then requests, until nothing more can go or the time is over. The last
+// result is false if the stream does not show it again: it depends on what went before, or on luck.
+func (s *shrinker) shrink(ctx context.Context, steps []Step, found *Difference) ([]Step, *Difference, bool) {
 	defer func() {
 		if s.pair != nil {
 			_ = s.pair.close()
 		}
 	}()
 	steps = steps[:min(found.At+1, len(steps))]
+	if s.try(ctx, steps, found) == nil {
+		return steps, found, false
+	}
 	for size := (len(steps) + 1) / 2; size > 0; size /= 2 {
 		for from := 0; from < len(steps); {
 			shorter := append(append([]Step{}, steps[:from]...), steps[min(from+size, len(steps)):]...)
@@ -43,7 +47,7 @@ func (s *shrinker) shrink(ctx context.Context, steps []Step, found *Difference) 
 			}
 		}
 	}
-	return steps, found
+	return steps, found, true
 }
 
 // try runs a stream and returns the difference if it is of the sort of found. Servers that have shown

@@ -77,13 +77,17 @@ func (s *side) burst(step *Step) []frame {
 
 // appendRequest appends a request's frame.
 func (s *side) appendRequest(b []byte, r *Request, c *client) []byte {
-	if r.Short {
-		return appendFrame(b, golden.Record{}.Int(r.Xid))
+	if r.Raw != nil {
+		return append(b, r.Raw...)
 	}
 	body := r.Body
 	if r.HasRelative {
 		body = append(golden.Record{}, body...)
-		binary.BigEndian.PutUint64(body, uint64(c.seen-r.Relative))
+		seen := c.seen
+		if seen == 0 { // nothing but the handshake so far
+			seen = s.seen
+		}
+		binary.BigEndian.PutUint64(body, uint64(seen-r.Relative))
 	}
 	return appendFrame(b, golden.Record{}.Int(r.Xid).Int(r.Op), body)
 }
@@ -203,7 +207,11 @@ func (s *side) connect(step *Step) ([]frame, error) {
 		return nil, err
 	}
 	s.conns[step.Conn] = c
-	c.write(appendFrame(nil, s.handshake(step.Connect)))
+	out := appendFrame(nil, s.handshake(step.Connect))
+	for i := range step.Requests {
+		out = s.appendRequest(out, &step.Requests[i], c)
+	}
+	c.write(out)
 	payload, end := c.read(replyTimeout)
 	if payload == nil {
 		s.hang(step.Conn)
@@ -219,7 +227,15 @@ func (s *side) connect(step *Step) ([]frame, error) {
 	}
 	said := []frame{s.mapConnect(payload)}
 	c.write(appendPing(nil))
-	return append(said, s.catchUp(step.Conn)...), nil
+	w := newAwaited(step.Requests)
+	w.pings++
+	more, open := s.collect(step.Conn, w)
+	said = append(said, more...)
+	if open && c.seen < s.seen {
+		c.write(appendPing(nil))
+		said = append(said, s.catchUp(step.Conn)...)
+	}
+	return said, nil
 }
 
 // handshake is the ConnectRequest that a step asks for.
@@ -248,7 +264,10 @@ func (s *side) handshake(c *Connect) golden.Record {
 	if !c.Legacy {
 		r = r.Bool(c.ReadOnly)
 	}
-	return r
+	for range -c.Cut {
+		r = append(r, 7)
+	}
+	return r[:len(r)-max(c.Cut, 0)]
 }
 
 // follow waits for the server to close a connection that the other server has closed: it may take a

@@ -5,7 +5,7 @@ import "github.com/paddock-io/paddock/test/interop/golden"
 // Step is what happens next, to both servers: one connection opens, sends a burst, or goes away.
 type Step struct {
 	Conn     int       // the connection's slot
-	Connect  *Connect  // open the slot with a handshake
+	Connect  *Connect  // open the slot with a handshake, and send the burst, if any, right behind it
 	Drop     bool      // close the socket; the session lives on
 	Requests []Request // a burst, sent in one piece
 	// Lone sends the request and waits for its reply before it looks whether the connection still
@@ -22,7 +22,7 @@ type Request struct {
 	// of a setWatches shall be.
 	HasRelative bool
 	Relative    int64
-	Short       bool // the frame ends before the opcode
+	Raw         []byte // sent instead of all this: the frame with its length, or a part of it
 }
 
 // Connect is a handshake. Sessions are counted from 0 in the order in which they were opened.
@@ -33,6 +33,7 @@ type Connect struct {
 	Ahead     bool // claim to have seen a zxid that does not exist yet
 	Legacy    bool // without the trailing read-only byte
 	ReadOnly  bool
+	Cut       int // how many bytes the record lacks at its end; more than it has, if negative
 }
 
 // What Connect.Session says besides the number of a session.
