@@ -19,8 +19,20 @@
 // identities, and the events of one closeSession. Replies to auth may overtake others.
 //
 // Files: step.go what a stream is made of; generate*.go and model.go how it is drawn, by topic; client.go,
-// side.go, pair.go how servers are driven; mapping.go, frame.go what their frames become; compare.go,
+// side.go, collect.go, pair.go how servers are driven; mapping.go, frame.go what their frames become; compare.go,
 // rules.go; words.go and finish.go what is compared at the end of a stream; shrink.go, report.go.
+//
+// That it finds mistakes was tried by making some in Paddock. With seeds from 1 on and single servers:
+//
+//	mistake                                                    found after     steps left of
+//	delete counts children before it compares versions         806 requests    3 of 148
+//	a deletion does not tell who watches the parent            806             29 of 148 (15 s)
+//	a cversion counts creations only                           406             4 of 113
+//	events carry zxid -1                                       806             4 of 148
+//	a failed multi says -2 for what came before the failure    806             3 of 148
+//	a recursive watch hears of children, too                   806             7 of 148
+//	a connection that has ended leaves its watches behind      406             18 of 113 (15 s)
+//	a multi that does not decode spends no zxid                406             2 of 113
 //
 // Not in the streams: sessions that expire and znodes that are reaped, whose moment depends on clocks;
 // several connections that write at the same moment; reconfig beyond its refusal; SASL and TLS;
