@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -9,16 +10,30 @@ import (
 )
 
 // Names counts events by name. The zero value is ready; any goroutine may use
-// it. It holds no more than maxNames names, since clients choose them.
+// it. Clients choose the names, so it holds no more than maxNames of them, and of
+// each no more than maxName bytes.
 type Names struct {
 	mu sync.Mutex
 	n  map[string]int64 // guarded by mu
 }
 
-const maxNames = 10_000
+const (
+	maxNames = 1000
+	maxName  = 256
+)
+
+// shorten returns a name that may be kept: a copy, since the original is part of
+// a client's request, and of bounded length.
+func shorten(name string) string {
+	if len(name) > maxName {
+		name = name[:maxName] + "..."
+	}
+	return strings.Clone(name)
+}
 
 // Add counts one more event.
 func (c *Names) Add(name string) {
+	name = shorten(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n == nil {
@@ -52,7 +67,7 @@ func (p *Peer) quotaExceeded(e replica.QuotaExceeded) {
 	if e.Refused {
 		p.opts.Metrics.QuotaErrors.Add(e.Namespace)
 	}
-	l, key := &p.loop, saidKey{e.Path, e.Bytes}
+	l, key := &p.loop, saidKey{shorten(e.Path), e.Bytes}
 	if at, said := l.said[key]; said && l.now-at < quotaPause {
 		return
 	}
@@ -64,5 +79,5 @@ func (p *Peer) quotaExceeded(e replica.QuotaExceeded) {
 	if e.Bytes {
 		of = "bytes"
 	}
-	p.log.Warn("quota exceeded", "path", e.Path, "of", of, "used", e.Used, "limit", e.Limit, "hard", e.Hard, "refused", e.Refused)
+	p.log.Warn("quota exceeded", "path", key.path, "of", of, "used", e.Used, "limit", e.Limit, "hard", e.Hard, "refused", e.Refused)
 }

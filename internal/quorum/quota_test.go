@@ -47,6 +47,13 @@ func TestQuotaExceeded(t *testing.T) {
 	for i := range 2 * maxNames {
 		say(0, prep.Excess{Path: fmt.Sprint("/", i), Namespace: fmt.Sprint(i), Refused: true})
 	}
+	long := "/" + strings.Repeat("x", 1<<20)
+	say(0, prep.Excess{Path: long, Namespace: long[1:], Refused: true})
+	for key := range p.loop.said {
+		if len(key.path) > maxName+3 {
+			t.Errorf("%d bytes of a path are kept", len(key.path))
+		}
+	}
 	if n, said := len(m.QuotaErrors.Values()), len(p.loop.said); n != maxNames || said > maxNames {
 		t.Errorf("%d names and %d limits are remembered", n, said)
 	}

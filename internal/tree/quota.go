@@ -206,19 +206,32 @@ func (t *Tree) setUsage(id nodeID, text []byte) {
 // used. Limits that have children are not found, and below limits it is the
 // first of them that count, as in ZooKeeper. Source: DataTree.setupQuota.
 func (t *Tree) setupQuotas() {
+	for _, path := range t.limitedPaths() {
+		t.recount(path)
+		t.quotas.add(path)
+	}
+}
+
+// limitedPaths returns each path that has limits once, though any number of
+// limits may be of one path.
+func (t *Tree) limitedPaths() (paths []string) {
 	top := t.find(quotaPath)
 	if top == 0 {
-		return
+		return nil
 	}
+	seen := make(map[string]bool)
 	for id := t.after(top, top); id != 0; id = t.after(id, top) {
 		if n := t.at(id); n.first != 0 || string(t.name(n)) != limitsName {
 			continue
 		}
 		path := t.path(id)[len(quotaPath):]
 		path = path[:strings.Index(path, "/"+limitsName)]
-		t.recount(path)
-		t.quotas.add(path)
+		if !seen[path] {
+			seen[path] = true
+			paths = append(paths, path)
+		}
 	}
+	return paths
 }
 
 // QuotaOf returns the path with the quota that a znode at path counts towards,

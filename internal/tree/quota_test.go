@@ -407,8 +407,14 @@ func TestQuotaLoad(t *testing.T) {
 	s.create("/zookeeper/quota/b/zookeeper_limits", "")
 	s.create("/zookeeper/quota/b/zookeeper_limits/x", "")
 	s.create("/zookeeper/quota/b/zookeeper_limits/x/zookeeper_limits", "") // these become those of /b
+	s.create("/zookeeper/quota/b/zookeeper_limits/y", "")
+	s.create("/zookeeper/quota/b/zookeeper_limits/y/zookeeper_limits", "") // and these
 	s.set(fmt.Sprintf(statsOf, "/a"), "count=9,bytes=9=;x=1")
 	s.set(fmt.Sprintf(statsOf, "/c"), "count=9,bytes=9")
+	paths := s.tr.limitedPaths() // each is counted, so none may come twice
+	if slices.Sort(paths); !slices.Equal(paths, []string{"/a", "/b"}) {
+		t.Errorf("limited are %q", paths)
+	}
 	l := NewLoader()
 	if err := copyInto(l, s.tr); err != nil {
 		t.Fatal(err)
