@@ -20,7 +20,7 @@ func TestMappingHidesWhatIsFree(t *testing.T) {
 	var mapped [2]string
 	for i, s := range []struct{ base, id, late int64 }{{5, 0x1001, 0}, {1<<32 + 70, 0x2002, 900}} {
 		m := newMapping(now)
-		m.base = s.base
+		m.starts(s.base, 0)
 		m.opened(s.id, make([]byte, 16))
 		b := stat(s.base+3, now.UnixMilli()+s.late, s.id)
 		m.stat(b)
@@ -63,13 +63,14 @@ func TestMappingShowsTheRest(t *testing.T) {
 	}
 }
 
-// An extra zxid of Java shifts those after it only.
-func TestMappingExtraZxid(t *testing.T) {
+// A zxid that Java alone spends shifts those after it, and so does a new epoch.
+func TestMappingNumbers(t *testing.T) {
 	m := newMapping(time.Now())
-	m.base = 100
+	m.starts(100, 0)
 	m.spent(105)
 	m.spent(107)
-	for raw, want := range map[int64]int64{0: 0, -1: -1, 104: 4, 105: 4, 106: 5, 107: 5, 110: 8} {
+	m.starts(1<<32+2, 10)
+	for raw, want := range map[int64]int64{0: 0, -1: -1, 98: -2, 104: 4, 105: 4, 106: 5, 107: 5, 110: 8, 1<<32 + 2: 10, 1<<32 + 9: 17} {
 		b := binary.BigEndian.AppendUint64(nil, uint64(raw))
 		m.zxid(b)
 		if got := int64(binary.BigEndian.Uint64(b)); got != want {

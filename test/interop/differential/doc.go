@@ -13,6 +13,8 @@
 //	                     │ no rule knows it
 //	                   shrink, report
 //
+// In one stream of ten both servers are killed in the middle and started again.
+//
 // A mapping numbers what a server is free in: session ids by the order in which sessions were opened,
 // zxids from the start of the server, times by the transaction they belong to. Everything else is
 // compared byte for byte. Lists that have no order in ZooKeeper are sorted: children, ephemerals,

@@ -20,6 +20,7 @@ const root = "/fz"
 type Shape struct {
 	WellFormed bool // no records that do not decode, for which a Java follower never has an answer
 	OneByOne   bool // no bursts, of which quotas that are enforced see a part, as it happens
+	Restart    bool // the servers are killed and started again somewhere in the middle
 }
 
 // Generate returns the stream of a seed: at least n requests, in steps. It depends on nothing else.
@@ -28,6 +29,11 @@ func Generate(seed uint64, n int, shape Shape) []Step {
 	g.open(0)
 	g.burst(0, 1, func() { g.send(golden.OpCreate, golden.Create(root, nil, golden.Open, 0)); g.model.create(root, -1) })
 	for g.requests < n {
+		if g.Restart && g.requests > n/2 {
+			g.Restart = false
+			g.steps = append(g.steps, Step{Restart: true})
+			g.conns = [slots]slot{}
+		}
 		g.step()
 	}
 	return g.steps
@@ -94,7 +100,7 @@ func pick[T any](g *generator, of ...T) T { return of[g.IntN(len(of))] }
 func (g *generator) step() {
 	open := g.openSlots()
 	if len(open) == 0 {
-		g.open(g.IntN(slots))
+		g.reconnect()
 		return
 	}
 	g.choose(

@@ -10,8 +10,7 @@ import (
 // numbers that are the same on a server that behaves alike. It belongs to one server process and
 // outlives the streams.
 type mapping struct {
-	base      int64   // the zxid at the start, subtracted from every other
-	extra     []int64 // zxids that only this server spends, for a reason that a rule knows; in order
+	origins   []origin // in the order of their zxids
 	sessions  []knownSession
 	byID      map[int64]int
 	times     map[int64]int64 // of transactions: milliseconds by zxid
@@ -26,25 +25,37 @@ type knownSession struct {
 	closed   bool
 }
 
+// origin says what number a zxid has. Those after it follow, up to the next origin.
+type origin struct{ zxid, number int64 }
+
 func newMapping(now time.Time) *mapping {
 	return &mapping{byID: map[int64]int{}, times: map[int64]int64{}, startedAt: now}
 }
 
 // zxid maps eight bytes in place. -1 and 0 have meanings of their own.
 func (m *mapping) zxid(b []byte) {
-	z := int64(binary.BigEndian.Uint64(b))
-	if z == 0 || z == -1 {
-		return
+	if z := int64(binary.BigEndian.Uint64(b)); z != 0 && z != -1 {
+		binary.BigEndian.PutUint64(b, uint64(m.number(z)))
 	}
-	more := len(m.extra)
-	for more > 0 && m.extra[more-1] > z {
-		more--
-	}
-	binary.BigEndian.PutUint64(b, uint64(z-m.base-int64(more)))
 }
 
-// spent notes that this server alone has spent its newest zxid.
-func (m *mapping) spent(zxid int64) { m.extra = append(m.extra, zxid) }
+// number returns the number of a zxid.
+func (m *mapping) number(zxid int64) int64 {
+	var at origin
+	for i, o := range m.origins {
+		if i == 0 || o.zxid <= zxid { // what is older than the first counts down from there
+			at = o
+		}
+	}
+	return at.number + zxid - at.zxid
+}
+
+// starts says that from a zxid on the numbers go on from there.
+func (m *mapping) starts(zxid, number int64) { m.origins = append(m.origins, origin{zxid, number}) }
+
+// spent notes that a zxid was spent by this server alone, for a reason that a rule knows: it gets the
+// number of the one before.
+func (m *mapping) spent(zxid int64) { m.starts(zxid, m.number(zxid)-1) }
 
 // sessionMark stands in the upper half of a session id that has been mapped.
 const sessionMark = 0x5e55_0000_0000

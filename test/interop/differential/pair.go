@@ -80,18 +80,46 @@ func startPair(ctx context.Context, java, paddock peers.Software, setup Setup) (
 	if err == nil {
 		p.paddock, err = p.start(paddock, setup)
 	}
-	for _, s := range p.servers {
-		if err == nil {
-			_, err = s.AwaitServing(ctx)
-		}
-	}
 	if err == nil {
-		err = errors.Join(p.java.settle(), p.paddock.settle())
+		err = p.await(ctx, 0)
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
+}
+
+// await waits until all servers serve. Their newest zxid gets the number.
+func (p *pair) await(ctx context.Context, number int64) error {
+	for _, s := range p.servers {
+		if _, err := s.AwaitServing(ctx); err != nil {
+			return err
+		}
+	}
+	return errors.Join(p.java.settle(number), p.paddock.settle(number))
+}
+
+// restart kills all servers and starts them again. Where zxids go on is theirs to say, how many were
+// spent before is not.
+func (p *pair) restart() error {
+	if a, b := p.java.number(p.java.seen), p.paddock.number(p.paddock.seen); a != b {
+		return fmt.Errorf("before a restart java is at zxid %d, paddock at %d", a, b)
+	}
+	for conn := range p.java.conns {
+		p.java.hang(conn)
+		p.paddock.hang(conn)
+	}
+	for _, s := range p.servers {
+		s.Kill()
+	}
+	for _, s := range p.servers {
+		if err := s.Start(); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), peers.StartTimeout)
+	defer cancel()
+	return p.await(ctx, p.java.number(p.java.seen)+2) // the session that settles spends two
 }
 
 // start starts the servers of one side and does not wait for them.
@@ -144,6 +172,12 @@ func (p *pair) step(step *Step) *Difference {
 
 // ask is step for those who want to know what Java showed.
 func (p *pair) ask(step *Step) (Outcome, *Difference) {
+	if step.Restart {
+		if err := p.restart(); err != nil {
+			return Outcome{}, &Difference{Step: *step, Err: err}
+		}
+		return Outcome{}, nil
+	}
 	type answer struct {
 		out Outcome
 		err error

@@ -42,6 +42,8 @@ func (d *Difference) String() string {
 func describeStep(s *Step) string {
 	var b strings.Builder
 	switch {
+	case s.Restart:
+		return "restart\n"
 	case s.Drop:
 		return fmt.Sprintf("connection %d: drop\n", s.Conn)
 	case s.Connect != nil:

@@ -13,6 +13,9 @@ import (
 // perStream is how many requests a stream has.
 const perStream = 400
 
+// restartEvery is how many streams share one restart, which takes as long as several streams.
+const restartEvery = 10
+
 // runner runs streams and reports.
 type runner struct {
 	t             *testing.T
@@ -38,7 +41,11 @@ func (r *runner) setupOf(seed uint64) Setup {
 
 // streamOf is the stream of a seed.
 func (r *runner) streamOf(seed uint64) []Step {
-	return Generate(seed, perStream, Shape{WellFormed: r.servers > 1, OneByOne: r.setupOf(seed).EnforceQuota})
+	return Generate(seed, perStream, Shape{
+		WellFormed: r.servers > 1,
+		OneByOne:   r.setupOf(seed).EnforceQuota,
+		Restart:    seed%restartEvery == 0 && r.servers == 1,
+	})
 }
 
 // seeds runs count streams, those with the same setup one after the other.

@@ -163,21 +163,22 @@ func (s *side) handshake(c *Connect) golden.Record {
 	return r[:len(r)-max(c.Cut, 0)]
 }
 
-// settle opens and drops a session to learn the server's zxid, which becomes the base.
-func (s *side) settle() error {
+// settle opens and closes a session to learn the server's zxid, which gets the number.
+func (s *side) settle(number int64) error {
 	c, err := dial(s.addrs[0])
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	c.write(appendPing(appendFrame(nil, s.handshake(&Connect{Session: newSession, TimeoutMs: 1 << 30}))))
+	out := appendFrame(nil, s.handshake(&Connect{Session: newSession, TimeoutMs: 600_000}))
+	c.write(appendFrame(out, golden.Record{}.Int(1).Int(golden.OpCloseSession)))
 	var payload []byte
 	for range 2 {
 		if payload, _ = c.read(time.Minute); len(payload) < headerSize {
-			return errors.New("no answer to a handshake and a ping")
+			return errors.New("no answer to a handshake and a closeSession")
 		}
 	}
-	s.base = header(payload).zxid
-	s.seen = s.base
+	s.seen = header(payload).zxid
+	s.starts(s.seen, number)
 	return nil
 }

@@ -7,6 +7,7 @@ type Step struct {
 	Conn     int       // the connection's slot
 	Connect  *Connect  // open the slot with a handshake, and send the burst, if any, right behind it
 	Drop     bool      // close the socket; the session lives on
+	Restart  bool      // kill the servers and start them again; Conn does not matter
 	Requests []Request // a burst, sent in one piece
 	// Lone sends the request and waits for its reply before it looks whether the connection still
 	// stands. It is for a request that may end the connection, whose reply a burst could overtake.
