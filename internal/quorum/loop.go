@@ -23,7 +23,7 @@ type loopState struct {
 	disk    bool    // the disk has operations of this batch
 	leads   bool    // serving as leader
 	events  []replica.Event
-	reqs    []*replica.Request
+	reqs    replica.Requests
 	touches []replica.Touch
 	said    map[saidKey]time.Duration // when a quota was warned of
 
@@ -123,8 +123,8 @@ func (p *Peer) batch() {
 	l.events = events
 
 	l.reqs = p.requests.take(l.reqs[:0], p.opts.MaxOutstanding-p.replica.Pending())
-	for _, r := range l.reqs {
-		p.step(r)
+	if len(l.reqs) > 0 {
+		p.step(l.reqs)
 	}
 	clear(l.reqs)
 	p.endBatch()

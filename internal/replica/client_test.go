@@ -185,11 +185,14 @@ func (c *client) submit(op proto.OpCode, body proto.Request, done func(proto.Err
 		q.Raw = body.Append(nil)
 	}
 	c.lane = append(c.lane, entry{cxid: q.Cxid, op: op, sentAt: c.w.now, after: c.w.newest, done: done})
-	c.node.step(q)
+	c.node.submit(q)
 }
 
 // act sends one request of some kind.
 func (c *client) act() {
+	if n := len(c.lane); n > 0 && c.lane[n-1].op == proto.OpCloseSession {
+		return // a server would not run it
+	}
 	rng := c.w.rng
 	path := fmt.Sprintf("/c%d-%d", c.id, c.cxid)
 	create := func(path string, flags proto.CreateFlags) *proto.CreateRequest {

@@ -52,6 +52,7 @@ type counts struct {
 	snaps, truncs                      int
 	reaped                             int
 	locals, upgrades, reads            int
+	together                           int // syncs right behind another
 }
 
 func (w *world) add(o *world) {
@@ -70,6 +71,7 @@ func (w *world) add(o *world) {
 	c.locals += d.locals
 	c.upgrades += d.upgrades
 	c.reads += d.reads
+	c.together += d.together
 }
 
 func (w *world) String() string { return fmt.Sprintf("%+v", w.counts) }
@@ -114,7 +116,7 @@ func (w *world) check() error {
 				first.tree.LastZxid(), first.tree.Digest(), n.tree.LastZxid(), n.tree.Digest())
 		}
 		r := n.r
-		if r.Pending() != 0 || len(r.inflight) != 0 || len(r.syncs) != 0 || len(r.queries) != 0 || len(r.early) != 0 || r.diskOps != 0 ||
+		if r.Pending() != 0 || len(r.inflight) != 0 || len(r.syncs.waiting) != 0 || len(r.queries) != 0 || len(r.early) != 0 || r.diskOps != 0 ||
 			r.reaper != nil && len(r.reaper.asked) != 0 {
 			return fmt.Errorf("server %d still waits: %d pending, in flight %v, syncs %v, queries %v, early %v, %d disk operations",
 				n.id, r.Pending(), r.inflight, r.syncs, r.queries, r.early, r.diskOps)

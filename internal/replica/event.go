@@ -16,6 +16,10 @@ type Request struct {
 	Raw []byte // the client's record, for forwarding; nil if the operation has none
 }
 
+// Requests are requests in the order in which they came. Syncs that follow one
+// another cost the leader no more than one.
+type Requests []*Request
+
 // Revalidate asks whether a session that a client of this server wants to
 // resume is alive. The answer is a Revalidated action with the same Conn.
 type Revalidate struct {
@@ -96,6 +100,7 @@ type SnapshotSent struct{ Link zab.LinkID }
 type Reloaded struct{ Last proto.Zxid }
 
 func (*Request) isEvent()      {}
+func (Requests) isEvent()      {}
 func (Revalidate) isEvent()    {}
 func (Touched) isEvent()       {}
 func (Tick) isEvent()          {}

@@ -130,13 +130,11 @@ func (r *Replica) fromLeader(now time.Duration, ev Message, out []Action) []Acti
 		}
 		return append(out, Send{Link: ev.Link, Msg: zab.Ping{Zxid: m.Zxid, Touches: r.takeTouches()}})
 	case zab.Sync:
-		if len(r.syncs) > 0 {
-			s := r.syncs[0]
-			r.syncs = r.syncs[1:]
+		for _, s := range r.syncs.answered() {
 			if n := r.inflight[s.Session]; n > 0 {
 				r.answered(s.Session, n)
 			}
-			return append(out, s)
+			out = append(out, s)
 		}
 	case zab.Revalidated:
 		i := slices.IndexFunc(r.queries, func(q Revalidate) bool { return q.ID == m.ID })

@@ -15,6 +15,7 @@ type node struct {
 	w    *world
 	id   int
 	gen  int // counts restarts
+	reqs Requests
 	up   bool
 	r    *Replica
 	tree *tree.Tree
@@ -125,6 +126,29 @@ func (n *node) dropClients() {
 		}
 	}
 	clear(n.lane)
+	n.reqs = nil
+}
+
+// submit gives a request to the server with what else comes until its next turn.
+func (n *node) submit(q *Request) {
+	n.reqs = append(n.reqs, q)
+	if len(n.reqs) > 1 {
+		return
+	}
+	gen := n.gen
+	n.w.after(time.Duration(n.w.rng.Intn(4))*ms, func() {
+		if !n.up || n.gen != gen || len(n.reqs) == 0 {
+			return
+		}
+		reqs := n.reqs
+		n.reqs = nil
+		for i := 1; i < len(reqs); i++ {
+			if reqs[i-1].Op == proto.OpSync && reqs[i].Op == proto.OpSync {
+				n.w.together++
+			}
+		}
+		n.step(reqs)
+	})
 }
 
 func (n *node) step(ev Event) {

@@ -76,7 +76,7 @@ type Replica struct {
 	reaper   *reaper     // while leading, if there is one
 	local    *sessions   // while serving with LocalSessions
 	touches  map[proto.SessionID]int32
-	syncs    []Synced // sync requests given to the leader, here or elsewhere, and not answered
+	syncs    syncs
 	queries  []Revalidate
 	own      []proto.Zxid            // this server's own clients' undecided proposals, while leading
 	inflight map[proto.SessionID]int // requests sent to the leader, by session
@@ -152,7 +152,12 @@ func (r *Replica) Step(now time.Duration, ev Event, out []Action) []Action {
 func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
 	switch ev := ev.(type) {
 	case *Request:
-		return r.request(now, ev, out)
+		return r.askSyncs(r.request(now, ev, out))
+	case Requests:
+		for _, q := range ev {
+			out = r.request(now, q, out)
+		}
+		return r.askSyncs(out)
 	case Message:
 		return r.message(now, ev, out)
 	case Heard:
@@ -256,8 +261,7 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 		case SaveEpoch, Truncate, SaveSnapshot, Reload:
 			r.diskOps++
 		case zab.OwnSynced:
-			out[i] = r.syncs[0]
-			r.syncs = r.syncs[1:]
+			out = r.release(i, out)
 		case Serve:
 			r.serve(now, a)
 		case zab.Resign:
@@ -347,7 +351,7 @@ func (r *Replica) endRole(now time.Duration, reason string, out []Action) []Acti
 	}
 	r.leader, r.learner, r.sessions, r.local, r.reaper = nil, nil, nil, nil, nil
 	r.role, r.state, r.reason = zab.RoleNone, draining, reason
-	r.syncs, r.queries, r.pending, r.own = nil, nil, 0, nil
+	r.syncs, r.queries, r.pending, r.own = syncs{}, nil, 0, nil
 	clear(r.inflight)
 	clear(r.touches)
 	r.prep.Reset()

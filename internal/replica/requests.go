@@ -13,6 +13,9 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 	if r.role == zab.RoleNone {
 		return out // its connection is closed already
 	}
+	if q.Op != proto.OpSync {
+		out = r.askSyncs(out) // in their turn
+	}
 	if r.local != nil {
 		var done bool
 		if out, done = r.localRequest(now, q, out); done {
@@ -22,11 +25,10 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 	switch {
 	case r.role == zab.RoleReadOnly:
 		return out // the server lets nothing else through
+	case q.Op == proto.OpSync:
+		r.holdSync(q)
+		return out
 	case r.state == leading:
-		if q.Op == proto.OpSync {
-			r.syncs = append(r.syncs, Synced{q.Session, q.Cxid})
-			return r.leader.Sync(0, out)
-		}
 		return r.propose(now, 0, q, out)
 	}
 	return r.forward(q, out)
@@ -36,9 +38,6 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 func (r *Replica) forward(q *Request, out []Action) []Action {
 	r.inflight[q.Session]++
 	r.pending++
-	if q.Op == proto.OpSync {
-		r.syncs = append(r.syncs, Synced{q.Session, q.Cxid})
-	}
 	return append(out, Send{Link: r.learner.Link(), Msg: &zab.Forward{
 		Session: q.Session, Cxid: q.Cxid, Op: q.Op, Raw: q.Raw, IDs: q.IDs,
 	}})
@@ -48,7 +47,7 @@ func (r *Replica) forward(q *Request, out []Action) []Action {
 // more should be taken from clients.
 func (r *Replica) Pending() int {
 	if r.leader != nil {
-		return len(r.own) + len(r.syncs)
+		return len(r.own) + len(r.syncs.waiting)
 	}
 	return r.pending
 }

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -239,7 +240,7 @@ func TestFollowerCounts(t *testing.T) {
 		b := newFollower(t)
 		z = proto.MakeZxid(1, 0)
 		story(b)
-		if b.r.Pending() != 0 || len(b.r.inflight) != 0 || len(b.r.syncs) != 0 || len(b.r.queries) != 0 {
+		if b.r.Pending() != 0 || len(b.r.inflight) != 0 || len(b.r.syncs.waiting) != 0 || len(b.r.queries) != 0 {
 			t.Errorf("%s: %d pending, %v, %v, %v", name, b.r.Pending(), b.r.inflight, b.r.syncs, b.r.queries)
 		}
 	}
@@ -261,6 +262,19 @@ func TestSyncOrder(t *testing.T) {
 	expect(t, "third", b.message(1, zab.Sync{}), Synced{7, 3})
 	expect(t, "nobody's", b.message(1, zab.Sync{}))
 
+	out := b.step(Requests{
+		request(7, 4, proto.OpSync, nil), request(8, 3, proto.OpSync, nil), create(8, 4, "/a"), request(8, 5, proto.OpSync, nil),
+	})
+	var cxids []int32
+	for _, f := range sent[*zab.Forward](out) {
+		cxids = append(cxids, f.Cxid)
+	}
+	if want := []int32{3, 4, 5}; !slices.Equal(cxids, want) {
+		t.Errorf("of a batch %v are forwarded, want %v", cxids, want)
+	}
+	expect(t, "of two", b.message(1, zab.Sync{}), Synced{7, 4}, Synced{8, 3})
+	expect(t, "behind a write", b.message(1, zab.Sync{}), Synced{8, 5})
+
 	l := newLeader(t)
 	asked := sent[zab.Ping](l.step(request(7, 1, proto.OpSync, nil)))
 	if len(asked) != 2 {
@@ -270,7 +284,7 @@ func TestSyncOrder(t *testing.T) {
 	if n := l.r.Pending(); n != 1 {
 		t.Errorf("%d own requests pending", n)
 	}
-	out := l.message(1, asked[0])
+	out = l.message(1, asked[0])
 	if len(out) == 0 || out[0] != (Synced{7, 1}) {
 		t.Errorf("the leader's own: %v", show(out))
 	}
@@ -278,6 +292,8 @@ func TestSyncOrder(t *testing.T) {
 		t.Fatalf("%d voters are asked for the learner's", len(asked))
 	}
 	expect(t, "a learner's, confirmed", l.message(1, asked[0]), Send{Link: 3, Msg: zab.Sync{}})
+	asked = sent[zab.Ping](l.step(Requests{request(7, 2, proto.OpSync, nil), request(8, 2, proto.OpSync, nil)}))
+	expect(t, "the leader's own two", l.message(1, asked[0]), Synced{7, 2}, Synced{8, 2})
 	z := appended(l.step(create(7, 2, "/a")))[0].Zxid
 	asked = sent[zab.Ping](l.message(3, forward(request(7, 1, proto.OpSync, nil))))
 	expect(t, "behind a proposal", l.message(1, asked[0]))

@@ -297,7 +297,14 @@ func (c *conn) submit(q *call, state entryState) error {
 		r.Raw = bytes.Clone(q.record)
 	}
 	var err error
-	if r.Body, err = proto.DecodeRequest(q.op, r.Raw); err != nil {
+	if state == stateSync { // of which nobody wants more than that it decodes
+		d := jute.NewDecoder(r.Raw)
+		d.Buffer()
+		err = d.Err()
+	} else {
+		r.Body, err = proto.DecodeRequest(q.op, r.Raw)
+	}
+	if err != nil {
 		if q.op != proto.OpMulti {
 			c.read(q)
 			return nil
