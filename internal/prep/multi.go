@@ -16,7 +16,7 @@ func (p *Prep) multi(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) 
 	digest, size := p.digest, 0
 	p.overlay.mark()
 	for _, op := range r.Ops {
-		typ, body, err := p.single(req, effective(op), op.Req)
+		typ, body, err := p.single(req, Effective(op), op.Req)
 		if err == proto.OK {
 			if size += 8 + bodySize(body); size > p.opts.MaxTxn {
 				err = proto.ErrMarshalling // ACLs of scheme auth have blown it up
@@ -61,10 +61,10 @@ func wellFormed(r *proto.MultiRequest) bool {
 	return true
 }
 
-// effective returns what an operation of a multi really is: there the mode of a
+// Effective returns what an operation of a multi really is: there the mode of a
 // create wins over its type, and a createTTL without a mode that wants it is a
 // create whose TTL nobody looks at. Source: Op.create, Op.Create.getOpcode.
-func effective(op proto.MultiOp) proto.OpCode {
+func Effective(op proto.MultiOp) proto.OpCode {
 	r, ok := op.Req.(*proto.CreateRequest)
 	switch {
 	case !ok:

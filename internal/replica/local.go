@@ -64,8 +64,12 @@ func wantsGlobal(q *prep.Request) bool {
 	case *proto.CreateRequest:
 		return createsEphemeral(q.Op, body)
 	case *proto.MultiRequest:
-		for i := range body.Ops {
-			if c, ok := body.Ops[i].Req.(*proto.CreateRequest); ok && createsEphemeral(body.Ops[i].Type, c) {
+		for _, op := range body.Ops {
+			switch c, ok := op.Req.(*proto.CreateRequest); {
+			case !ok:
+			case !c.Flags.Valid():
+				return false // where the multi will fail
+			case createsEphemeral(prep.Effective(op), c):
 				return true
 			}
 		}

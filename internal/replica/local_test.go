@@ -136,6 +136,9 @@ func TestWhatUpgrades(t *testing.T) {
 	c := func(op proto.OpCode, flags proto.CreateFlags) proto.MultiOp {
 		return proto.MultiOp{Type: op, Req: &proto.CreateRequest{Path: "/n", ACL: proto.OpenACL, Flags: flags}}
 	}
+	ttl := func(flags proto.CreateFlags) proto.MultiOp {
+		return proto.MultiOp{Type: proto.OpCreateTTL, Req: &proto.CreateRequest{Path: "/n", ACL: proto.OpenACL, Flags: flags, HasTTL: true, TTL: 5000}}
+	}
 	multi := func(ops ...proto.MultiOp) proto.MultiOp {
 		return proto.MultiOp{Type: proto.OpMulti, Req: &proto.MultiRequest{Ops: ops}}
 	}
@@ -155,6 +158,10 @@ func TestWhatUpgrades(t *testing.T) {
 		"multi without":                {multi(set, c(proto.OpCreate, proto.Persistent)), false},
 		"multi with one":               {multi(set, c(proto.OpCreate2, proto.Ephemeral)), true},
 		"multi with a container":       {multi(c(proto.OpCreateContainer, proto.Container)), false},
+		"multi with a createTTL":       {multi(ttl(proto.Ephemeral)), true},
+		"multi with a time to live":    {multi(ttl(proto.PersistentTTL)), false},
+		"createTTL, ephemeral":         {ttl(proto.Ephemeral), false},
+		"multi that will fail":         {multi(ttl(99), c(proto.OpCreate, proto.Ephemeral)), false},
 		"no record":                    {proto.MultiOp{Type: proto.OpSync}, false},
 	} {
 		b := newFollower(t, withLocal(true))
