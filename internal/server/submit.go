@@ -1,0 +1,153 @@
+package server
+
+import (
+	"bytes"
+
+	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/jute"
+	"github.com/paddock-io/paddock/proto"
+)
+
+func newEntry(q *call, state entryState) *entry {
+	e := entryPool.Get().(*entry)
+	e.call, e.state = *q, state
+	return e
+}
+
+// enqueue adds to the lane. Holds c.mu.
+func (c *conn) enqueue(e *entry) {
+	if c.srv.limited {
+		c.handOver(e)
+	}
+	c.lane.push(e)
+	c.srv.counters.outstanding.Add(1)
+}
+
+// submit puts a write or a sync into the lane and before the quorum, in this
+// order: its answer might come at once. A record that does not decode is no
+// matter for the quorum, and execute refuses it in its turn; only for a multi,
+// unless nullACL says otherwise, Java spends a zxid on that. Source:
+// PrepRequestProcessor.pRequestHelper.
+func (c *conn) submit(q *call, state entryState) error {
+	if q.throttled || q.op == proto.OpMulti && nullACL(q.record) {
+		c.read(q)
+		return nil
+	}
+	r := &replica.Request{Request: prep.Request{Session: c.session, Cxid: q.xid, Op: q.op, IDs: q.ids}}
+	if len(q.record) > 0 {
+		r.Raw = bytes.Clone(q.record)
+	}
+	var err error
+	if state == stateSync { // of which nobody wants more than that it decodes
+		d := jute.NewDecoder(r.Raw)
+		d.Buffer()
+		err = d.Err()
+	} else {
+		r.Body, err = proto.DecodeRequest(q.op, r.Raw)
+	}
+	if err != nil {
+		if q.op != proto.OpMulti {
+			c.read(q)
+			return nil
+		}
+		r.Body, r.Malformed = nil, true
+	}
+	if c.srv.opts.EagerACL {
+		c.lockTree()
+		err := prep.Refusal(c.srv.tree, &c.srv.opts.ACL, r.Body, q.op, q.ids)
+		if err != proto.OK {
+			c.settle(q, 0, err, false)
+			return nil
+		}
+	}
+	c.unlockTree()
+	e := newEntry(q, state)
+	if e.record = nil; state == stateSync {
+		e.record = r.Raw
+	}
+	e.ephemeral = c.srv.opts.LocalSessions && createsEphemeral(q.op, r.Body)
+	c.mu.Lock()
+	if c.phase != phaseOpen {
+		c.mu.Unlock()
+		return errDone
+	}
+	c.enqueue(e)
+	full := c.lane.full()
+	c.mu.Unlock()
+	c.sign()
+	if err := c.srv.opts.Proposer.Submit(c.period.ctx, r); err != nil {
+		return err
+	}
+	if full {
+		c.flush()
+		c.block(func(c *conn) bool { return !c.lane.full() })
+	}
+	// What waited here was the server, with the rest of the burst in its buffer.
+	c.seen.Store(c.srv.now())
+	c.sign()
+	return nil
+}
+
+// sign counts a request as a sign of life of the session, unless it is the
+// client's last. A burst may wait for the quorum longer than the session's
+// timeout, so that its end is too late. Source: ZooKeeperServer.submitRequestNow.
+func (c *conn) sign() {
+	if !c.deaf {
+		c.touch()
+	}
+}
+
+// nullACL reports whether a multi has a create with a null ACL vector. A Java
+// leader stops reading there without spending a zxid, so that no transaction
+// would ever answer it. With a TTL it does answer, and so it does if it finds
+// something else wrong first. Source: MultiOperationRecord.deserialize,
+// CreateOptions.Builder.
+func nullACL(record []byte) bool {
+	d := jute.NewDecoder(record)
+	for {
+		var h proto.MultiHeader
+		if h.Decode(&d); d.Err() != nil || h.Done {
+			return false
+		}
+		d.Buffer() // the path, which may be null here
+		switch h.Type {
+		case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer:
+			d.Buffer()
+			null := skipACLs(&d)
+			switch flags := proto.CreateFlags(d.Int()); {
+			case d.Err() != nil || !flags.Valid():
+				return false
+			case null:
+				return true
+			case flags.IsTTL():
+				return false
+			}
+		case proto.OpCreateTTL:
+			d.Buffer()
+			skipACLs(&d)
+			d.Int()
+			d.Long()
+		case proto.OpSetData:
+			d.Buffer()
+			d.Int()
+		case proto.OpDelete, proto.OpCheck:
+			d.Int()
+		case proto.OpGetData, proto.OpGetChildren:
+			d.Bool()
+		default:
+			return false
+		}
+	}
+}
+
+// skipACLs passes over a vector of ACL entries and reports whether it is null.
+func skipACLs(d *jute.Decoder) (null bool) {
+	n := d.Count(12)
+	for range n {
+		d.Int()
+		d.Buffer()
+		d.Buffer()
+	}
+	return n < 0
+}
