@@ -280,6 +280,28 @@ func (w *teller) tellReadOnly(e *peers.Ensemble, local bool) {
 		}
 		return nil
 	}), "await")
+	w.tellReadOnlyWords(s)
+	unknown := w.tellReadOnlyHandshakes(s, known)
+	h := golden.Handshake{TimeoutMs: 9000, Password: golden.NoPassword, ReadOnly: true}
+	if !local {
+		h = unknown
+	}
+	w.tellReadOnlyRequests(s, h, last[4:12], local)
+
+	c = golden.Dial(&golden.Transcript{}, s.Addr())
+	c.Handshake(h, "")
+	golden.Must(e.Server(2).Start(), "start")
+	c.ExpectClose()
+	w.say("a leader was found: closed")
+	golden.Must(e.AwaitServing(ctx), "serving")
+	w.say("isro: %s", w.word(s, "isro"))
+	h = golden.Handshake{TimeoutMs: 9000, ID: c.ID, Password: c.Password, ReadOnly: true}
+	w.say("the read-only session now: %s", outcome(s.Addr(), h))
+	w.say("the old session: %s", outcome(s.Addr(), known))
+}
+
+// tellReadOnlyWords asks a read-only server with four-letter words.
+func (w *teller) tellReadOnlyWords(s *peers.Server) {
 	for i, line := range strings.Split(w.word(s, "srvr"), "\n") {
 		if i == 1 || strings.HasPrefix(line, "Mode") {
 			w.say("%s", line)
@@ -295,6 +317,11 @@ func (w *teller) tellReadOnly(e *peers.Ensemble, local bool) {
 	}
 	w.say("conf: %v", strings.Contains(w.word(s, "conf"), "membership"))
 	w.dump("dump", s)
+}
+
+// tellReadOnlyHandshakes greets a read-only server in every way: known is a session of the ensemble. It returns
+// the greeting of a session that nobody knows, with the right password.
+func (w *teller) tellReadOnlyHandshakes(s *peers.Server, known golden.Handshake) (unknown golden.Handshake) {
 	fresh := golden.Handshake{TimeoutMs: 9000, Password: golden.NoPassword, ReadOnly: true}
 	w.say("new: %s", outcome(s.Addr(), fresh))
 	h := fresh
@@ -311,22 +338,23 @@ func (w *teller) tellReadOnly(e *peers.Ensemble, local bool) {
 	w.say("known, wrong password: %s", outcome(s.Addr(), h))
 	h = fresh
 	h.ID, h.Password = 0x0100019a2b3c0000, []byte{0x06, 0x5c, 0x5b, 0xdc, 0x1b, 0xc4, 0xb0, 0xbd, 0x54, 0x8d, 0x58, 0x6f, 0x5c, 0xed, 0xbf, 0xae}
-	unknown := h
+	unknown = h
 	w.say("unknown: %s", outcome(s.Addr(), h))
 	h.Password = golden.NoPassword
 	w.say("unknown, wrong password: %s", outcome(s.Addr(), h))
+	return unknown
+}
 
-	h = fresh
-	if !local {
-		h = unknown
-	}
-	c = golden.Dial(&golden.Transcript{}, s.Addr())
+// tellReadOnlyRequests sends one of each request in a session greeted with h. zxid is what a reply had after the
+// last write.
+func (w *teller) tellReadOnlyRequests(s *peers.Server, h golden.Handshake, zxid []byte, local bool) {
+	c := golden.Dial(&golden.Transcript{}, s.Addr())
 	c.Handshake(h, "")
 	w.say("getData: %s", reply(c.Ask(golden.OpGetData, golden.Watched("/n", true), "")))
 	ask := func(what string, op int32, body golden.Record) {
 		b := c.Ask(op, body, "")
 		same := "zxid of the last write"
-		if string(b[4:12]) != string(last[4:12]) {
+		if string(b[4:12]) != string(zxid) {
 			same = fmt.Sprintf("zxid %x", b[4:12])
 		}
 		w.say("%s: %s, %s", what, reply(b), same)
@@ -357,15 +385,4 @@ func (w *teller) tellReadOnly(e *peers.Ensemble, local bool) {
 	} else {
 		ask("ping after close", golden.OpPing, nil)
 	}
-
-	c = golden.Dial(&golden.Transcript{}, s.Addr())
-	c.Handshake(h, "")
-	golden.Must(e.Server(2).Start(), "start")
-	c.ExpectClose()
-	w.say("a leader was found: closed")
-	golden.Must(e.AwaitServing(ctx), "serving")
-	w.say("isro: %s", w.word(s, "isro"))
-	h = golden.Handshake{TimeoutMs: 9000, ID: c.ID, Password: c.Password, ReadOnly: true}
-	w.say("the read-only session now: %s", outcome(s.Addr(), h))
-	w.say("the old session: %s", outcome(s.Addr(), known))
 }

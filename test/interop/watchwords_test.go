@@ -2,7 +2,6 @@ package interop
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,13 +13,7 @@ import (
 // TestWatchWords holds what the four-letter words count: pairs of a connection and a path in the table of
 // data watches, whatever the kinds; and, as connections, those as well whose watches have all fired.
 func TestWatchWords(t *testing.T) {
-	in := peers.Require(t)
-	if os.Getenv("PADDOCK_INTEROP_JAVA") != "" {
-		t.Run("java", func(t *testing.T) { watchWords(t, peers.Java{Installation: in}) })
-	}
-	if os.Getenv("PADDOCK_INTEROP_JAVA") != "only" {
-		t.Run("paddock", func(t *testing.T) { watchWords(t, peers.RequirePaddock(t)) })
-	}
+	bothSoftware(t, watchWords)
 }
 
 func watchWords(t *testing.T, software peers.Software) {
@@ -31,35 +24,7 @@ func watchWords(t *testing.T, software peers.Software) {
 		names[fmt.Sprintf("0x%x", uint64(c.ID))] = name
 		return c
 	}
-	add := func(c *golden.Session, path string, mode int32) {
-		c.Ask(golden.OpAddWatch, golden.Record{}.Ustring(path).Int(mode), "")
-	}
-	err := golden.Catch(func() {
-		all := session("all kinds")
-		all.Ask(golden.OpCreate, golden.Create("/p", nil, golden.Open, 0), "")
-		all.Ask(golden.OpGetData, golden.Watched("/p", true), "")
-		all.Ask(golden.OpGetChildren, golden.Watched("/p", true), "")
-		add(all, "/p", 0)
-		add(all, "/p", 1)
-		one := session("persistent")
-		add(one, "/p", 0)
-		add(one, "/q", 0)
-		two := session("recursive")
-		add(two, "/", 1)
-		session("child only").Ask(golden.OpGetChildren, golden.Watched("/", true), "")
-		fired := session("fired")
-		fired.Ask(golden.OpExists, golden.Watched("/x", true), "")
-		fired.Ask(golden.OpCreate, golden.Create("/x", nil, golden.Open, 0), "")
-		fired.Receive("")
-		again := session("fired and back")
-		again.Ask(golden.OpExists, golden.Watched("/x", true), "")
-		again.Ask(golden.OpDelete, golden.Record{}.Ustring("/x").Int(-1), "")
-		again.Receive("")
-		again.Ask(golden.OpExists, golden.Watched("/y", true), "")
-		gone := session("removed")
-		add(gone, "/p", 0)
-		gone.Ask(golden.OpRemoveWatches, golden.Record{}.Ustring("/p").Int(3), "")
-	})
+	err := golden.Catch(func() { setWatches(session) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,28 +38,10 @@ func watchWords(t *testing.T, software peers.Software) {
 		}
 		return text
 	}
-	// blocks sorts the lines below each heading, and the blocks.
-	blocks := func(text string) string {
-		var all []string
-		for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
-			if !strings.HasPrefix(line, "\t") {
-				all = append(all, line)
-			} else {
-				all[len(all)-1] += line
-			}
-		}
-		for i, b := range all {
-			parts := strings.Split(b, "\t")
-			slices.Sort(parts[1:])
-			all[i] = strings.Join(parts, "|")
-		}
-		slices.Sort(all)
-		return strings.Join(all, "\n")
-	}
 	for _, x := range []struct{ what, got, want string }{
 		{"wchs", word("wchs"), "5 connections watching 4 paths\nTotal watches:5\n"},
-		{"wchc", blocks(word("wchc")), "all kinds|/p\nfired\nfired and back|/y\npersistent|/p|/q\nrecursive|/"},
-		{"wchp", blocks(word("wchp")), "/p|all kinds|persistent\n/q|persistent\n/y|fired and back\n/|recursive"},
+		{"wchc", sorted(word("wchc")), "all kinds|/p\nfired\nfired and back|/y\npersistent|/p|/q\nrecursive|/"},
+		{"wchp", sorted(word("wchp")), "/p|all kinds|persistent\n/q|persistent\n/y|fired and back\n/|recursive"},
 	} {
 		if x.got != x.want {
 			t.Errorf("%s:\n%s\nwant\n%s", x.what, x.got, x.want)
@@ -103,4 +50,54 @@ func watchWords(t *testing.T, software peers.Software) {
 	if mntr := word("mntr"); !strings.Contains(mntr, "zk_watch_count\t8\n") {
 		t.Errorf("mntr:\n%s", mntr)
 	}
+}
+
+// setWatches opens sessions that have every kind of watch, or had one.
+func setWatches(session func(name string) *golden.Session) {
+	add := func(c *golden.Session, path string, mode int32) {
+		c.Ask(golden.OpAddWatch, golden.Record{}.Ustring(path).Int(mode), "")
+	}
+	all := session("all kinds")
+	all.Ask(golden.OpCreate, golden.Create("/p", nil, golden.Open, 0), "")
+	all.Ask(golden.OpGetData, golden.Watched("/p", true), "")
+	all.Ask(golden.OpGetChildren, golden.Watched("/p", true), "")
+	add(all, "/p", 0)
+	add(all, "/p", 1)
+	one := session("persistent")
+	add(one, "/p", 0)
+	add(one, "/q", 0)
+	two := session("recursive")
+	add(two, "/", 1)
+	session("child only").Ask(golden.OpGetChildren, golden.Watched("/", true), "")
+	fired := session("fired")
+	fired.Ask(golden.OpExists, golden.Watched("/x", true), "")
+	fired.Ask(golden.OpCreate, golden.Create("/x", nil, golden.Open, 0), "")
+	fired.Receive("")
+	again := session("fired and back")
+	again.Ask(golden.OpExists, golden.Watched("/x", true), "")
+	again.Ask(golden.OpDelete, golden.Record{}.Ustring("/x").Int(-1), "")
+	again.Receive("")
+	again.Ask(golden.OpExists, golden.Watched("/y", true), "")
+	gone := session("removed")
+	add(gone, "/p", 0)
+	gone.Ask(golden.OpRemoveWatches, golden.Record{}.Ustring("/p").Int(3), "")
+}
+
+// sorted sorts the lines below each heading, and then the headings.
+func sorted(text string) string {
+	var all []string
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		if !strings.HasPrefix(line, "\t") {
+			all = append(all, line)
+		} else {
+			all[len(all)-1] += line
+		}
+	}
+	for i, b := range all {
+		parts := strings.Split(b, "\t")
+		slices.Sort(parts[1:])
+		all[i] = strings.Join(parts, "|")
+	}
+	slices.Sort(all)
+	return strings.Join(all, "\n")
 }
