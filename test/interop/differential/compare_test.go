@@ -105,6 +105,7 @@ func TestRules(t *testing.T) {
 		"an event beyond the BMP":   {"", sync, frame{kind: event, body: text("a")}, frame{kind: event, body: text("b")}},
 		"a zxid besides":            {"", create, frame{kind: reply, zxid: 8, err: errMarshalling}, answer(errInvalidACL, "")},
 		"an error and none":         {"", plain, answer(errNoAuth, ""), answer(0, text("/a"))},
+		"createSession in a step":   {"", Request{Op: golden.OpCreateSession}, frame{kind: connect}, frame{kind: reply, zxid: -1, err: errUnimplemented}},
 		"deleteContainer in a step": {"", Request{Op: golden.OpDeleteContainer}, answer(errNoNode, ""), frame{kind: reply, zxid: -1, err: errUnimplemented}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,9 @@
 //	                     │ no rule knows it
 //	                   shrink, report
 //
-// In one stream of ten both servers are killed in the middle and started again.
+// In one stream of ten both servers are killed in the middle and started again, ensembles in one of 25.
+// One stream of four meets enforced quotas; with ensembles, half of the streams have local sessions. Of an
+// ensemble, connections are spread over the leader and the followers, alike on both sides.
 //
 // A mapping numbers what a server is free in: session ids by the order in which sessions were opened,
 // zxids from the start of the server, times by the transaction they belong to. Everything else is
@@ -39,5 +41,6 @@
 // Not in the streams: sessions that expire and znodes that are reaped, whose moment depends on clocks;
 // several connections that write at the same moment; reconfig beyond its refusal; SASL and TLS;
 // what would stop a Java server (see docs/differences.md); and in ensembles, records that do not decode,
-// /zookeeper/config, and sessions that move while their old connection is in use.
+// /zookeeper/config, and sessions that move while their old connection is in use; with local sessions,
+// createSession, and multis that do not decode.
 package differential

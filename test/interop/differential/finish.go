@@ -10,10 +10,8 @@ import (
 
 // finish ends all sessions of a stream, compares what both servers hold, znode by znode, and removes it.
 func (p *pair) finish() *Difference {
-	if len(p.java.addrs) == 1 { // the words of an ensemble depend on who leads
-		if d := p.compareWords(); d != nil {
-			return d
-		}
+	if d := p.compareWords(); d != nil {
+		return d
 	}
 	for n := range p.java.sessions[p.java.first:] {
 		if d := p.endSession(n); d != nil {
@@ -53,11 +51,16 @@ func (p *pair) endSession(n int) *Difference {
 		return nil
 	}
 	conn := slices.IndexFunc(p.java.conns[:slots], func(c *client) bool { return c != nil && c.session == at })
-	if conn < 0 {
-		conn = 0
-		if d := p.step(&Step{Conn: conn, Connect: &Connect{Session: n, TimeoutMs: 600_000}}); d != nil {
+	for server := 0; conn < 0 && server < len(p.java.addrs); server++ { // a local session is known to one of them
+		if d := p.step(&Step{Conn: server, Connect: &Connect{Session: n, TimeoutMs: 600_000}}); d != nil {
 			return d
 		}
+		if p.java.conns[server] != nil {
+			conn = server
+		}
+	}
+	if conn < 0 {
+		return nil
 	}
 	return p.step(&Step{Conn: conn, Lone: true, Requests: []Request{{Xid: 1, Op: golden.OpCloseSession}}})
 }

@@ -30,8 +30,9 @@ type frame struct {
 }
 
 const (
-	statSize   = 68
-	headerSize = 16
+	statSize    = 68
+	headerSize  = 16
+	connectSize = 36 // of a ConnectResponse, which may have a byte more
 )
 
 // mapReply maps the reply to a request.
@@ -68,7 +69,7 @@ func (m *mapping) mapEvent(payload []byte) frame {
 // mapConnect maps a ConnectResponse: protocol, timeout, session id, password, perhaps a read-only byte.
 func (m *mapping) mapConnect(payload []byte) frame {
 	b := bytes.Clone(payload)
-	if len(b) >= 36 {
+	if len(b) >= connectSize {
 		id := int64(binary.BigEndian.Uint64(b[8:]))
 		if n, ok := m.byID[id]; ok && bytes.Equal(m.sessions[n].password, b[20:36]) {
 			copy(b[20:36], "its own password")

@@ -20,6 +20,7 @@ const root = "/fz"
 type Shape struct {
 	WellFormed bool // no records that do not decode, for which a Java follower never has an answer
 	OneByOne   bool // no bursts, of which quotas that are enforced see a part, as it happens
+	Decoding   bool // no multis that do not decode, which Java carries out in part for a local session
 	Restart    bool // the servers are killed and started again somewhere in the middle
 }
 

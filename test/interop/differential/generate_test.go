@@ -47,7 +47,7 @@ func TestGenerateCovers(t *testing.T) {
 	}
 	for _, op := range []int32{
 		golden.OpAuth, golden.OpSetWatches, golden.OpSasl, golden.OpGetEphemerals, golden.OpGetAllChildrenCount,
-		golden.OpSetWatches2, golden.OpAddWatch, golden.OpWhoAmI, golden.OpCloseSession, 0, 99,
+		golden.OpSetWatches2, golden.OpAddWatch, golden.OpWhoAmI, golden.OpCloseSession, golden.OpCreateSession, 0, 99,
 	} {
 		if alone[op] == 0 {
 			t.Errorf("%s is never drawn", opName(op))
@@ -80,4 +80,59 @@ func endsWell(r *Request) bool {
 	d := newDescriber(r.Body)
 	d.record(r.Op)
 	return !d.bad && d.r.Len() == 0
+}
+
+// Where sessions are local, multis decode: flags that a create cannot have and other operations fail all.
+func TestGenerateDecoding(t *testing.T) {
+	for seed := uint64(1); seed <= 50; seed++ {
+		for _, s := range Generate(seed, 400, Shape{WellFormed: true, Decoding: true}) {
+			for _, r := range s.Requests {
+				if r.Op == golden.OpMulti && !decodes(r.Body) {
+					t.Fatalf("seed %d: %s", seed, describeRequest(&r))
+				}
+			}
+		}
+	}
+}
+
+// decodes says whether a multi does.
+func decodes(body golden.Record) bool {
+	reads, writes := false, false
+	for d := newDescriber(body); ; {
+		op, done := d.int(), d.take(1)
+		d.int()
+		if done[0] != 0 || d.bad {
+			return !d.bad && d.r.Len() == 0 && !(reads && writes)
+		}
+		d.record(op)
+		switch op {
+		case golden.OpCreate, golden.OpCreate2, golden.OpCreateContainer:
+			at := len(body) - d.r.Len()
+			if flags := golden.Record(body[at-4 : at]); flags[0]|flags[1]|flags[2] != 0 || flags[3] > flagsContainer {
+				return false
+			}
+			writes = true
+		case golden.OpCreateTTL, golden.OpDelete, golden.OpSetData, golden.OpCheck:
+			writes = true
+		case golden.OpGetData, golden.OpGetChildren:
+			reads = true
+		default:
+			return false
+		}
+	}
+}
+
+// Behind what causes events, nobody signs on.
+func TestGenerateAuth(t *testing.T) {
+	for seed := uint64(1); seed <= 50; seed++ {
+		for _, s := range Generate(seed, 400, Shape{}) {
+			loud := false
+			for _, r := range s.Requests {
+				if r.Op == golden.OpAuth && loud {
+					t.Fatalf("seed %d: %s", seed, describeStep(&s))
+				}
+				loud = loud || !slices.Contains(quiet, r.Op)
+			}
+		}
+	}
 }

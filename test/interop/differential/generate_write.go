@@ -7,6 +7,7 @@ type write struct {
 	op     int32
 	body   golden.Record
 	likely bool   // it ought to succeed
+	broken bool   // a multi with it does not decode
 	effect func() // what it does to the model then
 }
 
@@ -79,11 +80,16 @@ func (g *generator) drawCreate() write {
 		path = parent(path) + "/" + pick(g, "n-", "", "a", "b")
 	}
 	w.likely = w.likely && flags >= 0 && flags <= 6
+	w.broken = w.op != golden.OpCreateTTL && (flags < 0 || flags > flagsContainer)
 	owner := -1
 	if flags == flagsEphemeral || flags == flagsEphemeralSequential {
 		owner = g.conns[g.burstConn].session
 	}
-	w.body = g.acl(g.nullable(nil, path).Buffer(g.data())).Int(flags)
+	data := g.data()
+	if quota := g.quotaData(path); quota != nil {
+		data = quota
+	}
+	w.body = g.acl(g.nullable(nil, path).Buffer(data)).Int(flags)
 	if w.op == golden.OpCreateTTL {
 		w.body = w.body.Long(ttl)
 	}
@@ -148,18 +154,28 @@ func (g *generator) multi() {
 	defer func() { g.inMulti = false }()
 	for range g.IntN(8) {
 		w := g.drawPart()
+		if w.broken && g.Decoding {
+			continue
+		}
 		parts = append(parts, golden.Part(w.op, w.body))
 		effects = append(effects, w.effect)
 		likely = likely && w.likely
 	}
 	body := golden.Multi(parts...)
-	switch g.IntN(60) {
+	odd := g.IntN(60)
+	if g.Decoding {
+		odd = max(odd, 1)
+	}
+	switch odd {
 	case 0:
 		body = append(body[:len(body)-9], golden.Record{}.MultiHeader(pick[int32](g, -1, 1, 0), pick(g, true, false), pick[int32](g, 0, -1, 7))...)
 		likely = false
 	case 1:
 		body, likely = golden.Multi(g.readParts()...), false
 	case 2:
+		if g.Decoding {
+			parts = nil
+		}
 		parts = append(parts, g.readParts()...)
 		body, likely = golden.Multi(parts...), false
 	}
@@ -177,7 +193,7 @@ func (g *generator) drawPart() write {
 	switch g.IntN(60) {
 	case 0:
 		return write{op: pick[int32](g, golden.OpSetACL, golden.OpSync, golden.OpExists, golden.OpPing, golden.OpReconfig, 0, -1, 77, golden.OpMulti),
-			body: golden.Record{}.Ustring(g.known()).Int(-1), effect: nothing}
+			body: golden.Record{}.Ustring(g.known()).Int(-1), effect: nothing, broken: true}
 	case 1: // a null ACL
 		if !g.WellFormed {
 			return write{op: golden.OpCreate, body: golden.Record{}.Ustring(g.fresh()).Buffer(nil).Int(-1).Int(0), effect: nothing}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/paddock-io/paddock/test/interop/peers"
@@ -15,17 +16,21 @@ import (
 
 // Setup is how both sides are configured.
 type Setup struct {
-	EnforceQuota bool
-	Servers      int // of an ensemble; 1 is a server of its own
+	EnforceQuota    bool
+	LocalSessions   bool // known to one server only, in ensembles
+	UpgradeSessions bool // until they make an ephemeral
+	Servers         int  // of an ensemble; 1 is a server of its own
 }
 
 // settings are the lines of zoo.cfg. Sessions live long, because a session that expires spends a zxid
 // at a moment that nobody can foretell; for the same reason nothing is reaped.
 func (s Setup) settings() map[string]string {
 	return map[string]string{
-		"tickTime":          "2000",
-		"minSessionTimeout": "60000",
-		"maxSessionTimeout": "600000",
+		"tickTime":                      "2000",
+		"minSessionTimeout":             "60000",
+		"maxSessionTimeout":             "600000",
+		"localSessionsEnabled":          strconv.FormatBool(s.LocalSessions),
+		"localSessionsUpgradingEnabled": strconv.FormatBool(s.UpgradeSessions),
 	}
 }
 
@@ -64,6 +69,7 @@ func (s Setup) servers(home string, software peers.Software) ([]*peers.Server, e
 // pair is Java and Paddock, who are sent the same.
 type pair struct {
 	java, paddock *side
+	setup         Setup
 	servers       []*peers.Server // of both
 	home          string
 	explained     map[string]int // differences by the rule that knows them
@@ -75,7 +81,7 @@ func startPair(ctx context.Context, java, paddock peers.Software, setup Setup) (
 	if err != nil {
 		return nil, fmt.Errorf("make directory for servers: %w", err)
 	}
-	p := &pair{home: home, explained: map[string]int{}}
+	p := &pair{home: home, setup: setup, explained: map[string]int{}}
 	p.java, err = p.start(java, setup)
 	if err == nil {
 		p.paddock, err = p.start(paddock, setup)
@@ -96,7 +102,19 @@ func (p *pair) await(ctx context.Context, number int64) error {
 			return err
 		}
 	}
-	return errors.Join(p.java.settle(number), p.paddock.settle(number))
+	for _, s := range []*side{p.java, p.paddock} {
+		if p.setup.Servers > 1 {
+			leader, err := s.ensemble.Leader(ctx)
+			if err != nil {
+				return err
+			}
+			s.lead(leader, p.setup.EnforceQuota)
+		}
+		if err := s.settle(number); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restart kills all servers and starts them again. Where zxids go on is theirs to say, how many were
@@ -119,7 +137,27 @@ func (p *pair) restart() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), peers.StartTimeout)
 	defer cancel()
-	return p.await(ctx, p.java.number(p.java.seen)+2) // the session that settles spends two
+	number := p.java.number(p.java.seen)
+	if !p.setup.LocalSessions {
+		number += settling
+	}
+	return p.await(ctx, number)
+}
+
+// javaSpent says whether Java has spent one zxid more than Paddock since they were last in step, and
+// notes it. Both spend the same on being asked.
+func (p *pair) javaSpent() bool {
+	java, err := p.java.newestZxid()
+	if err != nil {
+		return false
+	}
+	paddock, err := p.paddock.newestZxid()
+	if err != nil || p.java.number(java) != p.paddock.number(paddock)+1 {
+		return false
+	}
+	p.java.spent(java - settling)
+	p.java.seen, p.paddock.seen = java, paddock
+	return true
 }
 
 // start starts the servers of one side and does not wait for them.
@@ -128,7 +166,7 @@ func (p *pair) start(software peers.Software, setup Setup) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &side{mapping: newMapping(time.Now())}
+	s := &side{mapping: newMapping(time.Now()), ensemble: &peers.Ensemble{Servers: servers}}
 	for _, server := range servers {
 		p.servers = append(p.servers, server)
 		s.addrs = append(s.addrs, server.Addr())

@@ -242,7 +242,7 @@ func describeFrame(s *Step, f frame) string {
 	case closed:
 		return "closes"
 	case silent:
-		return "says nothing"
+		return fmt.Sprintf("says nothing (at zxid %d)", f.zxid)
 	case connect:
 		return fmt.Sprintf("connect response %x", f.body)
 	case event:

@@ -30,6 +30,7 @@ var rules = []struct {
 	knows func(s *suspect) (java, paddock int, ok bool)
 }{
 	{"operation that is not for clients", notForClients},
+	{"createSession from a client", createSession},
 	{"null in an ACL entry", nullInACL},
 	{"null path in a multiRead", nullInMultiRead},
 	{"missed event of an unreadable znode", unreadable},
@@ -62,11 +63,7 @@ func (s *suspect) answers() (java, paddock frame, r *Request) {
 // answers as it does to an operation that it does not know, and closes. Java has spent a zxid then, and
 // its connection is closed here.
 func notForClients(s *suspect) (int, int, bool) {
-	if !s.step.Lone || s.step.Requests[0].Op != golden.OpDeleteContainer || len(s.paddock) != 2 || len(s.java) != 1 {
-		return 0, 0, false
-	}
-	told, end := s.paddock[0], s.paddock[1]
-	if told.err != errUnimplemented || told.zxid != -1 || told.body != "" || end.kind != closed {
+	if !s.alone(golden.OpDeleteContainer) || !s.turnedAway() {
 		return 0, 0, false
 	}
 	if got := s.java[0]; got.kind != reply || got.err != errNoNode && got.err != errBadArguments && got.err != errNotEmpty {
@@ -75,6 +72,30 @@ func notForClients(s *suspect) (int, int, bool) {
 	s.pair.java.spent(s.pair.java.seen)
 	s.pair.java.hang(s.conn)
 	return 1, 2, true
+}
+
+// createSession: Java opens the session once more and answers as it does to a handshake. Then the
+// connection is of no use, and is closed here.
+func createSession(s *suspect) (int, int, bool) {
+	if !s.alone(golden.OpCreateSession) || !s.turnedAway() || s.java[0].kind != connect {
+		return 0, 0, false
+	}
+	s.pair.java.hang(s.conn)
+	return 1, 2, s.pair.javaSpent()
+}
+
+// alone says whether Java gave one answer to a request of that sort.
+func (s *suspect) alone(op int32) bool {
+	return s.step.Lone && s.step.Requests[0].Op == op && len(s.java) == 1
+}
+
+// turnedAway says whether Paddock does not know the operation.
+func (s *suspect) turnedAway() bool {
+	if len(s.paddock) != 2 {
+		return false
+	}
+	told, end := s.paddock[0], s.paddock[1]
+	return told.kind == reply && told.err == errUnimplemented && told.zxid == -1 && told.body == "" && end.kind == closed
 }
 
 // nullInACL: when Java compares an entry with an earlier one that has the same permissions, it trips

@@ -13,8 +13,11 @@ import (
 // perStream is how many requests a stream has.
 const perStream = 400
 
-// restartEvery is how many streams share one restart, which takes as long as several streams.
-const restartEvery = 10
+// How many streams share one restart, which takes as long as several streams.
+const (
+	restartEvery         = 10
+	restartEnsembleEvery = 25
+)
 
 // runner runs streams and reports.
 type runner struct {
@@ -33,29 +36,46 @@ func newRunner(t *testing.T, servers int) *runner {
 	}
 }
 
-// setupOf is how the servers of a seed are configured: one stream in four meets enforced quotas, but
-// none of an ensemble, which takes long to start.
-func (r *runner) setupOf(seed uint64) Setup {
-	return Setup{EnforceQuota: seed%4 == 0 && r.servers == 1, Servers: r.servers}
+// setups are how servers are configured, each but the first for one stream in four.
+func (r *runner) setups() []Setup {
+	if r.servers == 1 {
+		return []Setup{{Servers: 1}, {Servers: 1, EnforceQuota: true}}
+	}
+	return []Setup{
+		{Servers: r.servers},
+		{Servers: r.servers, LocalSessions: true, UpgradeSessions: true},
+		{Servers: r.servers, LocalSessions: true, EnforceQuota: true},
+	}
+}
+
+// setupOf is how the servers of a seed are configured, as an index of setups.
+func (r *runner) setupOf(seed uint64) int {
+	return max(0, len(r.setups())-1-int(seed%4))
 }
 
 // streamOf is the stream of a seed.
 func (r *runner) streamOf(seed uint64) []Step {
+	every := uint64(restartEvery)
+	if r.servers > 1 {
+		every = restartEnsembleEvery
+	}
+	setup := r.setups()[r.setupOf(seed)]
 	return Generate(seed, perStream, Shape{
 		WellFormed: r.servers > 1,
-		OneByOne:   r.setupOf(seed).EnforceQuota,
-		Restart:    seed%restartEvery == 0 && r.servers == 1,
+		OneByOne:   setup.EnforceQuota,
+		Decoding:   setup.LocalSessions,
+		Restart:    seed%every == 0,
 	})
 }
 
 // seeds runs count streams, those with the same setup one after the other.
 func (r *runner) seeds(from uint64, count int) {
 	began := time.Now()
-	for _, enforce := range []bool{false, true} {
+	setups := r.setups()
+	for at, setup := range setups {
 		var p *pair
 		for seed := from; seed < from+uint64(count) && r.found < *moreFlag; seed++ {
-			setup := r.setupOf(seed)
-			if setup.EnforceQuota != enforce {
+			if r.setupOf(seed) != at {
 				continue
 			}
 			if p == nil {
@@ -119,7 +139,7 @@ func (r *runner) report(p *pair, seed uint64, steps []Step, d *Difference) {
 		}
 	}
 	s := shrinker{deadline: time.Now().Add(*shrinkFlag), start: func(ctx context.Context) (*pair, error) {
-		return startPair(ctx, r.java, r.paddock, r.setupOf(seed))
+		return startPair(ctx, r.java, r.paddock, r.setups()[r.setupOf(seed)])
 	}}
 	short, d, again := s.shrink(r.t.Context(), steps, d)
 	if again {

@@ -1,16 +1,22 @@
 package differential
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paddock-io/paddock/test/interop/golden"
+	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
 // side drives one server through a stream.
 type side struct {
-	addrs []string // of the servers; slot i connects to the one with i modulo their number
+	addrs    []string // of the servers, the leader first; slot i connects to the one with i modulo their number
+	ensemble *peers.Ensemble
+	leader   *peers.Server // to be waited for, or nil
 	*mapping
 	conns [slots + 1]*client // the last is the supervisor's, see finish.go
 	first int                // the number of the stream's first session
@@ -39,7 +45,7 @@ func (s *side) run(step *Step) (out Outcome, err error) {
 	}
 	out[step.Conn] = said
 	s.flush(step.Conn, &out)
-	return out, nil
+	return out, s.awaitLeader()
 }
 
 // hang closes a connection from this end.
@@ -60,7 +66,7 @@ func (s *side) burst(step *Step) []frame {
 	w := newAwaited(step.Requests)
 	if step.Lone {
 		c.write(out)
-		if said, open := s.collect(step.Conn, w); !open {
+		if said, open := s.collect(step.Conn, w); !open || w.left > 0 {
 			return said
 		} else {
 			w.pings++
@@ -110,10 +116,10 @@ func (s *side) connect(step *Step) ([]frame, error) {
 		s.hang(step.Conn)
 		return []frame{{kind: end, request: -1}}, nil
 	}
-	if len(payload) >= 36 {
+	if len(payload) >= connectSize {
 		if id := int64(binary.BigEndian.Uint64(payload[8:])); id != 0 {
 			if _, known := s.byID[id]; !known {
-				s.opened(id, payload[20:36])
+				s.opened(id, payload[20:connectSize])
 			}
 			c.session = s.byID[id]
 		}
@@ -163,11 +169,24 @@ func (s *side) handshake(c *Connect) golden.Record {
 	return r[:len(r)-max(c.Cut, 0)]
 }
 
-// settle opens and closes a session to learn the server's zxid, which gets the number.
+// settling is how many zxids the session of settle spends, unless it is a local one.
+const settling = 2
+
+// settle learns the server's newest zxid, which gets the number.
 func (s *side) settle(number int64) error {
+	zxid, err := s.newestZxid()
+	if err == nil {
+		s.seen = zxid
+		s.starts(zxid, number)
+	}
+	return err
+}
+
+// newestZxid opens and closes a session to learn the server's zxid.
+func (s *side) newestZxid() (int64, error) {
 	c, err := dial(s.addrs[0])
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer c.close()
 	out := appendFrame(nil, s.handshake(&Connect{Session: newSession, TimeoutMs: 600_000}))
@@ -175,10 +194,43 @@ func (s *side) settle(number int64) error {
 	var payload []byte
 	for range 2 {
 		if payload, _ = c.read(time.Minute); len(payload) < headerSize {
-			return errors.New("no answer to a handshake and a closeSession")
+			return 0, errors.New("no answer to a handshake and a closeSession")
 		}
 	}
-	s.seen = header(payload).zxid
-	s.starts(s.seen, number)
-	return nil
+	return header(payload).zxid, nil
+}
+
+// lead notes who leads: it is the first server, since leaders and followers do not answer alike to
+// everything. Where quotas are enforced, its tree decides, and is waited for.
+func (s *side) lead(leader *peers.Server, await bool) {
+	slices.SortStableFunc(s.addrs, func(a, b string) int {
+		switch leader.Addr() {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return 0
+	})
+	s.leader = nil
+	if await {
+		s.leader = leader
+	}
+}
+
+// awaitLeader waits until the leader has applied what any client has seen. It may be later than the
+// follower that answered.
+func (s *side) awaitLeader() error {
+	if s.leader == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), replyTimeout)
+	defer cancel()
+	return peers.Await(ctx, "the leader to catch up", func(ctx context.Context) error {
+		st, err := s.leader.Status(ctx)
+		if err == nil && int64(st.Zxid) < s.seen {
+			err = fmt.Errorf("it is at %#x, not %#x", st.Zxid, s.seen)
+		}
+		return err
+	})
 }

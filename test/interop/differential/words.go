@@ -47,21 +47,20 @@ func (p *pair) wordsDiffer(ctx context.Context) error {
 	return nil
 }
 
-// account asks the words whose answers are the same on servers that hold the same.
+// account asks every server the words whose answers are the same on servers that hold the same.
 func (s *side) account(ctx context.Context) ([]string, error) {
-	wchs, err := peers.Word(ctx, s.addrs[0], "wchs")
-	if err != nil {
-		return nil, err
+	var all []string
+	for _, addr := range s.addrs {
+		var said [3]string
+		for i, word := range []string{"wchs", "dump", "mntr"} {
+			var err error
+			if said[i], err = peers.Word(ctx, addr, word); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, said[0], s.owners(said[1]), counts(said[2]))
 	}
-	dump, err := peers.Word(ctx, s.addrs[0], "dump")
-	if err != nil {
-		return nil, err
-	}
-	mntr, err := peers.Word(ctx, s.addrs[0], "mntr")
-	if err != nil {
-		return nil, err
-	}
-	return []string{wchs, s.owners(dump), counts(mntr)}, nil
+	return all, nil
 }
 
 // owners is the part of dump that lists the sessions with ephemerals, sorted, with mapped ids. The

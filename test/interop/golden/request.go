@@ -34,6 +34,7 @@ const (
 	OpSetWatches2         = 105
 	OpAddWatch            = 106
 	OpWhoAmI              = 107
+	OpCreateSession       = -10
 	OpCloseSession        = -11
 	OpError               = -1
 )
