@@ -100,7 +100,7 @@ func clientPrograms(t *testing.T) []clientProgram {
 	java := func(class string) []string {
 		return in.JavaClient(in.CuratorClasspath()+string(os.PathListSeparator)+dir, class).Args
 	}
-	return []clientProgram{
+	programs := []clientProgram{
 		story("kazoo", in.Python(), "clients/kazoo_client.py"),
 		story("java", java("JavaClient")...),
 		story("c", filepath.Join(dir, "c_client")),
@@ -121,6 +121,11 @@ func clientPrograms(t *testing.T) []clientProgram {
 			[]string{"survived", "rewatched", "relocked", "led"},
 		},
 	}
+	for _, old := range in.Clients {
+		classpath := strings.Join([]string{filepath.Join(in.ZooKeeper, "conf"), filepath.Join(old, "lib", "*"), dir}, string(os.PathListSeparator))
+		programs = append(programs, story(filepath.Base(old), in.JavaClient(classpath, "JavaClient").Args...))
+	}
+	return programs
 }
 
 // rootOf returns a path of its own for the running test.

@@ -13,6 +13,8 @@
 set -eu
 
 ZOOKEEPER_VERSION=${PADDOCK_ZOOKEEPER_VERSION:-3.9.5}
+# Java's client only; install.go knows where they are. 3.4.13 and 3.4.14 resolve no address on Java 14 and later (ZOOKEEPER-3779).
+OLD_CLIENTS="3.4.12 3.6.4 3.8.4"
 CURATOR_VERSION=5.9.0
 KAZOO_VERSION=2.11.0
 PEERS=${PADDOCK_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/paddock-peers}
@@ -35,10 +37,17 @@ die() { say "$*"; exit 1; }
 
 # --- Debian packages -----------------------------------------------------------------------------
 
+# have_jars: whether Maven has nothing to do.
+have_jars() {
+	for dir in "$ZOOKEEPER" "$CURATOR" $(printf "$PEERS/java-client-%s " $OLD_CLIENTS); do
+		[ -e "$dir/.done" ] || return 1
+	done
+}
+
 # missing_packages prints the Debian packages that the tools looked for below would come from.
 missing_packages() {
 	command -v javac >/dev/null 2>&1 || echo default-jdk-headless
-	if [ ! -e "$ZOOKEEPER/.done" ] || [ ! -e "$CURATOR/.done" ]; then
+	if ! have_jars; then
 		command -v mvn >/dev/null 2>&1 || echo maven
 	fi
 	command -v gcc >/dev/null 2>&1 || echo gcc libc6-dev
@@ -88,6 +97,7 @@ install_packages() {
 # --- jars ----------------------------------------------------------------------------------------
 
 # jars DIR NAME DEPENDENCIES: copies the artifacts of a generated pom and all they need to DIR/lib.
+# Versions that are not named are those of $managed, a dependency, if that is not empty.
 jars() {
 	dir=$1 name=$2 dependencies=$3
 	[ -e "$dir/.done" ] && return 0
@@ -98,9 +108,7 @@ jars() {
 		  <modelVersion>4.0.0</modelVersion>
 		  <groupId>peers</groupId><artifactId>$name</artifactId><version>1</version>
 		  <packaging>pom</packaging>
-		  <dependencyManagement><dependencies>
-		    $(dependency org.apache.zookeeper:parent:"$ZOOKEEPER_VERSION" '<type>pom</type><scope>import</scope>')
-		  </dependencies></dependencyManagement>
+		  <dependencyManagement><dependencies>$managed</dependencies></dependencyManagement>
 		  <dependencies>$dependencies</dependencies>
 		</project>
 	POM
@@ -154,6 +162,7 @@ zookeeper_conf() {
 }
 
 install_java() {
+	managed=$(dependency org.apache.zookeeper:parent:"$ZOOKEEPER_VERSION" '<type>pom</type><scope>import</scope>')
 	# The server's own pom marks these as provided; its start script has them on the class path.
 	jars "$ZOOKEEPER" "zookeeper-$ZOOKEEPER_VERSION" "
 		$(dependency org.apache.zookeeper:zookeeper:"$ZOOKEEPER_VERSION")
@@ -167,6 +176,11 @@ install_java() {
 		$(dependency org.eclipse.jetty:jetty-servlet)" zookeeper_conf
 	jars "$CURATOR" "curator-$CURATOR_VERSION" "
 		$(dependency org.apache.curator:curator-recipes:$CURATOR_VERSION)"
+	managed=
+	for version in $OLD_CLIENTS; do
+		jars "$PEERS/java-client-$version" "java-client-$version" "
+			$(dependency org.apache.zookeeper:zookeeper:"$version")"
+	done
 }
 
 # --- kazoo ---------------------------------------------------------------------------------------
@@ -191,6 +205,7 @@ report() {
 	cat <<-TEXT
 		peers in $PEERS
 		  Java ZooKeeper   $ZOOKEEPER_VERSION  ($(ls "$ZOOKEEPER/lib" | wc -l) jars)
+		  Java clients     $OLD_CLIENTS
 		  Curator          $CURATOR_VERSION  ($(ls "$CURATOR/lib" | wc -l) jars)
 		  kazoo            $KAZOO_VERSION
 		  C client         $(c_version), $(ls /usr/lib/zookeeper/bin/cli_mt)

@@ -116,7 +116,7 @@ public class JavaClient {
 
     static void createAndRead(ZooKeeper a, String root) throws Exception {
         a.create(root, bytes("root"), Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
-        a.create(root + "/node", bytes("one"), Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT, new Stat());
+        a.create(root + "/node", bytes("one"), Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
         String sequential = a.create(root + "/seq-", bytes(""), Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_SEQUENTIAL);
         check(sequential.equals(root + "/seq-0000000001"), "sequential name " + sequential);
         a.create(root + "/ephemeral", bytes("mine"), Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);

@@ -12,11 +12,12 @@ import (
 
 // Installation is where the programs of other projects are, as test/peers/install.sh leaves them.
 type Installation struct {
-	Dir       string // what PADDOCK_PEERS names
-	ZooKeeper string // Java server and client: lib/*.jar, conf/
-	Curator   string // lib/*.jar; empty when absent
-	Kazoo     string // a Python virtual environment; empty when absent
-	CliMT     string // the C client's shell
+	Dir       string   // what PADDOCK_PEERS names
+	ZooKeeper string   // Java server and client: lib/*.jar, conf/
+	Curator   string   // lib/*.jar; empty when absent
+	Clients   []string // older Java clients: lib/*.jar, in a directory that ends in the version
+	Kazoo     string   // a Python virtual environment; empty when absent
+	CliMT     string   // the C client's shell
 }
 
 // Dir returns the directory that install.sh fills: PADDOCK_PEERS or the cache directory's default.
@@ -37,9 +38,13 @@ func Locate() (*Installation, error) {
 	in.ZooKeeper = newest(in.Dir, "zookeeper-*")
 	in.Curator = newest(in.Dir, "curator-*")
 	in.Kazoo = newest(in.Dir, "kazoo-*")
+	in.Clients = complete(in.Dir, "java-client-*")
 	var missing []string
 	if in.ZooKeeper == "" {
 		missing = append(missing, "Java ZooKeeper")
+	}
+	if len(in.Clients) == 0 {
+		missing = append(missing, "older Java clients")
 	}
 	if in.Curator == "" {
 		missing = append(missing, "Curator")
@@ -61,12 +66,21 @@ func Locate() (*Installation, error) {
 
 // newest returns the complete installation matching pattern whose version is highest, or "".
 func newest(dir, pattern string) string {
-	found, _ := filepath.Glob(filepath.Join(dir, pattern, ".done"))
-	sort.Slice(found, func(i, j int) bool { return versionLess(found[i], found[j]) })
+	found := complete(dir, pattern)
 	if len(found) == 0 {
 		return ""
 	}
-	return filepath.Dir(found[len(found)-1])
+	return found[len(found)-1]
+}
+
+// complete returns the complete installations matching pattern, the highest version last.
+func complete(dir, pattern string) []string {
+	found, _ := filepath.Glob(filepath.Join(dir, pattern, ".done"))
+	sort.Slice(found, func(i, j int) bool { return versionLess(found[i], found[j]) })
+	for i := range found {
+		found[i] = filepath.Dir(found[i])
+	}
+	return found
 }
 
 // versionLess compares by runs of digits as numbers, so that 3.9.10 follows 3.9.5.
