@@ -70,6 +70,11 @@ func TestMappingNumbers(t *testing.T) {
 	m.spent(105)
 	m.spent(107)
 	m.starts(1<<32+2, 10)
+	for number, want := range map[int64]int64{-2: 98, 3: 103, 4: 105, 5: 107, 6: 108, 10: 1<<32 + 2, 17: 1<<32 + 9} {
+		if got := m.zxidOf(number); got != want {
+			t.Errorf("%d is that of %d, want %d", number, got, want)
+		}
+	}
 	for raw, want := range map[int64]int64{0: 0, -1: -1, 98: -2, 104: 4, 105: 4, 106: 5, 107: 5, 110: 8, 1<<32 + 2: 10, 1<<32 + 9: 17} {
 		b := binary.BigEndian.AppendUint64(nil, uint64(raw))
 		m.zxid(b)

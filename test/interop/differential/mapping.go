@@ -50,6 +50,17 @@ func (m *mapping) number(zxid int64) int64 {
 	return at.number + zxid - at.zxid
 }
 
+// zxidOf returns the zxid that has the number, the latest if there are several.
+func (m *mapping) zxidOf(number int64) int64 {
+	at := m.origins[0]
+	for _, o := range m.origins[1:] {
+		if o.number <= number {
+			at = o
+		}
+	}
+	return at.zxid + number - at.number
+}
+
 // starts says that from a zxid on the numbers go on from there.
 func (m *mapping) starts(zxid, number int64) { m.origins = append(m.origins, origin{zxid, number}) }
 

@@ -93,7 +93,7 @@ func (s *side) appendRequest(b []byte, r *Request, c *client) []byte {
 		if seen == 0 { // nothing but the handshake so far
 			seen = s.seen
 		}
-		binary.BigEndian.PutUint64(body, uint64(seen-r.Relative))
+		binary.BigEndian.PutUint64(body, uint64(s.zxidOf(s.number(seen)-r.Relative)))
 	}
 	return appendFrame(b, golden.Record{}.Int(r.Xid).Int(r.Op), body)
 }
