@@ -56,6 +56,7 @@ type generator struct {
 	burstConn int
 	inMulti   bool // what is drawn is part of a multi
 	last      bool // the burst must end here
+	fails     bool // what is drawn will not decode
 	xid       int32
 }
 
@@ -107,8 +108,8 @@ func (g *generator) step() {
 	g.choose(
 		choice{90, func() { g.requestsOn(pick(g, open...)) }},
 		choice{4, func() { g.reconnect() }},
-		choice{2, func() { g.drop(pick(g, open...)) }},
-		choice{4, func() { g.lone(pick(g, open...)) }},
+		choice{1, func() { g.drop(pick(g, open...)) }},
+		choice{3, func() { g.lone(pick(g, open...)) }},
 	)
 }
 
@@ -157,6 +158,8 @@ func (g *generator) send(op int32, body golden.Record) *Request {
 // request draws one request.
 func (g *generator) request() {
 	before := len(g.current().Requests)
+	spoil := g.oneIn(60) && !g.WellFormed
+	g.fails = spoil
 	g.choose(
 		choice{24, g.create},
 		choice{10, g.remove},
@@ -167,11 +170,12 @@ func (g *generator) request() {
 		choice{3, g.multiRead},
 		choice{10, g.watch},
 		choice{2, g.other},
-		choice{2, g.auth},
+		choice{3, g.auth},
 		choice{4, g.quota},
 	)
+	spoil, g.fails = spoil && g.fails, false
 	for i := before; i < len(g.current().Requests); i++ {
-		if g.oneIn(60) && !g.WellFormed {
+		if spoil {
 			g.spoil(&g.current().Requests[i])
 		}
 		if g.oneIn(100) {

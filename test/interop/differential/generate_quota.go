@@ -9,9 +9,14 @@ import (
 // quotaRoot is where the limits of znodes below root are.
 const quotaRoot = "/zookeeper/quota" + root
 
-// quota works on the limits of some znode: it sets, changes, removes or reads them.
+// quota works on the limits of some znode: it sets, changes, removes or reads them. None of its requests
+// is spoilt, because they go together.
 func (g *generator) quota() {
+	g.fails = false
 	node := g.known()
+	if g.oneIn(3) {
+		node = pick(g, root, parent(node))
+	}
 	for !strings.HasPrefix(node, root) || strings.Count(node, "/") > 3 {
 		if node = parent(node); node == "/" {
 			node = root
@@ -29,7 +34,9 @@ func (g *generator) quota() {
 	case 5:
 		path := pick(g, limits, stats, parent(limits))
 		g.send(golden.OpDelete, golden.Record{}.Ustring(path).Int(-1))
-		g.model.remove(path)
+		if g.model.removable(path) {
+			g.model.forget(path)
+		}
 	default:
 		g.send(golden.OpGetData, golden.Watched(stats, g.oneIn(3)))
 	}
@@ -48,7 +55,9 @@ func (g *generator) chain(path string) {
 
 func (g *generator) plant(path, data string) {
 	g.send(golden.OpCreate, golden.Create(path, []byte(data), golden.Open, 0))
-	g.model.create(path, -1)
+	if g.model.creatable(path) {
+		g.model.create(path, -1)
+	}
 }
 
 // limits draws the text of a quota, soft or hard.
@@ -56,7 +65,8 @@ func (g *generator) limits() string {
 	return pick(g,
 		"count=5,bytes=100", "count=-1,bytes=-1", "count=3,bytes=-1=;byteHardLimit=200;countHardLimit=6",
 		"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=8", "count=-1,bytes=-1=;byteHardLimit=1000;countHardLimit=-1",
-		"count=100,bytes=100000=;byteHardLimit=5000;countHardLimit=30", "count=1", "bytes=7", "")
+		"count=100,bytes=100000=;byteHardLimit=5000;countHardLimit=30", "count=1", "bytes=7", "", "countHardLimit=12", "byteHardLimit=900",
+		"x=1,count=4,y=2")
 }
 
 // quotaData draws data for the limits and counters of a quota, and returns nil for other paths. What is
@@ -66,7 +76,7 @@ func (g *generator) quotaData(path string) []byte {
 	case strings.HasSuffix(path, "/zookeeper_limits"):
 		return []byte(g.limits())
 	case strings.HasSuffix(path, "/zookeeper_stats"):
-		return []byte(pick(g, "count=0,bytes=0", "count=7,bytes=70", "count=1,bytes=-1"))
+		return []byte(pick(g, "count=0,bytes=0", "count=7,bytes=70", "count=1,bytes=-1", "bytes=3", "count=2,bytes=9=;x=4;countHardLimit=1"))
 	}
 	return nil
 }

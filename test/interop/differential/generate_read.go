@@ -11,6 +11,11 @@ func (g *generator) read() {
 	op := pick[int32](g, golden.OpExists, golden.OpGetData, golden.OpGetACL, golden.OpGetChildren, golden.OpGetChildren2,
 		golden.OpExists, golden.OpGetData, golden.OpGetChildren, golden.OpGetAllChildrenCount, golden.OpSync, golden.OpGetEphemerals)
 	path := g.path()
+	if op == golden.OpGetACL && g.oneIn(2) {
+		if at, ok := g.guarded(); ok {
+			path = at
+		}
+	}
 	switch op {
 	case golden.OpGetACL, golden.OpSync, golden.OpGetAllChildrenCount:
 		g.send(op, g.nullable(nil, path))

@@ -173,6 +173,7 @@ func (g *generator) auth() {
 	if g.oneIn(2) {
 		r.Xid = -4
 	}
+	g.conns[g.burstConn].users = append(g.conns[g.burstConn].users, user)
 }
 
 // notForClients asks for what servers ask of themselves. The znodes to reap are such that a server that

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/paddock-io/paddock/test/interop/golden"
@@ -34,8 +35,27 @@ func (g *generator) known() string {
 	if len(g.model.gone) > 0 && g.oneIn(15) {
 		return pick(g, g.model.gone...)
 	}
+	if g.oneIn(10) {
+		if path, ok := g.guarded(); ok {
+			return path
+		}
+	}
 	own := g.model.order[lasting-1:]
 	return pick(g, own[g.IntN(2)*len(own)/2:]...) // the newer half more often
+}
+
+// guarded returns the path of a znode with an ACL of its own, if there is one.
+func (g *generator) guarded() (path string, ok bool) {
+	var all []string
+	for _, path := range g.model.order {
+		if g.model.nodes[path].acl != nil {
+			all = append(all, path)
+		}
+	}
+	if len(all) == 0 {
+		return "", false
+	}
+	return pick(g, all...), true
 }
 
 // name returns a name of a child. There are few, so that requests meet.
@@ -82,8 +102,10 @@ func (g *generator) nullable(r golden.Record, s string) golden.Record {
 	}
 	switch odd {
 	case 0:
+		g.fails = true
 		return r.Int(-1)
 	case 1:
+		g.fails = true
 		return append(r.Int(pick[int32](g, -2, -1<<31, 1<<31-1, 0x200000, int32(len(s)+1))), s...)
 	}
 	return r.Ustring(s)
@@ -114,46 +136,78 @@ func (g *generator) version(right int32) int32 {
 	return -1
 }
 
-// acl appends an ACL vector.
-func (g *generator) acl(r golden.Record) golden.Record {
+// acl appends an ACL vector, and returns what it says, for the model. valid says whether a server takes it.
+func (g *generator) acl(r golden.Record) (_ golden.Record, acl []grant, valid bool) {
 	switch {
-	case !g.oneIn(4):
-		return r.ACL(golden.Open)
+	case !g.oneIn(3):
+		return r.ACL(golden.Open), nil, true
 	case g.oneIn(40) && !g.WellFormed:
-		return r.Int(pick[int32](g, -1, -1, -5, 1<<31-1))
+		return r.Int(pick[int32](g, -1, -1, -5, 1<<31-1)), nil, false
 	}
-	n := g.IntN(4)
+	acl = []grant{}
+	n, usable := g.IntN(4), 0
 	if g.oneIn(2) { // something that leaves the znode usable
-		r = r.Int(int32(n + 1)).Int(pick[int32](g, 31, 1, 1|4, 1|8, 1|2|4|8)).Ustring("world").Ustring("anyone")
-	} else {
-		r = r.Int(int32(n))
+		usable = 1
+	}
+	valid = n+usable > 0
+	if r = r.Int(int32(n + usable)); usable > 0 {
+		perms := pick[int32](g, 31, 1, 1|4, 1|8, 1|2|4|8)
+		r = r.Int(perms).Ustring("world").Ustring("anyone")
+		acl = append(acl, grant{perms, anybody})
 	}
 	for range n {
-		r = g.aclEntry(r)
+		perms := pick[int32](g, 31, 31, 1, 2, 4, 8, 16, 0, -1, 3, 99)
+		var to []string
+		var ok bool
+		r, to, ok = g.identity(r.Int(perms))
+		for _, who := range to {
+			acl = append(acl, grant{perms, who})
+		}
+		valid = valid && ok
 	}
-	return r
+	return r, acl, valid
 }
 
-// aclEntry appends one entry, valid or not.
-func (g *generator) aclEntry(r golden.Record) golden.Record {
-	r = r.Int(pick[int32](g, 31, 31, 1, 2, 4, 8, 16, 0, -1, 3, 99))
-	if g.oneIn(30) && !g.inMulti && !g.WellFormed {
-		return g.brokenID(r)
+// identity appends the scheme and id of an entry, says whom they mean, and whether they are valid.
+func (g *generator) identity(r golden.Record) (_ golden.Record, to []string, valid bool) {
+	if g.oneIn(40) && !g.inMulti && !g.WellFormed {
+		return g.brokenID(r), nil, false
 	}
-	digest := func() string { return digestID(pick(g, users...)) }
-	switch g.IntN(8) {
+	switch g.IntN(12) {
 	case 0, 1:
-		return r.Ustring("world").Ustring("anyone")
-	case 2, 3:
-		return r.Ustring("digest").Ustring(digest())
-	case 4:
-		return r.Ustring("auth").Ustring(pick(g, "", "", "ignored"))
-	case 5:
-		return r.Ustring("ip").Ustring(pick(g, "127.0.0.1", "127.0.0.0/8", "10.0.0.1", "0.0.0.0/0", "::1", "fe80::/10", "127.0.0.1/32"))
-	case 6:
-		return r.Ustring("digest").Ustring(pick(g, "u:h", ":h", "bob:"))
+		return r.Ustring("world").Ustring("anyone"), []string{anybody}, true
+	case 2, 3, 4:
+		id := digestID(pick(g, users...))
+		return r.Ustring("digest").Ustring(id), []string{id}, true
+	case 5, 6:
+		ids := g.identities()
+		return r.Ustring("auth").Ustring(pick(g, "", "", "ignored")), ids, len(ids) > 0
+	case 7:
+		return r.Ustring("ip").Ustring(pick(g, "127.0.0.1", "127.0.0.0/8", "0.0.0.0/0", "127.0.0.1/32")), []string{anybody}, true
+	case 8:
+		return r.Ustring("ip").Ustring(pick(g, "10.0.0.1", "::1", "fe80::/10")), nil, true
+	case 9, 10:
+		return r.Ustring("digest").Ustring(pick(g, "u:h", ":h")), nil, true
 	}
-	return g.badID(r)
+	return g.badID(r), nil, false
+}
+
+// identities returns the ids by digest of the connection that acts.
+func (g *generator) identities() []string {
+	var ids []string
+	for _, user := range g.conns[g.burstConn].users {
+		ids = append(ids, digestID(user))
+	}
+	return ids
+}
+
+// may says whether the connection that acts has a permission.
+func (g *generator) may(perm int32, path string) bool {
+	node, known := g.model.look(path)
+	return known && (node.acl == nil || slices.Contains(g.conns[g.burstConn].users, superUser) ||
+		slices.ContainsFunc(node.acl, func(a grant) bool {
+			return a.perms&perm != 0 && (a.to == anybody || slices.Contains(g.identities(), a.to))
+		}))
 }
 
 // badID appends the identity of an entry that most servers refuse.
@@ -162,7 +216,7 @@ func (g *generator) badID(r golden.Record) golden.Record {
 	case 0:
 		return r.Ustring("world").Ustring(pick(g, "", "Anyone", "someone"))
 	case 1:
-		return r.Ustring("digest").Ustring(pick(g, "", "u", "u:", "a:b:c", ":", "::", "a::", "a:b:"))
+		return r.Ustring("digest").Ustring(pick(g, "", "u", "u:", "bob:", "a:b:c", ":", "::", "a::", "a:b:"))
 	case 2:
 		return r.Ustring("ip").Ustring(pick(g, "", "1.2.3", "1.2.3.256", "1.2.3.4/33", "1.2.3.4/-1", "1.2.3.4/", "1.2.3.4/8/9",
 			"::1/129", "1::2::3", "01.2.3.4", "+1.2.3.4", "1.2.3.4 ", "::ffff:1.2.3.4", "fe80::1%lo", ":", "1:2:3:4:5:6:7:8/64", "/8"))

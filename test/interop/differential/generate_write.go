@@ -13,7 +13,7 @@ type write struct {
 
 func (g *generator) sendWrite(w write) {
 	g.send(w.op, w.body)
-	if w.likely {
+	if w.likely && !g.fails {
 		w.effect()
 	}
 }
@@ -33,53 +33,53 @@ const (
 	flagsTTLSequential       = 6
 )
 
-// kind draws an operation that creates, its flags, and a time to live for createTTL. Not drawn is what
-// makes a Java server corrupt its digest or stop: flags of containers without createContainer or the
-// reverse, and createTTL without the flags and with a negative time.
-func (g *generator) kind() (op, flags int32, ttl int64) {
+// kind draws an operation that creates, its flags, and a time to live for createTTL; ok says whether
+// they fit. Not drawn is what makes a Java server corrupt its digest or stop: flags of containers without
+// createContainer or the reverse, and createTTL without the flags and with a negative time.
+func (g *generator) kind() (op, flags int32, ttl int64, ok bool) {
 	op = pick[int32](g, golden.OpCreate, golden.OpCreate, golden.OpCreate2)
-	switch g.IntN(24) {
-	case 0, 1, 2:
-		return op, flagsEphemeral, -1
-	case 3, 4, 5:
-		return op, flagsSequential, -1
-	case 6, 7:
-		return op, flagsEphemeralSequential, -1
-	case 8, 9:
-		return golden.OpCreateContainer, flagsContainer, -1
-	case 10, 11:
-		return golden.OpCreateTTL, pick[int32](g, flagsTTL, flagsTTLSequential), pick[int64](g, 1<<40-1, 1<<39, 3600_000)
-	case 12:
-		return golden.OpCreateTTL, pick[int32](g, flagsTTL, flagsTTLSequential), pick[int64](g, 0, -1, 1<<40, 1<<63-1, -1<<63)
-	case 13:
-		return golden.OpCreateTTL, pick[int32](g, 0, 1, 2, 3, flagsContainer), pick[int64](g, 0, 1, 5000)
-	case 14:
-		return op, pick[int32](g, flagsTTL, flagsTTLSequential, 7, -1, 99, 1<<31-1), -1
+	switch g.IntN(32) {
+	case 0, 1, 2, 3:
+		return op, flagsEphemeral, -1, true
+	case 4, 5, 6, 7:
+		return op, flagsSequential, -1, true
+	case 8, 9, 10:
+		return op, flagsEphemeralSequential, -1, true
+	case 11, 12:
+		return golden.OpCreateContainer, flagsContainer, -1, true
+	case 13, 14:
+		return golden.OpCreateTTL, pick[int32](g, flagsTTL, flagsTTLSequential), pick[int64](g, 1<<40-1, 1<<39, 3600_000), true
 	case 15:
-		return golden.OpCreateContainer, pick[int32](g, flagsTTL, flagsTTLSequential, 7, -5), -1
+		return golden.OpCreateTTL, pick[int32](g, flagsTTL, flagsTTLSequential), pick[int64](g, 0, -1, 1<<40, 1<<63-1, -1<<63), false
+	case 16:
+		return golden.OpCreateTTL, pick[int32](g, 0, 1, 2, 3, flagsContainer), pick[int64](g, 0, 1, 5000), g.inMulti
+	case 17:
+		return op, pick[int32](g, flagsTTL, flagsTTLSequential, 7, -1, 99, 1<<31-1), -1, false
+	case 18:
+		return golden.OpCreateContainer, pick[int32](g, flagsTTL, flagsTTLSequential, 7, -5), -1, false
 	}
-	return op, flagsPersistent, -1
+	return op, flagsPersistent, -1, true
 }
 
 func (g *generator) drawCreate() write {
-	w := write{likely: true}
+	var w write
 	var flags int32
 	var ttl int64
-	w.op, flags, ttl = g.kind()
+	w.op, flags, ttl, w.likely = g.kind()
 	path := g.fresh()
-	switch g.IntN(14) {
+	switch g.IntN(20) {
 	case 0:
 		path, w.likely = g.badPath(), false
 	case 1:
-		path, w.likely = g.known(), false
+		path = g.known()
 	case 2:
-		path, w.likely = g.fresh()+"/"+g.name()+"/x", false
+		path = g.fresh() + "/" + g.name() + "/x"
 	}
-	sequential := flags == flagsSequential || flags == flagsEphemeralSequential || flags == flagsTTLSequential
-	if sequential && w.likely {
+	made := path
+	if flags == flagsSequential || flags == flagsEphemeralSequential || flags == flagsTTLSequential {
 		path = parent(path) + "/" + pick(g, "n-", "", "a", "b")
+		made = g.model.sequential(path)
 	}
-	w.likely = w.likely && flags >= 0 && flags <= 6
 	w.broken = w.op != golden.OpCreateTTL && (flags < 0 || flags > flagsContainer)
 	owner := -1
 	if flags == flagsEphemeral || flags == flagsEphemeralSequential {
@@ -89,28 +89,34 @@ func (g *generator) drawCreate() write {
 	if quota := g.quotaData(path); quota != nil {
 		data = quota
 	}
-	w.body = g.acl(g.nullable(nil, path).Buffer(data)).Int(flags)
+	body, acl, valid := g.acl(g.nullable(nil, path).Buffer(data))
+	w.body = body.Int(flags)
 	if w.op == golden.OpCreateTTL {
 		w.body = w.body.Long(ttl)
 	}
-	w.effect = func() {
-		if sequential {
-			g.model.sequential(path, owner)
-		} else {
-			g.model.create(path, owner)
-		}
-	}
+	w.likely = w.likely && valid && g.model.creatable(made) && g.may(permCreate, parent(made))
+	w.effect = func() { g.model.create(made, owner).acl = acl }
 	return w
 }
 
 func (g *generator) drawRemove() write {
 	path := g.path()
+	if g.oneIn(2) { // one without children is to be found among the new ones
+		path = g.model.order[len(g.model.order)-1]
+	}
+	if path == root { // what is to come needs it
+		path = g.fresh()
+	}
 	node, _ := g.model.look(path)
+	version := g.version(node.version)
 	return write{
-		op: golden.OpDelete, body: g.nullable(nil, path).Int(g.version(node.version)),
-		likely: true, effect: func() { g.model.remove(path) },
+		op: golden.OpDelete, body: g.nullable(nil, path).Int(version),
+		likely: g.model.removable(path) && fits(version, node.version) && g.may(permDelete, parent(path)), effect: func() { g.model.forget(path) },
 	}
 }
+
+// fits says whether a version that is expected is the one that is there.
+func fits(expected, there int32) bool { return expected == -1 || expected == there }
 
 func (g *generator) drawSetData() write {
 	path := g.path()
@@ -119,47 +125,64 @@ func (g *generator) drawSetData() write {
 	if quota := g.quotaData(path); quota != nil {
 		data = quota
 	}
-	body := g.nullable(nil, path).Buffer(data).Int(g.version(node.version))
-	return write{op: golden.OpSetData, body: body, likely: known, effect: func() { node.version++ }}
+	version := g.version(node.version)
+	body := g.nullable(nil, path).Buffer(data).Int(version)
+	return write{
+		op: golden.OpSetData, body: body, likely: known && fits(version, node.version) && g.may(permWrite, path),
+		effect: func() { g.model.nodes[path].version++ },
+	}
 }
 
 func (g *generator) drawCheck() write {
 	path := g.path()
-	node, _ := g.model.look(path)
-	return write{op: golden.OpCheck, body: g.nullable(nil, path).Int(g.version(node.version)), likely: true, effect: func() {}}
+	node, known := g.model.look(path)
+	version := g.version(node.version)
+	return write{
+		op: golden.OpCheck, body: g.nullable(nil, path).Int(version),
+		likely: known && fits(version, node.version) && g.may(permRead, path), effect: func() {},
+	}
 }
 
 // setACL leaves the root and the system paths as they are: the streams to come need them. It ends the
 // burst, because Java checks what comes soon after it by the old ACL or the new one, as it happens.
 func (g *generator) setACL() {
 	path := g.path()
-	node, _ := g.model.look(path)
-	r := g.nullable(nil, path)
+	node, known := g.model.look(path)
+	r, valid := g.nullable(nil, path), true
+	var acl []grant
 	if len(path) < len(root)+2 {
 		r = r.ACL(golden.Open)
 	} else {
-		r = g.acl(r)
+		r, acl, valid = g.acl(r)
 	}
-	g.send(golden.OpSetACL, r.Int(g.version(node.aversion)))
-	node.aversion++
+	version := g.version(node.aversion)
+	g.send(golden.OpSetACL, r.Int(version))
+	if known && valid && !g.fails && fits(version, node.aversion) && g.may(permAdmin, path) {
+		node.aversion++
+		node.acl = acl
+	}
 	g.last = true
 }
 
 // multi draws one with up to eight operations, most of which succeed, or one with a part that fails.
 func (g *generator) multi() {
 	var parts []golden.Operation
-	var effects []func()
-	likely := true
+	before, likely := g.model.clone(), true
 	g.inMulti = true
 	defer func() { g.inMulti = false }()
+	careful := !g.oneIn(3) // all parts ought to succeed
 	for range g.IntN(8) {
 		w := g.drawPart()
+		for tries := 0; careful && !w.likely && tries < 8; tries++ {
+			w = g.drawPart()
+		}
 		if w.broken && g.Decoding {
 			continue
 		}
 		parts = append(parts, golden.Part(w.op, w.body))
-		effects = append(effects, w.effect)
-		likely = likely && w.likely
+		if likely = likely && w.likely; likely {
+			w.effect()
+		}
 	}
 	body := golden.Multi(parts...)
 	odd := g.IntN(60)
@@ -180,10 +203,8 @@ func (g *generator) multi() {
 		body, likely = golden.Multi(parts...), false
 	}
 	g.send(golden.OpMulti, body)
-	if likely {
-		for _, effect := range effects {
-			effect()
-		}
+	if !likely || g.fails {
+		g.model = before
 	}
 }
 

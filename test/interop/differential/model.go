@@ -16,9 +16,28 @@ type model struct {
 // guess is what it believes of a znode.
 type guess struct {
 	version, aversion int32
-	created           int // children, ever
-	owner             int // session of an ephemeral, or -1
+	created           int     // children, ever
+	owner             int     // session of an ephemeral, or -1
+	acl               []grant // nil for the open one
 }
+
+// grant is an entry of an ACL.
+type grant struct {
+	perms int32
+	to    string // an id of scheme digest, or anybody
+}
+
+// anybody is whom a grant means that every connection of a stream has.
+const anybody = ""
+
+// Permissions. Source: ZooDefs.Perms.
+const (
+	permRead   = 1
+	permWrite  = 2
+	permCreate = 4
+	permDelete = 8
+	permAdmin  = 16
+)
 
 // system are the paths that are always there. They and root come first in a model, and stay.
 var system = []string{"/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"}
@@ -42,28 +61,32 @@ func parent(path string) string {
 	return path[:at]
 }
 
-// create notes a creation that ought to succeed.
-func (m *model) create(path string, owner int) {
-	if m.nodes[path] != nil {
-		return
-	}
-	if above := m.nodes[parent(path)]; above != nil {
-		if above.owner >= 0 {
-			return
-		}
-		above.created++
-	} else if path != "/" {
-		return
-	}
-	m.nodes[path] = &guess{owner: owner}
-	m.order = append(m.order, path)
+// creatable says whether a creation ought to succeed.
+func (m *model) creatable(path string) bool {
+	return m.nodes[path] == nil && m.mayHaveChildren(parent(path))
 }
 
-// sequential returns the name that a sequential creation would give, and notes it.
-func (m *model) sequential(prefix string, owner int) {
-	if above := m.nodes[parent(prefix)]; above != nil {
-		m.create(fmt.Sprintf("%s%010d", prefix, above.created), owner)
+// mayHaveChildren says whether a znode is there and no ephemeral.
+func (m *model) mayHaveChildren(path string) bool {
+	node := m.nodes[path]
+	return node != nil && node.owner < 0
+}
+
+// create notes a creation that ought to succeed.
+func (m *model) create(path string, owner int) *guess {
+	if above := m.nodes[parent(path)]; above != nil && path != "/" {
+		above.created++
 	}
+	node := &guess{owner: owner}
+	m.nodes[path] = node
+	m.order = append(m.order, path)
+	return node
+}
+
+// sequential returns the path that a sequential creation would give.
+func (m *model) sequential(prefix string) string {
+	node, _ := m.look(parent(prefix))
+	return fmt.Sprintf("%s%010d", prefix, node.created)
 }
 
 // look returns the guess for a path, a new one that nobody keeps if there is none.
@@ -74,17 +97,20 @@ func (m *model) look(path string) (node *guess, known bool) {
 	return node, true
 }
 
-// remove notes a deletion that ought to succeed.
-func (m *model) remove(path string) {
-	if m.nodes[path] == nil || slices.Index(m.order, path) < lasting {
-		return
+// removable says whether a deletion ought to succeed.
+func (m *model) removable(path string) bool {
+	return m.nodes[path] != nil && slices.Index(m.order, path) >= lasting &&
+		!slices.ContainsFunc(m.order, func(other string) bool { return strings.HasPrefix(other, path+"/") })
+}
+
+// clone copies the model, for a multi that may fail.
+func (m *model) clone() *model {
+	c := &model{nodes: make(map[string]*guess, len(m.nodes)), order: slices.Clone(m.order), gone: slices.Clone(m.gone)}
+	for path, node := range m.nodes {
+		same := *node
+		c.nodes[path] = &same
 	}
-	for _, other := range m.order {
-		if strings.HasPrefix(other, path+"/") {
-			return
-		}
-	}
-	m.forget(path)
+	return c
 }
 
 func (m *model) forget(path string) {

@@ -27,13 +27,17 @@ type runner struct {
 	found         int
 	requests      int
 	explained     map[string]int
+	// report is told of a difference, with requests counted up to it.
+	report func(p *pair, seed uint64, steps []Step, d *Difference)
 }
 
 func newRunner(t *testing.T, servers int) *runner {
-	return &runner{
+	r := &runner{
 		t: t, servers: servers, explained: map[string]int{},
 		java: peers.Java{Installation: peers.Require(t)}, paddock: peers.RequirePaddock(t),
 	}
+	r.report = r.show
+	return r
 }
 
 // setups are how servers are configured, each but the first for one stream in four.
@@ -118,8 +122,12 @@ func (r *runner) end(p *pair) {
 func (r *runner) stream(p *pair, seed uint64) bool {
 	steps := r.streamOf(seed)
 	d := p.run(steps)
-	for i := range steps {
-		r.requests += len(steps[i].Requests)
+	sent := steps
+	if d != nil {
+		sent = steps[:min(d.At+1, len(steps))]
+	}
+	for i := range sent {
+		r.requests += len(sent[i].Requests)
 	}
 	if d == nil {
 		return true
@@ -129,8 +137,8 @@ func (r *runner) stream(p *pair, seed uint64) bool {
 	return false
 }
 
-// report shows a difference, and the shortest stream with one like it that can be found in time.
-func (r *runner) report(p *pair, seed uint64, steps []Step, d *Difference) {
+// show shows a difference, and the shortest stream with one like it that can be found in time.
+func (r *runner) show(p *pair, seed uint64, steps []Step, d *Difference) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, after %d requests: Paddock differs from Java\n%v", seed, r.requests, d)
 	for _, s := range p.servers {
@@ -138,10 +146,7 @@ func (r *runner) report(p *pair, seed uint64, steps []Step, d *Difference) {
 			fmt.Fprintf(&b, "%v has ended\n", s)
 		}
 	}
-	s := shrinker{deadline: time.Now().Add(*shrinkFlag), start: func(ctx context.Context) (*pair, error) {
-		return startPair(ctx, r.java, r.paddock, r.setups()[r.setupOf(seed)])
-	}}
-	short, d, again := s.shrink(r.t.Context(), steps, d)
+	short, d, again := r.shorten(seed, steps, d)
 	if again {
 		fmt.Fprintf(&b, "the shortest stream found has %d steps of %d:\n", len(short), len(steps))
 		for i := range short {
@@ -153,4 +158,12 @@ func (r *runner) report(p *pair, seed uint64, steps []Step, d *Difference) {
 	}
 	fmt.Fprintf(&b, "replay: make differential SEED=%d SERVERS=%d", seed, r.servers)
 	r.t.Error(b.String())
+}
+
+// shorten looks for the shortest stream with a difference like the one found.
+func (r *runner) shorten(seed uint64, steps []Step, found *Difference) ([]Step, *Difference, bool) {
+	s := shrinker{deadline: time.Now().Add(*shrinkFlag), start: func(ctx context.Context) (*pair, error) {
+		return startPair(ctx, r.java, r.paddock, r.setups()[r.setupOf(seed)])
+	}}
+	return s.shrink(r.t.Context(), steps, found)
 }
