@@ -47,6 +47,11 @@ differential: ## N random requests to Java and to Paddock, who must answer alike
 	cd test/interop && $(GO) test -count=1 -timeout 2h -v -run '^TestDifferential$$' ./differential \
 		-differential.n=$(N) -differential.servers=$(SERVERS) $(if $(SEED),-differential.seed=$(SEED),-differential.from=0)
 
+.PHONY: mistakes
+mistakes: ## make differential with one mistake after the other planted in Paddock, each of which must be found
+	cd test/interop && $(GO) test -count=1 -timeout 2h -v -run '^TestMistakes$$' ./differential \
+		-differential.mistakes=20000 -differential.shrink=15s
+
 .PHONY: walkthrough
 walkthrough: ## the classic walkthrough with the real scripts, for three and five servers
 	$(GO) test -count=1 -v ./test/walkthrough/

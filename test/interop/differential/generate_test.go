@@ -1,8 +1,12 @@
 package differential
 
 import (
+	"bytes"
+	"iter"
 	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/paddock-io/paddock/test/interop/golden"
@@ -135,4 +139,68 @@ func TestGenerateAuth(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What a quota says is one: Java stops at other texts.
+func TestGenerateQuotas(t *testing.T) {
+	text := regexp.MustCompile(`^([a-zA-Z]+=-?[0-9]+([,;=]+|$))*$`)
+	seen := 0
+	for seed := uint64(1); seed <= 100; seed++ {
+		for _, s := range Generate(seed, 400, Shape{WellFormed: true}) {
+			for _, r := range s.Requests {
+				for path, data := range written(&r) {
+					if name := path[strings.LastIndexByte(path, '/')+1:]; name != "zookeeper_limits" && name != "zookeeper_stats" {
+						continue
+					}
+					if seen++; data == nil || !text.Match(data) {
+						t.Fatalf("seed %d: %s", seed, describeRequest(&r))
+					}
+				}
+			}
+		}
+	}
+	if seen < 100 {
+		t.Errorf("%d quotas in 100 streams", seen)
+	}
+}
+
+// written yields the paths and data that a request writes, as far as it decodes.
+func written(r *Request) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		m := &golden.Message{R: bytes.NewReader(r.Body)}
+		if r.Op != golden.OpMulti {
+			writes(m, r.Op, yield)
+			return
+		}
+		for m.Err == nil {
+			op, done := m.Int(), m.Skip(1)
+			if m.Int(); m.Err != nil || done[0] != 0 || !writes(m, op, yield) {
+				return
+			}
+		}
+	}
+}
+
+// writes reads one record, yields what it writes, and says whether it could.
+func writes(m *golden.Message, op int32, yield func(string, []byte) bool) bool {
+	switch op {
+	case golden.OpCreate, golden.OpCreate2, golden.OpCreateContainer, golden.OpCreateTTL:
+		path, data := string(m.Buffer()), m.Buffer()
+		for n := m.Int(); n > 0 && m.Err == nil; n-- {
+			m.Int()
+			m.Buffer()
+			m.Buffer()
+		}
+		if m.Int(); op == golden.OpCreateTTL {
+			m.Skip(8)
+		}
+		return m.Err == nil && yield(path, data)
+	case golden.OpSetData:
+		path, data := string(m.Buffer()), m.Buffer()
+		return m.Skip(4) != nil && yield(path, data)
+	case golden.OpDelete, golden.OpCheck:
+		m.Buffer()
+		return m.Skip(4) != nil
+	}
+	return false
 }
