@@ -13,7 +13,7 @@
 //	                     │ no rule knows it
 //	                   shrink, report
 //
-// In one stream of ten both servers are killed in the middle and started again, ensembles in one of 25.
+// A stream has 400 requests, one of 41 has 4,000. In one stream of ten both servers are killed in the middle and started again, ensembles in one of 25.
 // One stream of four meets enforced quotas; with ensembles, half of the streams have local sessions. Of an
 // ensemble, connections are spread over the leader and the followers, alike on both sides.
 //

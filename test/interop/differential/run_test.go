@@ -10,8 +10,12 @@ import (
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
-// perStream is how many requests a stream has.
-const perStream = 400
+// How many requests a stream has, and one stream of so many.
+const (
+	perStream       = 400
+	perLongStream   = 4000
+	longStreamEvery = 41
+)
 
 // How many streams share one restart, which takes as long as several streams.
 const (
@@ -63,8 +67,12 @@ func (r *runner) streamOf(seed uint64) []Step {
 	if r.servers > 1 {
 		every = restartEnsembleEvery
 	}
+	n := perStream
+	if seed%longStreamEvery == longStreamEvery-1 {
+		n = perLongStream
+	}
 	setup := r.setups()[r.setupOf(seed)]
-	return Generate(seed, perStream, Shape{
+	return Generate(seed, n, Shape{
 		WellFormed: r.servers > 1,
 		OneByOne:   setup.EnforceQuota,
 		Decoding:   setup.LocalSessions,
