@@ -135,4 +135,4 @@ func (s *side) follow(conn int, other *side, out *Outcome) {
 }
 
 // closeTimeout is how much longer than the other a server may take to close a connection.
-const closeTimeout = 300 * time.Millisecond
+const closeTimeout = 5 * time.Second

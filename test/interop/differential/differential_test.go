@@ -30,7 +30,7 @@ func TestDifferential(t *testing.T) {
 	for _, tc := range []struct {
 		name              string
 		servers, requests int
-	}{{"server", 1, 10_000}, {"ensemble", 3, 2_000}} {
+	}{{"server", 1, 10_000}, {"ensemble", 3, 1_600}} {
 		if *serversFlag != 0 && *serversFlag != tc.servers {
 			continue
 		}

@@ -157,6 +157,10 @@ func (g *generator) send(op int32, body golden.Record) *Request {
 
 // request draws one request.
 func (g *generator) request() {
+	quota := 4
+	if g.OneByOne { // they are what such a stream is for
+		quota = 9
+	}
 	before := len(g.current().Requests)
 	spoil := g.oneIn(60) && !g.WellFormed
 	g.fails = spoil
@@ -171,7 +175,7 @@ func (g *generator) request() {
 		choice{10, g.watch},
 		choice{2, g.other},
 		choice{3, g.auth},
-		choice{4, g.quota},
+		choice{quota, g.quota},
 	)
 	spoil, g.fails = spoil && g.fails, false
 	for i := before; i < len(g.current().Requests); i++ {

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/paddock-io/paddock/test/interop/golden"
@@ -62,6 +63,9 @@ func (g *generator) plant(path, data string) {
 
 // limits draws the text of a quota, soft or hard.
 func (g *generator) limits() string {
+	if g.OneByOne && g.oneIn(2) {
+		return fmt.Sprintf("count=-1,bytes=-1=;byteHardLimit=%d;countHardLimit=%d", pick(g, -1, 100, 400, 1500), pick(g, -1, 4, 12, 25))
+	}
 	return pick(g,
 		"count=5,bytes=100", "count=-1,bytes=-1", "count=3,bytes=-1=;byteHardLimit=200;countHardLimit=6",
 		"count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=8", "count=-1,bytes=-1=;byteHardLimit=1000;countHardLimit=-1",

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/paddock-io/paddock/test/interop/golden"
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
@@ -231,7 +232,9 @@ func (p *pair) ask(step *Step) (Outcome, *Difference) {
 		return java, &Difference{Step: *step, Err: err}
 	}
 	if step.Lone {
-		p.java.follow(step.Conn, p.paddock, &java)
+		if op := step.Requests[0].Op; op != golden.OpDeleteContainer && op != golden.OpCreateSession { // for Java they are no reason to close
+			p.java.follow(step.Conn, p.paddock, &java)
+		}
 		p.paddock.follow(step.Conn, p.java, &paddock.out)
 	}
 	return java, p.compare(step, java, paddock.out)
@@ -258,6 +261,7 @@ func (p *pair) suit(step *Step) *Step {
 	if slices.ContainsFunc(step.Requests, about) {
 		less := *step
 		less.Requests = slices.DeleteFunc(slices.Clone(step.Requests), about)
+		less.Lone = less.Lone && len(less.Requests) > 0
 		return &less
 	}
 	return step

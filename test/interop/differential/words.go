@@ -16,7 +16,7 @@ var counters = []string{"zk_znode_count", "zk_watch_count", "zk_ephemerals_count
 // compareWords compares what both servers say of themselves. A server learns a little later that a
 // connection was dropped, so a difference must last.
 func (p *pair) compareWords() *Difference {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var differ error
 	err := peers.Await(ctx, "both servers to say the same", func(context.Context) error {
