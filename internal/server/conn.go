@@ -45,6 +45,7 @@ type conn struct {
 	burst      tally
 	direct     int64 // requests of this burst that were answered at once
 	held       held
+	gone       bool   // the client has left while a request of it waited for the throttle
 	announced  bool   // the length of the frame that is arriving has been looked at
 	ticket     ticket // linked by throttle, the rest is readLoop's
 

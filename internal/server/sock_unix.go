@@ -96,18 +96,14 @@ func (w *rawWriter) try(fd uintptr) bool {
 	return true
 }
 
-// peerClosed reports whether the client has closed its end, as far as that can
-// be told without reading what it sent before.
+// peerClosed reports whether the client has closed its end, as far as the
+// system tells without its input being read.
 func (s *sock) peerClosed() bool {
 	if s.rc == nil {
 		return false
 	}
 	closed := false
-	err := s.rc.Control(func(fd uintptr) {
-		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		closed = n == 0 && err == nil || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
-	})
+	err := s.rc.Control(func(fd uintptr) { closed = hungUp(fd) })
 	return closed || err != nil
 }
 

@@ -149,7 +149,8 @@ func (c *conn) admit(q *call) error {
 	in, first := s.throttle.enter(&c.ticket)
 	now, stale := s.now(), false
 	if in {
-		stale = c.late(q, now)
+		// It may have waited behind others of its connection.
+		stale = c.late(q, now) || (c.gone || now-q.at > int64(time.Millisecond)) && c.left(q)
 	} else {
 		c.endBurst(q.at)
 		in, now, stale = c.queue(q, first)
@@ -193,7 +194,7 @@ func (c *conn) queue(q *call, first bool) (in bool, now int64, stale bool) {
 		if c.period.ctx.Err() != nil {
 			return false, now, false
 		}
-		stale = q.op != proto.OpCloseSession && t.opts.StaleConnection && (!open || c.sock.peerClosed()) || c.late(q, now)
+		stale = c.late(q, now) || c.left(q)
 		if !open || stale && t.opts.DropStale {
 			return false, now, stale
 		}
@@ -216,6 +217,21 @@ func (c *conn) stall(first bool) time.Duration {
 	}
 	c.srv.counters.throttleWaits.Add(1)
 	return c.srv.throttle.opts.StallTime
+}
+
+// left reports whether q's client has gone, if that matters. Source:
+// Request.isStale.
+func (c *conn) left(q *call) bool {
+	if !c.srv.throttle.opts.StaleConnection || q.op == proto.OpCloseSession {
+		return false
+	}
+	if !c.gone {
+		c.mu.Lock()
+		ended := c.phase >= phaseEnding
+		c.mu.Unlock()
+		c.gone = ended || c.sock.peerClosed()
+	}
+	return c.gone
 }
 
 // late reports whether q is older than its session's timeout, if that matters.

@@ -220,6 +220,9 @@ func TestThrottledIsAlive(t *testing.T) {
 // A request whose client has gone is dropped, and what came behind it; or it is
 // done, if that is wanted.
 func TestStaleRequests(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells of an end behind input that is not read")
+	}
 	for _, drop := range []bool{true, false} {
 		w := limitedWorld(t, func(o *Options) {
 			o.RequestThrottle.StallTime, o.RequestThrottle.DropStale = time.Millisecond, drop
@@ -229,12 +232,15 @@ func TestStaleRequests(t *testing.T) {
 		n := w.requests()
 		a.send(setData("/", "a"))
 		w.submitted(n + 1)
-		b.sendRaw(slices.Concat(frameOf(1, proto.OpSetData, &proto.SetDataRequest{Path: "/", Data: []byte("b1"), Version: -1}),
-			frameOf(2, proto.OpSetData, &proto.SetDataRequest{Path: "/", Data: []byte("b2"), Version: -1})))
+		b.send(setData("/", "b1"))
 		w.queued(1)
+		b.send(setData("/", "b2")) // is not read when the client goes
 		b.nc.Close()
 		if drop {
 			w.gone(1)
+		}
+		for conn := w.connOf(b); conn != nil && !conn.sock.peerClosed(); {
+			runtime.Gosched()
 		}
 		w.release(-1)
 		w.gone(1)
@@ -246,7 +252,7 @@ func TestStaleRequests(t *testing.T) {
 		if data, st := a.mustNext(2).must(getData("/", false)).dataOf(t); data != want || st.Version != map[bool]int32{true: 1, false: 3}[drop] {
 			t.Errorf("drop %t: data %q, version %d", drop, data, st.Version)
 		}
-		if drop && (s.StaleDropped != 1 || s.Stale != 0) || !drop && (s.StaleDropped != 0 || s.Stale == 0) {
+		if drop && (s.StaleDropped != 1 || s.Stale != 0) || !drop && (s.StaleDropped != 0 || s.Stale != 2) {
 			t.Errorf("drop %t: %d dropped, %d stale", drop, s.StaleDropped, s.Stale)
 		}
 	}
