@@ -74,7 +74,12 @@ func (s *Server) Stop() error {
 }
 
 // Pause stops the process from running, its sockets staying open, until Resume or Kill.
-func (s *Server) Pause() error { return s.run.signal(syscall.SIGSTOP) }
+func (s *Server) Pause() error {
+	if err := s.run.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return s.run.awaitStop()
+}
 
 // Resume undoes Pause.
 func (s *Server) Resume() error { return s.run.signal(syscall.SIGCONT) }
