@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,8 @@ type Setup struct {
 	LocalSessions   bool // known to one server only, in ensembles
 	UpgradeSessions bool // until they make an ephemeral
 	Servers         int  // of an ensemble; 1 is a server of its own
+	// Properties are further ones, over those that all servers have.
+	Properties map[string]string
 }
 
 // settings are the lines of zoo.cfg. Sessions live long, because a session that expires spends a zxid
@@ -45,6 +48,7 @@ func (s Setup) properties() map[string]string {
 	if s.EnforceQuota {
 		p["zookeeper.enforceQuota"] = "true"
 	}
+	maps.Copy(p, s.Properties)
 	return p
 }
 
@@ -158,6 +162,10 @@ func (p *pair) javaSpent() bool {
 	}
 	p.java.spent(java - settling)
 	p.java.seen, p.paddock.seen = java, paddock
+	for _, s := range []*side{p.java, p.paddock} { // sessions that come and go cause no events
+		var none Outcome
+		s.flush(-1, &none)
+	}
 	return true
 }
 

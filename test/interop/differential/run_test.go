@@ -3,6 +3,8 @@ package differential
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,21 +46,36 @@ func newRunner(t *testing.T, servers int) *runner {
 	return r
 }
 
-// setups are how servers are configured, each but the first for one stream in four.
-func (r *runner) setups() []Setup {
+// setups are how servers are configured: as usual, then in ways for one stream in four each, and then in
+// ways for one stream of rareEvery.
+func (r *runner) setups() (usual, rare []Setup) {
+	property := func(name, value string) Setup {
+		return Setup{Servers: r.servers, Properties: map[string]string{name: value}}
+	}
 	if r.servers == 1 {
-		return []Setup{{Servers: 1}, {Servers: 1, EnforceQuota: true}}
+		return []Setup{{Servers: 1}, {Servers: 1, EnforceQuota: true}},
+			[]Setup{property("zookeeper.skipACL", "yes"), property("zookeeper.extendedTypesEnabled", "false")}
 	}
 	return []Setup{
 		{Servers: r.servers},
 		{Servers: r.servers, LocalSessions: true, UpgradeSessions: true},
 		{Servers: r.servers, LocalSessions: true, EnforceQuota: true},
-	}
+	}, []Setup{property(eagerACL, "true")}
 }
 
-// setupOf is how the servers of a seed are configured, as an index of setups.
-func (r *runner) setupOf(seed uint64) int {
-	return max(0, len(r.setups())-1-int(seed%4))
+// eagerACL makes a server check ACLs against its own tree first, which lags behind in a burst.
+const eagerACL = "zookeeper.enableEagerACLCheck"
+
+// rareEvery is how many streams share one with each of the rare setups.
+const rareEvery = 32
+
+// setupOf is how the servers of a seed are configured.
+func (r *runner) setupOf(seed uint64) Setup {
+	usual, rare := r.setups()
+	if at := int(seed % rareEvery); at >= rareEvery-len(rare) {
+		return rare[rareEvery-1-at]
+	}
+	return usual[max(0, len(usual)-1-int(seed%4))]
 }
 
 // streamOf is the stream of a seed.
@@ -71,10 +88,10 @@ func (r *runner) streamOf(seed uint64) []Step {
 	if seed%longStreamEvery == longStreamEvery-1 {
 		n = perLongStream
 	}
-	setup := r.setups()[r.setupOf(seed)]
+	setup := r.setupOf(seed)
 	return Generate(seed, n, Shape{
 		WellFormed: r.servers > 1,
-		OneByOne:   setup.EnforceQuota,
+		OneByOne:   setup.EnforceQuota || setup.Properties[eagerACL] != "",
 		Decoding:   setup.LocalSessions,
 		Restart:    seed%every == 0,
 	})
@@ -83,11 +100,11 @@ func (r *runner) streamOf(seed uint64) []Step {
 // seeds runs count streams, those with the same setup one after the other.
 func (r *runner) seeds(from uint64, count int) {
 	began := time.Now()
-	setups := r.setups()
-	for at, setup := range setups {
+	usual, rare := r.setups()
+	for _, setup := range slices.Concat(usual, rare) {
 		var p *pair
 		for seed := from; seed < from+uint64(count) && r.found < *moreFlag; seed++ {
-			if r.setupOf(seed) != at {
+			if !reflect.DeepEqual(r.setupOf(seed), setup) {
 				continue
 			}
 			if p == nil {
@@ -171,7 +188,7 @@ func (r *runner) show(p *pair, seed uint64, steps []Step, d *Difference) {
 // shorten looks for the shortest stream with a difference like the one found.
 func (r *runner) shorten(seed uint64, steps []Step, found *Difference) ([]Step, *Difference, bool) {
 	s := shrinker{deadline: time.Now().Add(*shrinkFlag), start: func(ctx context.Context) (*pair, error) {
-		return startPair(ctx, r.java, r.paddock, r.setups()[r.setupOf(seed)])
+		return startPair(ctx, r.java, r.paddock, r.setupOf(seed))
 	}}
 	return s.shrink(r.t.Context(), steps, found)
 }
