@@ -9,6 +9,7 @@ DIST ?= dist#        where make dist puts the directory paddock
 FUZZTIME ?= 20s#     for each fuzz target
 N ?= 500000#         requests of make differential
 SERVERS ?= 1#        on each side there
+FROM ?= 0#           the first seed there; 0 takes seeds that have not been used
 GO ?= go
 SUITES ?= bin/suites# where make suites puts its lists and logs
 
@@ -45,7 +46,7 @@ suites: ## test suites of kazoo and go-zookeeper with Java's server and with Pad
 .PHONY: differential
 differential: ## N random requests to Java and to Paddock, who must answer alike; SERVERS=3 for ensembles, SEED=7 replays a stream
 	cd test/interop && $(GO) test -count=1 -timeout 2h -v -run '^TestDifferential$$' ./differential \
-		-differential.n=$(N) -differential.servers=$(SERVERS) $(if $(SEED),-differential.seed=$(SEED),-differential.from=0)
+		-differential.n=$(N) -differential.servers=$(SERVERS) $(if $(SEED),-differential.seed=$(SEED),-differential.from=$(FROM))
 
 .PHONY: mistakes
 mistakes: ## make differential with one mistake after the other planted in Paddock, each of which must be found
