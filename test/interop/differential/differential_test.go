@@ -30,7 +30,7 @@ func TestDifferential(t *testing.T) {
 	for _, tc := range []struct {
 		name              string
 		servers, requests int
-	}{{"server", 1, 10_000}, {"ensemble", 3, 1_600}} {
+	}{{"server", 1, 8_000}, {"ensemble", 3, 1_200}} {
 		if *serversFlag != 0 && *serversFlag != tc.servers {
 			continue
 		}

@@ -15,8 +15,9 @@
 //
 // A stream has 400 requests, one of 41 has 4,000. In one stream of ten both servers are killed in the
 // middle and started again, ensembles in one of 25. One stream of four meets enforced quotas; with
-// ensembles, half of the streams have local sessions. Of an ensemble, connections are spread over the
-// leader and the followers, alike on both sides.
+// ensembles, half of the streams have local sessions. One of 32 each skips ACLs or knows no times to live,
+// and in ensembles checks ACLs eagerly. Of an ensemble, connections are spread over the leader and the
+// followers, alike on both sides.
 //
 // A mapping numbers what a server is free in: session ids by the order in which sessions were opened,
 // zxids from the start of the server, times by the transaction they belong to. Everything else is

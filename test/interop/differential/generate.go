@@ -19,7 +19,7 @@ const root = "/fz"
 // Shape restricts a stream to what the servers have one answer to.
 type Shape struct {
 	WellFormed bool // no records that do not decode, for which a Java follower never has an answer
-	OneByOne   bool // no bursts, of which quotas that are enforced see a part, as it happens
+	OneByOne   bool // no bursts, of which enforced quotas and eager checks of ACLs see a part, as it happens
 	Decoding   bool // no multis that do not decode, which Java carries out in part for a local session
 	Restart    bool // the servers are killed and started again somewhere in the middle
 }
