@@ -51,6 +51,7 @@ func TestQuotaChecks(t *testing.T) {
 		{"both are passed", "countHardLimit=1;byteHardLimit=1", sized("/q/n", 1), over, 1},
 		{"beside it", "countHardLimit=1;byteHardLimit=1", sized("/qq", 100), ok, 0},
 		{"the quota itself", "countHardLimit=1;byteHardLimit=1", sized("/zookeeper/quota/q/n", 100), ok, 0},
+		{"a long text", "countHardLimit=2" + strings.Repeat(",pad=1", 1000), sized("/q/n", 0), over, 1},
 		{"does not parse", "countHardLimit=x,byteHardLimit=,junk", sized("/q/n", 100), ok, 0}, // Java answers -5
 		{"create2", "countHardLimit=2", sized("/q/n", 0).as(proto.OpCreate2), over, 1},
 		{"createContainer", "countHardLimit=2", create("/q/n", proto.Container, open).as(proto.OpCreateContainer), over, 1},

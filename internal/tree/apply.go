@@ -245,6 +245,7 @@ func (t *Tree) setData(z proto.Zxid, ms int64, body *proto.SetDataTxn, r *change
 	n.mtime, n.mzxid, n.version = ms, z, body.Version
 	t.redigest(n, body.Path)
 	r.stat = t.stat(id)
+	t.quotaChanged(body.Path)
 	t.charge(body.Path, 0, more)
 	t.fire(proto.EventNodeDataChanged, clientPath(body.Path), z, t.acls.list(n.acl))
 }

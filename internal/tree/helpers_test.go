@@ -154,6 +154,7 @@ func check(t testing.TB, tr *Tree) {
 			t.Fatalf("%q counts %d children, has %d", path, n.children, children)
 		}
 	}
+	tr.quotas.root.check(t, tr)
 	indexed, free := 1, 0 // the root is not in the index
 	for i := range tr.index.shards {
 		indexed += tr.index.shards[i].used
@@ -172,5 +173,20 @@ func check(t testing.TB, tr *Tree) {
 		if e.refs != uses[aclSlot(s+1)] {
 			t.Fatalf("acl %d %v counts %d uses, has %d", e.id, e.acl, e.refs, uses[aclSlot(s+1)])
 		}
+	}
+}
+
+// check compares the limits that are kept below a name with what the znodes say.
+func (q *quotaNode) check(t testing.TB, tr *Tree) {
+	t.Helper()
+	for _, below := range q.below {
+		below.check(t, tr)
+	}
+	if !q.set {
+		return
+	}
+	n, ok := tr.Get(q.limit)
+	if ok != q.limited || ok && q.limits != parseQuota(n.Data()) {
+		t.Fatalf("%s: limits %+v (%v) are kept, the znode has %.60q (%v)", q.path, q.limits, q.limited, n.Data(), ok)
 	}
 }

@@ -32,6 +32,9 @@ type quotaNode struct {
 	path  string // while set; so are the others
 	stats string // path of the znode with what is used
 	limit string // of the one with the limits
+
+	limits  Quota // what that one says
+	limited bool  // it is there
 }
 
 // component cuts the first name off a path, "" at its end. Like ZooKeeper's, it
@@ -141,6 +144,7 @@ func (t *Tree) quotaCreated(path, parent string, size int) {
 		switch path[len(parent)+1:] {
 		case limitsName:
 			t.quotas.add(of)
+			t.readLimits(of)
 		case statsName:
 			t.recount(of)
 		}
@@ -155,6 +159,27 @@ func (t *Tree) quotaDeleted(path string, size int) {
 		t.quotas.remove(of)
 	}
 	t.charge(path, -1, -int64(size))
+}
+
+// quotaChanged reads the limits in a znode whose data changed.
+func (t *Tree) quotaChanged(path string) {
+	if parent, ok := strings.CutSuffix(path, "/"+limitsName); ok {
+		if of, ok := quotaOf(parent); ok {
+			t.readLimits(of)
+		}
+	}
+}
+
+// readLimits keeps what the znode with a path's limits says, so that writes need
+// not parse it. A name of blanks leads to the limits of another path, too.
+func (t *Tree) readLimits(of string) {
+	q := t.quotas.deepest(of)
+	if q == nil {
+		return
+	}
+	if id := t.find(q.limit); id != 0 {
+		q.limits, q.limited = parseQuota(t.data(t.at(id))), true
+	}
 }
 
 // charge adds to what is used of the quota that path counts towards. The znode
@@ -209,6 +234,7 @@ func (t *Tree) setupQuotas() {
 	for _, path := range t.limitedPaths() {
 		t.recount(path)
 		t.quotas.add(path)
+		t.readLimits(path)
 	}
 }
 
@@ -241,12 +267,11 @@ func (t *Tree) QuotaOf(path string) (of string, limits, used Quota, ok bool) {
 	if q == nil {
 		return "", noQuota, noQuota, false
 	}
-	limit, limited := t.Get(q.limit)
 	stats, counted := t.Get(q.stats)
-	if !limited || !counted {
+	if !q.limited || !counted {
 		return "", noQuota, noQuota, false
 	}
-	return q.path, parseQuota(limit.Data()), parseQuota(stats.Data()), true
+	return q.path, q.limits, parseUsage(stats.Data()), true
 }
 
 // NamespaceQuota sums up the quotas of the paths that begin with one name. A
@@ -278,12 +303,13 @@ func (t *Tree) NamespaceQuotas() []NamespaceQuota {
 			sum = &NamespaceQuota{Name: name}
 			byName[name] = sum
 		}
-		q := parseQuota(t.data(n))
 		if limits {
+			q := t.limitsIn(id)
 			sum.Limited = true
 			sum.CountLimit += hardOr(q.CountHard, q.Count)
 			sum.BytesLimit += hardOr(q.BytesHard, q.Bytes)
 		} else {
+			q := parseUsage(t.data(n))
 			sum.Counted = true
 			sum.CountUsed += q.Count
 			sum.BytesUsed += q.Bytes
@@ -294,6 +320,16 @@ func (t *Tree) NamespaceQuotas() []NamespaceQuota {
 		all = append(all, *byName[name])
 	}
 	return all
+}
+
+// limitsIn returns what a znode with limits says, without parsing it if it is a
+// quota's.
+func (t *Tree) limitsIn(id nodeID) Quota {
+	path := t.path(id)
+	if q := t.quotas.deepest(path[len(quotaPath) : len(path)-len(limitsName)]); q != nil && q.limited && q.limit == path {
+		return q.limits
+	}
+	return parseQuota(t.data(t.at(id)))
 }
 
 func hardOr(hard, soft int64) int64 {

@@ -170,6 +170,67 @@ func TestQuotaStory(t *testing.T) {
 	s.used("/zookeeper", "count=17,bytes=128")
 }
 
+// TestQuotaLimitsAreKept: what a write is compared with is what the znode with
+// the limits says now; check compares the two after every step.
+func TestQuotaLimitsAreKept(t *testing.T) {
+	s := &story{t: t, tr: New()}
+	limits := fmt.Sprintf(limitsOf, "/a")
+	is := func(hard int64) {
+		t.Helper()
+		if _, got, _, ok := s.tr.QuotaOf("/a/b"); ok != (hard != 0) || ok && got.CountHard != hard {
+			t.Errorf("the limit is %d (%v), want %d", got.CountHard, ok, hard)
+		}
+	}
+	text := func(n int) string { return fmt.Sprintf("countHardLimit=%d", n) }
+	s.create("/zookeeper/quota/a", "")
+	s.create(limits, text(1))
+	is(0) // nothing says what is used
+	s.create(fmt.Sprintf(statsOf, "/a"), "")
+	is(1)
+	s.set(limits, text(2)+strings.Repeat(",pad=1", 100_000)) // a text of any length
+	is(2)
+	s.set(limits, "junk")
+	is(-1)
+	s.do(func(z proto.Zxid) *proto.Txn {
+		return mkMulti(z, mkDelete(z, limits), mkCreate(z, limits, text(3), -1), mkSet(z, limits, text(4), 1))
+	})
+	is(4)
+	s.remove(limits)
+	is(0)
+	s.do(func(z proto.Zxid) *proto.Txn { return mkEphemeral(z, 7, limits) })
+	is(-1)
+	s.set(limits, text(5))
+	is(5)
+	s.do(func(z proto.Zxid) *proto.Txn { return mkClose(z, 7, limits) })
+	is(0)
+
+	// A name of blanks leads to the same quota, whose limits are still where they were.
+	s.create("/zookeeper/quota/ ", "")
+	s.create("/zookeeper/quota/ /a", "")
+	s.create("/zookeeper/quota/ /a/zookeeper_limits", text(6))
+	is(0)
+	s.create(limits, text(7))
+	is(7)
+	s.set("/zookeeper/quota/ /a/zookeeper_limits", text(8))
+	is(7)
+	s.remove("/zookeeper/quota/ /a/zookeeper_limits")
+	is(0)
+	s.create("/zookeeper/quota/ /a/zookeeper_limits", "")
+	is(7)
+
+	l := NewLoader()
+	if err := copyInto(l, s.tr); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := l.Done()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.tr.Replace(loaded)
+	check(t, s.tr)
+	is(7)
+}
+
 // TestQuotaSilence: nobody is told of what changes in a usage, and no metadata
 // but the length is another.
 func TestQuotaSilence(t *testing.T) {

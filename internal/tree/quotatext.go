@@ -25,10 +25,11 @@ const (
 	bytesHardKey = "byteHardLimit"
 )
 
-// maxQuotaText is the length of a text above which nobody reads it, since that
-// costs every write below the path. One with every key has a hundred bytes;
-// ZooKeeper has no such limit.
-const maxQuotaText = 1024
+// maxUsageText is the length above which a text of what is used is not read,
+// since that costs every write below the path: what is used is counted instead.
+// One with every key has a hundred bytes; ZooKeeper has no such limit. Limits
+// are read once, whatever their length, so that nothing can hide one.
+const maxUsageText = 1024
 
 // parseQuota reads "count=7,bytes=5" or "count=7,bytes=5=;byteHardLimit=9".
 // ZooKeeper fails on a pair that does not parse, and with it the request or the
@@ -60,10 +61,6 @@ func parseQuota(text []byte) Quota {
 // without number is -1 if it has more than one "=", which is also all that can
 // follow a number.
 func eachPair(text []byte, fn func(key []byte, v int64, ok bool) bool) {
-	if len(text) > maxQuotaText {
-		fn(nil, 0, false)
-		return
-	}
 	text = bytes.TrimRight(text, ",;")
 	for len(text) > 0 {
 		pair := text
@@ -84,9 +81,18 @@ func eachPair(text []byte, fn func(key []byte, v int64, ok bool) bool) {
 	}
 }
 
+// parseUsage is parseQuota for what is used. A text that nobody would write
+// says nothing.
+func parseUsage(text []byte) Quota {
+	if len(text) > maxUsageText {
+		return noQuota
+	}
+	return parseQuota(text)
+}
+
 // addUsage appends to dst the text of what is used after count and bytes more,
 // keeping what else the text says. ok is false if ZooKeeper could not read the
-// text. Source: DataTree.updateQuotaStat, StatsTrack.toString.
+// text, or it is longer than maxUsageText. Source: DataTree.updateQuotaStat, StatsTrack.toString.
 func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
 	type pair struct {
 		key []byte
@@ -94,7 +100,10 @@ func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
 	}
 	var others []pair
 	was := noQuota
-	ok = text != nil
+	if text == nil || len(text) > maxUsageText {
+		return dst, false
+	}
+	ok = true
 	eachPair(text, func(key []byte, v int64, good bool) bool {
 		ok = good && utf8.Valid(key)
 		switch string(key) {

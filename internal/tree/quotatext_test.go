@@ -46,8 +46,8 @@ var quotaTexts = []struct {
 	{"count=1\n,bytes=2", Quota{-1, 2, -1, -1}, ""},
 	{"count=9223372036854775808,bytes=2", Quota{-1, 2, -1, -1}, ""},
 	{"junk", Quota{-1, -1, -1, -1}, ""},
-	{"count=1,bytes=2,\xff=3", Quota{1, 2, -1, -1}, ""},                                      // Java replaces the byte
-	{"count=1,bytes=2," + strings.Repeat("a=1,", maxQuotaText/4), Quota{-1, -1, -1, -1}, ""}, // Java reads it
+	{"count=1,bytes=2,\xff=3", Quota{1, 2, -1, -1}, ""},                                    // Java replaces the byte
+	{"count=1,bytes=2," + strings.Repeat("a=1,", maxUsageText/4), Quota{1, 2, -1, -1}, ""}, // Java adds to it
 }
 
 func TestQuotaText(t *testing.T) {
@@ -62,6 +62,13 @@ func TestQuotaText(t *testing.T) {
 	}
 	if _, ok := addUsage(nil, nil, 1, 1); ok {
 		t.Error("null can be added to; Java's server ends")
+	}
+	long := []byte("count=1" + strings.Repeat(";", maxUsageText-len("count=1")))
+	if got := parseUsage(long); got.Count != 1 {
+		t.Errorf("usage of %d bytes: %v", len(long), got)
+	}
+	if got := parseUsage(append(long, ';')); got != noQuota {
+		t.Errorf("usage of %d bytes: %v", len(long)+1, got)
 	}
 	if got := parseQuota(nil); got != noQuota {
 		t.Errorf("null: %v", got)
@@ -80,10 +87,10 @@ func FuzzQuotaText(f *testing.F) {
 			return
 		}
 		want := Quota{before.Count + count, before.Bytes + size, before.CountHard, before.BytesHard}
-		if got := parseQuota(after); got != want && len(after) <= maxQuotaText {
+		if got := parseQuota(after); got != want {
 			t.Fatalf("%q becomes %q: %v, want %v", text, after, got, want)
 		}
-		if again, ok := addUsage(nil, after, 0, 0); string(again) != string(after) && len(after) <= maxQuotaText {
+		if again, ok := addUsage(nil, after, 0, 0); string(again) != string(after) && len(after) <= maxUsageText {
 			t.Fatalf("%q is written again as %q, %v", after, again, ok)
 		}
 	})
