@@ -9,7 +9,7 @@ import "github.com/paddock-io/paddock/proto"
 // ErrRuntimeInconsistency. Source: PrepRequestProcessor.pRequestHelper.
 func (p *Prep) multi(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
 	r, ok := req.Body.(*proto.MultiRequest)
-	if !ok || !wellFormed(r) {
+	if !ok || !WellFormed(r) {
 		return 0, nil, proto.ErrMarshalling
 	}
 	subs := make([]proto.SubTxn, 0, len(r.Ops))
@@ -43,10 +43,10 @@ func failed(subs []proto.SubTxn, err proto.ErrCode) []proto.SubTxn {
 	return subs
 }
 
-// wellFormed reports whether every operation may stand in a multi. A null ACL
+// WellFormed reports whether every operation may stand in a multi. A null ACL
 // spoils the whole, where a lone create would have an invalid ACL, and so do
 // flags that do not fit; only createTTL is judged when its turn comes.
-func wellFormed(r *proto.MultiRequest) bool {
+func WellFormed(r *proto.MultiRequest) bool {
 	for _, op := range r.Ops {
 		switch sub := op.Req.(type) {
 		case *proto.CreateRequest:

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
+	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
@@ -325,9 +326,13 @@ func (s *Server) multiRead(c *conn, q *call, t *tally) {
 		if d.Err() != nil || h.Done {
 			break
 		}
+		if h.Type != proto.OpGetData && h.Type != proto.OpGetChildren {
+			s.multiReadOfWrites(c, q, t)
+			return
+		}
 		path, ok := pathOf(&d)
 		d.Bool()
-		if !ok || d.Err() != nil || h.Type != proto.OpGetData && h.Type != proto.OpGetChildren {
+		if !ok || d.Err() != nil {
 			s.fail(c, q, proto.ErrMarshalling, t)
 			return
 		}
@@ -362,5 +367,23 @@ func (s *Server) multiRead(c *conn, q *call, t *tally) {
 			return
 		}
 	}
+	c.commit(proto.MultiEnd.Append(b), t)
+}
+
+// multiReadOfWrites answers a multiRead with an operation that is no read. If
+// it would be a multi, ZooKeeper begins to answer it, and the end of an empty
+// list of results follows the error. Source: FinalRequestProcessor.processRequest.
+func (s *Server) multiReadOfWrites(c *conn, q *call, t *tally) {
+	var writes proto.MultiRequest
+	d := jute.NewDecoder(q.record)
+	if writes.Decode(&d); d.Err() != nil || !prep.WellFormed(&writes) {
+		s.fail(c, q, proto.ErrMarshalling, t)
+		return
+	}
+	b, ok := c.begin(16 + proto.MultiHeaderSize)
+	if !ok {
+		return
+	}
+	b = c.header(b, q, s.tree.LastZxid(), proto.ErrMarshalling)
 	c.commit(proto.MultiEnd.Append(b), t)
 }
