@@ -311,7 +311,8 @@ func (s *Server) sync(c *conn, q *call, t *tally) {
 }
 
 // multiRead answers several getData and getChildren from one state of the tree.
-// Their watch flags mean nothing. Source: MultiOperationRecord,
+// Their watch flags mean nothing. Results of more than an outbox may hold are
+// not put together; ZooKeeper sends what fits into its memory. Source: MultiOperationRecord,
 // FinalRequestProcessor.handleGetDataRequest.
 func (s *Server) multiRead(c *conn, q *call, t *tally) {
 	type op struct {
@@ -361,9 +362,9 @@ func (s *Server) multiRead(c *conn, q *call, t *tally) {
 			names, _ := s.tree.Children(op.path, nil)
 			b = appendNames(b, names)
 		}
-		if len(b)-c.mark > s.opts.OutboxBytes { // nobody has asked for that much in earnest
+		if len(b)-c.mark > s.opts.OutboxBytes {
 			c.mu.Unlock()
-			s.fail(c, q, proto.ErrMarshalling, t)
+			s.fail(c, q, proto.ErrQuotaExceeded, t)
 			return
 		}
 	}

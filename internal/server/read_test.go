@@ -247,7 +247,7 @@ func TestMultiReadBounded(t *testing.T) {
 		b = proto.MultiHeader{Type: proto.OpGetData, Err: -1}.Append(b)
 		b = pathWatch1("/big").Append(b)
 	}
-	if r := c.call(proto.OpMultiRead, raw(proto.MultiEnd.Append(b))); r.Err != proto.ErrMarshalling {
+	if r := c.call(proto.OpMultiRead, raw(proto.MultiEnd.Append(b))); r.Err != proto.ErrQuotaExceeded || len(r.body) != 0 {
 		t.Errorf("%v, %d bytes", r.Err, len(r.body))
 	}
 	c.must(getData("/big", false))
