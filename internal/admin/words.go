@@ -3,7 +3,11 @@ package admin
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
+	"fmt"
 	"io"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/config"
@@ -65,6 +69,7 @@ type Source struct {
 type Words struct {
 	src     Source
 	answers map[string]answer
+	mask    atomic.Int64
 }
 
 // answer is how one word is answered.
@@ -76,12 +81,12 @@ type answer struct {
 // New returns the answers about src.
 func New(src Source) *Words {
 	w := &Words{src: src}
+	w.mask.Store(defaultTraceMask)
 	w.answers = map[string]answer{
 		"ruok": {text("imok"), true},
 		"envi": {w.envi, true},
 		"isro": {w.isro, true},
-		"gtmk": {text(traceMask), true},
-		"stmk": {text(traceMask), true},
+		"gtmk": {w.gtmk, true},
 		"hash": {w.hash, true},
 		"srvr": {w.srvr, false},
 		"stat": {w.stat, false},
@@ -99,18 +104,24 @@ func New(src Source) *Words {
 	return w
 }
 
-// traceMask is the answer to gtmk and stmk: ZooKeeper's default. There is no
-// tracing by mask here, so stmk changes nothing. Source: ZooTrace.
-const traceMask = "306"
+// defaultTraceMask is what ZooKeeper begins with. There is no tracing by mask
+// here: one that is set is told again, and changes nothing else. Source:
+// ZooTrace.
+const defaultTraceMask = 306
 
 // Source: AbstractFourLetterCommand.ZK_NOT_SERVING.
 const notServing = "This ZooKeeper instance is not currently serving requests"
 
-// Answer writes the answer to a word, nothing if it does not know the word. It
-// does not look at the whitelist. An error of out ends the answer; out keeps it
-// for the caller. Source: CommandExecutor.
+// Answer writes the answer to a word, nothing if it does not know the word.
+// Behind stmk there must be the eight bytes of a mask. It does not look
+// at the whitelist. An error of out ends the answer; out keeps it for the caller.
+// Source: CommandExecutor.
 func (w *Words) Answer(word string, out io.Writer) {
 	a, ok := w.answers[word]
+	if mask, is := strings.CutPrefix(word, "stmk"); is && len(mask) == 8 {
+		w.mask.Store(int64(binary.BigEndian.Uint64([]byte(mask))))
+		a, ok = w.answers["gtmk"]
+	}
 	if !ok {
 		return
 	}
@@ -128,6 +139,10 @@ func text(s string) func(*bufio.Writer) {
 }
 
 func (w *Words) serving() bool { return w.src.Server.Role() != zab.RoleNone }
+
+// gtmk tells the mask, and so does stmk. Source: TraceMaskCommand,
+// SetTraceMaskCommand.
+func (w *Words) gtmk(b *bufio.Writer) { fmt.Fprint(b, w.mask.Load()) }
 
 // isro: may clients write? Source: IsroCommand.
 func (w *Words) isro(b *bufio.Writer) {

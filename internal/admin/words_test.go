@@ -336,6 +336,28 @@ func TestResets(t *testing.T) {
 	}
 }
 
+// TestTraceMask: as Java says it, also while it does not serve.
+func TestTraceMask(t *testing.T) {
+	w := newWorld(t, zab.RoleNone, threeMembers, 1)
+	words := New(w.src)
+	for _, tc := range []struct{ word, want string }{
+		{"gtmk", "306"},
+		{"stmk", ""},
+		{"stmk\x00\x00\x00\x00\x00\x00\x00", ""},
+		{"gtmk", "306"},
+		{"stmk\x00\x00\x00\x00\x00\x00\x00\x11", "17"},
+		{"gtmk", "17"},
+		{"stmk\xff\xff\xff\xff\xff\xff\xff\xfe", "-2"},
+		{"gtmk", "-2"},
+		{"stmk\x00\x00\x00\x00\x00\x00\x00\x11more", ""},
+	} {
+		var b strings.Builder
+		if words.Answer(tc.word, &b); b.String() != tc.want {
+			t.Errorf("%q: %q, want %q", tc.word, b.String(), tc.want)
+		}
+	}
+}
+
 func TestUnknownWord(t *testing.T) {
 	w := newWorld(t, zab.RoleStandalone, "", 0)
 	for _, word := range []string{"telnet close", "", "nope"} {

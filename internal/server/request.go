@@ -109,7 +109,7 @@ func (c *conn) greet() error {
 		return nil
 	}
 	if word, ok := wordIn(b); ok {
-		return c.answerWord(word)
+		return c.answerWord(word, b[4:])
 	}
 	if n := int32(binary.BigEndian.Uint32(b)); n < 0 || int(n) > c.srv.opts.MaxFrame {
 		return nil // next will say so

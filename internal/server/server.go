@@ -60,8 +60,9 @@ type Options struct {
 	// before its connection is closed; 0 means 16 MiB.
 	OutboxBytes int
 
-	// Words prints the answer to a four-letter word; nil knows none. Whitelist
-	// are the words that clients may use, "*" for all; srvr is always allowed.
+	// Words prints the answer to a four-letter word; nil knows none. Only stmk
+	// has more than four letters, its mask of eight bytes. Whitelist are the words
+	// that clients may use, "*" for all; srvr is always allowed.
 	Words     func(word string, w io.Writer)
 	Whitelist []string
 

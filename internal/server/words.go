@@ -34,8 +34,13 @@ func (s *Server) wordAllowed(word string) bool {
 	return word == "srvr" || slices.Contains(s.opts.Whitelist, word) || slices.Contains(s.opts.Whitelist, "*")
 }
 
-// answerWord prints the answer to a word. Source: NIOServerCnxn.checkFourLetterWord.
-func (c *conn) answerWord(word string) error {
+// maskSize is the length of the mask that stmk sets, right behind it.
+const maskSize = 8
+
+// answerWord prints the answer to a word, with what has arrived behind it. A
+// stmk whose mask has not arrived gets none. Source:
+// NIOServerCnxn.checkFourLetterWord.
+func (c *conn) answerWord(word string, behind []byte) error {
 	c.mu.Lock()
 	c.word = true
 	c.received++
@@ -49,6 +54,9 @@ func (c *conn) answerWord(word string) error {
 	switch {
 	case !c.srv.wordAllowed(word):
 		w.WriteString(word + " is not executed because it is not in the whitelist.\n")
+	case word == "stmk" && len(behind) < maskSize:
+	case word == "stmk" && c.srv.opts.Words != nil:
+		c.srv.opts.Words(word+string(behind[:maskSize]), w)
 	case c.srv.opts.Words != nil:
 		c.srv.opts.Words(word, w)
 	}

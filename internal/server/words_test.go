@@ -27,7 +27,12 @@ func TestWords(t *testing.T) {
 		{w, "nope", ""},
 		{w, "RUOK", ""},
 		{all, "mntr", "<mntr>"},
-		{all, "stmk12345678", "<stmk>"},
+		{all, "stmk12345678", "<stmk12345678>"},
+		{all, "stmk12345678\n", "<stmk12345678>"},
+		{all, "stmk1234567", ""},
+		{all, "stmk", ""},
+		{w, "stmk12345678", "stmk is not executed because it is not in the whitelist.\n"},
+		{all, "gtmk12345678", "<gtmk>"},
 		{down, "ruok", "<ruok>"},
 		{down, "srvr", "<srvr>"},
 	} {
@@ -41,7 +46,7 @@ func TestWords(t *testing.T) {
 	for _, word := range words {
 		c := all.dial()
 		c.sendRaw([]byte(word))
-		if got, _ := io.ReadAll(c.nc); string(got) != "<"+word+">" {
+		if got, _ := io.ReadAll(c.nc); string(got) != "<"+word+">" && word != "stmk" {
 			t.Errorf("%q: %q", word, got)
 		}
 	}
