@@ -50,7 +50,7 @@ func (c *conn) answerWord(word string, behind []byte) error {
 	if err := c.sock.nc.SetWriteDeadline(time.Now().Add(wordTimeout)); err != nil {
 		return err
 	}
-	w := bufio.NewWriter(c.sock.nc)
+	w := bufio.NewWriterSize(wordWriter{c}, wordPacket)
 	switch {
 	case !c.srv.wordAllowed(word):
 		w.WriteString(word + " is not executed because it is not in the whitelist.\n")
@@ -64,4 +64,22 @@ func (c *conn) answerWord(word string, behind []byte) error {
 		return err
 	}
 	return errWord
+}
+
+// wordPacket is how much of an answer counts as one packet. Source:
+// NIOServerCnxn.SendBufferWriter, and the buffer before it.
+const wordPacket = 8 << 10
+
+// wordWriter counts what is written as packets.
+type wordWriter struct{ c *conn }
+
+func (w wordWriter) Write(p []byte) (int, error) {
+	n, err := w.c.sock.nc.Write(p)
+	if err == nil {
+		w.c.mu.Lock()
+		w.c.sent++
+		w.c.mu.Unlock()
+		w.c.srv.counters.sent.Add(1)
+	}
+	return n, err
 }

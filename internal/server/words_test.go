@@ -52,6 +52,42 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// TestWordsCount: a word is a packet received, and its answer as many packets
+// sent as Java writes it in.
+func TestWordsCount(t *testing.T) {
+	size := 0
+	w := newWorld(t, 0, func(o *Options) {
+		o.Whitelist = []string{"mntr"}
+		o.Words = func(_ string, out io.Writer) {
+			for range size {
+				out.Write([]byte("x"))
+			}
+		}
+	})
+	var want int64
+	for i, tc := range []struct {
+		word    string
+		size    int
+		packets int64
+	}{
+		{"mntr", 0, 0},
+		{"mntr", 1, 1},
+		{"mntr", 8 << 10, 1},
+		{"mntr", 8<<10 + 1, 2},
+		{"mntr", 24 << 10, 3},
+		{"ruok", 0, 1}, // it is refused
+	} {
+		size = tc.size
+		c := w.dial()
+		c.sendRaw([]byte(tc.word))
+		io.ReadAll(c.nc)
+		want += tc.packets
+		if s := w.srv.Stats(); s.PacketsReceived != int64(i+1) || s.PacketsSent != want {
+			t.Errorf("%s of %d bytes: %d received, %d sent in all, want %d", tc.word, tc.size, s.PacketsReceived, s.PacketsSent, want)
+		}
+	}
+}
+
 // Words are for the first four bytes of a connection only.
 func TestWordAfterHandshake(t *testing.T) {
 	c := newWorld(t, 0, func(o *Options) { o.Whitelist = []string{"*"} }).connect()
