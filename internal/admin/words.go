@@ -156,10 +156,13 @@ func (w *Words) isro(b *bufio.Writer) {
 	}
 }
 
-// srst resets the server's counters. Source: StatResetCommand.
+// srst resets the server's counters: latencies, packets, sizes and what
+// ZooKeeper has as counters and summaries; gauges stay. Source:
+// StatResetCommand, ServerStats.reset, DefaultMetricsProvider.resetAllValues.
 func (w *Words) srst(b *bufio.Writer) {
 	w.src.Server.ResetStats()
-	w.src.Peer.Metrics().Mismatches.Store(0)
+	w.src.Peer.Metrics().Reset()
+	w.src.Store.Reset()
 	if s := w.src.Proposals; s != nil {
 		s.Reset()
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -331,8 +332,49 @@ func TestResets(t *testing.T) {
 		t.Errorf("srst: %v, proposals %v", w.server.statsReset, proposals)
 	}
 	w.server.role, w.server.statsReset = zab.RoleNone, false
-	if w.answer("srst"); w.server.statsReset {
+	w.peer.metrics.Snaps.Store(1)
+	if w.answer("srst"); w.server.statsReset || w.peer.metrics.Snaps.Load() != 1 {
 		t.Error("srst without a quorum, which Java refuses, took effect")
+	}
+}
+
+// TestSrstZeroes: what is zero in mntr after srst, as it is in Java's.
+func TestSrstZeroes(t *testing.T) {
+	w := newWorld(t, zab.RoleLeader, threeMembers, 1)
+	q, s := &w.peer.metrics, w.src.Store
+	for _, n := range []*atomic.Int64{&q.Elections, &q.Diffs, &q.Truncs, &q.Snaps, &q.Expired, &q.Mismatches} {
+		n.Store(5)
+	}
+	q.QuotaErrors.Add("a")
+	s.SyncTime.Observe(int64(time.Second))
+	s.SnapshotTime.Observe(int64(time.Second))
+	s.SnapshotFails.Store(5)
+	var keys []string
+	for _, key := range []string{"fsynctime", "snapshottime"} {
+		for _, of := range []string{"avg_", "min_", "max_", "cnt_", "sum_"} {
+			keys = append(keys, of+key)
+		}
+	}
+	keys = append(keys, "looking_count", "diff_count", "snap_count", "stale_sessions_expired", "digest_mismatches_count",
+		"snapshot_error_count", "a_quota_exceeded_error_per_namespace")
+	value := func(key string) string {
+		_, rest, ok := strings.Cut(w.answer("mntr"), "\nzk_"+key+"\t")
+		v, _, _ := strings.Cut(rest, "\n")
+		if !ok {
+			t.Errorf("no %s", key)
+		}
+		return v
+	}
+	for _, key := range keys {
+		if v := value(key); v == "0" || v == "0.0" {
+			t.Errorf("%s is %s already", key, v)
+		}
+	}
+	w.answer("srst")
+	for _, key := range keys {
+		if v := value(key); v != "0" && v != "0.0" {
+			t.Errorf("%s is %s", key, v)
+		}
 	}
 }
 

@@ -21,6 +21,15 @@ type Metrics struct {
 	lookingSince atomic.Int64 // nanoseconds since the peer was made
 }
 
+// Reset sets to zero what ZooKeeper counts, too, but for Proposals, which is a
+// leader's.
+func (m *Metrics) Reset() {
+	for _, n := range []*atomic.Int64{&m.Elections, &m.Diffs, &m.Truncs, &m.Snaps, &m.Expired, &m.Mismatches} {
+		n.Store(0)
+	}
+	m.QuotaErrors.Reset()
+}
+
 // Sizes keeps the sizes of some kind of message, in bytes. The zero value is
 // ready. Source: BufferStats.
 type Sizes struct{ last, least, most atomic.Int64 } // one more than the size, so that 0 means none

@@ -51,6 +51,15 @@ func (c *Names) Values() map[string]int64 {
 	return maps.Clone(c.n)
 }
 
+// Reset sets all counts to zero. The names stay, as in SimpleCounterSet.
+func (c *Names) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range c.n {
+		c.n[name] = 0
+	}
+}
+
 // quotaPause is how long nothing more is said of the same limit.
 const quotaPause = time.Minute
 

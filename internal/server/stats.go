@@ -253,10 +253,11 @@ func (c *counters) snapshot() Stats {
 	return s
 }
 
-// reset sets everything to zero but what is outstanding.
+// reset sets everything to zero but what is outstanding, and what authFailed
+// counts, which ZooKeeper has as a gauge. Source: ServerStats.reset.
 func (c *counters) reset() {
 	for _, n := range []*atomic.Int64{
-		&c.received, &c.sent, &c.accepted, &c.rejected, &c.authFailed, &c.events, &c.overflows,
+		&c.received, &c.sent, &c.accepted, &c.rejected, &c.events, &c.overflows,
 		&c.badFrames, &c.sessionless, &c.idle, &c.revalidations, &c.unimplemented, &c.mismatches,
 		&c.latencyCount, &c.latencySum, &c.latencyMin, &c.latencyMax, &c.connects, &c.dropped,
 		&c.largeRejected, &c.throttleWaits, &c.throttledOps, &c.stale, &c.staleDropped,

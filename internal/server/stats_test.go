@@ -81,9 +81,10 @@ func TestConnections(t *testing.T) {
 		s.Outstanding != 0 || s.Latency.Max < s.Latency.Min || s.Latency.Max == 0 {
 		t.Errorf("%+v", s)
 	}
+	w.srv.counters.authFailed.Store(3)
 	w.srv.ResetStats()
 	w.srv.ResetConnStats()
-	if s := w.srv.Stats(); s.PacketsReceived != 0 || s.Latency.Count != 0 || s.Connections != 2 {
+	if s := w.srv.Stats(); s.PacketsReceived != 0 || s.Latency.Count != 0 || s.Connections != 2 || s.AuthFailed != 3 {
 		t.Errorf("%+v", s)
 	}
 	for _, i := range w.srv.Connections() {

@@ -46,6 +46,15 @@ func (h *Histogram) Observe(v int64) {
 	}
 }
 
+// Reset forgets all values. One observed meanwhile may be forgotten in part.
+func (h *Histogram) Reset() {
+	for i := range h.buckets {
+		h.buckets[i].Store(0)
+	}
+	h.sum.Store(0)
+	h.max.Store(0)
+}
+
 // HistogramValues is a copy of a histogram.
 type HistogramValues struct {
 	Buckets  [64]uint64 // Buckets[i] counts values v with 1<<(i-1) <= v < 1<<i
@@ -61,6 +70,13 @@ func (h *Histogram) Values() HistogramValues {
 		v.Count += v.Buckets[i]
 	}
 	return v
+}
+
+// Reset sets to zero what ZooKeeper counts, too.
+func (m *Metrics) Reset() {
+	m.SyncTime.Reset()
+	m.SnapshotTime.Reset()
+	m.SnapshotFails.Store(0)
 }
 
 func (m *Metrics) observeSync(took time.Duration, bytes int, slow bool) {
