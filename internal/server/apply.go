@@ -34,7 +34,12 @@ func (s *Server) Apply(txns []*proto.Txn) {
 	s.tree.Unlock()
 	s.applying = false
 	s.endBatch()
-	if mismatches > 0 && s.counters.mismatches.Add(mismatches) == mismatches {
+	if mismatches == 0 {
+		return
+	}
+	s.counters.mismatches.Add(mismatches)
+	if !s.mismatchTold { // whatever resets the counter
+		s.mismatchTold = true
 		s.log.Error("the tree is not what its digest says", "zxid", first.Zxid.String(), "type", first.Type.String(),
 			"session", first.Session.String(), "cxid", first.Cxid, "expected", first.Digest.Tree, "digest", digest)
 	}

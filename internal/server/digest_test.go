@@ -40,6 +40,11 @@ func TestDigestMismatch(t *testing.T) {
 	if s := w.srv.Stats(); s.DigestMismatches != 3 {
 		t.Errorf("%d mismatches", s.DigestMismatches)
 	}
+	w.srv.ResetStats()
+	w.do(func() { apply(4) })
+	if s := w.srv.Stats(); s.DigestMismatches != 1 {
+		t.Errorf("%d mismatches since the reset", s.DigestMismatches)
+	}
 	var lines []string
 	for line := range strings.Lines(log.String()) {
 		if strings.Contains(line, "digest") {

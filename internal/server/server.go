@@ -119,13 +119,14 @@ type Server struct {
 	touched []*conn // with conn.touched set
 
 	// Owned by the quorum's goroutine.
-	applying    bool // Apply is running and will call flushDirty
-	result      tree.Result
-	dirty       []*conn // with scheduled set, not yet with a flusher
-	nextFlusher int
-	batch       tally
-	batchAt     int64  // when this batch began, nanoseconds since the start
-	event       []byte // scratch of Notify
+	applying     bool // Apply is running and will call flushDirty
+	mismatchTold bool // of a tree that is not what its digest says
+	result       tree.Result
+	dirty        []*conn // with scheduled set, not yet with a flusher
+	nextFlusher  int
+	batch        tally
+	batchAt      int64  // when this batch began, nanoseconds since the start
+	event        []byte // scratch of Notify
 }
 
 // session is what this server knows of a session of one of its clients.
