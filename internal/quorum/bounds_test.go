@@ -1,9 +1,13 @@
 package quorum
 
 import (
+	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,48 +16,134 @@ import (
 	"github.com/paddock-io/paddock/proto"
 )
 
-// TestSubmitWaits: a full queue stops the caller, and lets it go when the
-// server stops.
-func TestSubmitWaits(t *testing.T) {
-	q := newRequestQueue(2, func() {})
-	for range 2 {
-		if err := q.put(&replica.Request{}); err != nil {
+// asking asks a queue for a place, in a goroutine of its own, and returns once
+// it waits.
+func asking(ctx context.Context, q *requestQueue) <-chan error {
+	done := make(chan error, 1)
+	q.mu.Lock()
+	before := len(q.waiters)
+	q.mu.Unlock()
+	go func() { done <- q.reserve(ctx) }()
+	for {
+		q.mu.Lock()
+		n := len(q.waiters)
+		q.mu.Unlock()
+		if n > before {
+			return done
+		}
+		runtime.Gosched()
+	}
+}
+
+// TestPlaces: a full queue has no places, and who asked first gets the first.
+func TestPlaces(t *testing.T) {
+	ctx, q := t.Context(), newRequestQueue(2, func() {})
+	reserve := func() {
+		t.Helper()
+		if err := q.reserve(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
-	done := make(chan error)
-	go func() { done <- q.put(&replica.Request{}) }()
-	select {
-	case err := <-done:
-		t.Fatalf("a third went into a queue of two: %v", err)
-	case <-time.After(20 * time.Millisecond):
+	free := func(want int) {
+		t.Helper()
+		if got := q.limit - len(q.items) - q.places; got != want {
+			t.Errorf("%d places are free, want %d", got, want)
+		}
 	}
+	reserve()
+	q.put(&replica.Request{})
+	reserve() // not used yet
+	var waiting []<-chan error
+	for range 3 {
+		waiting = append(waiting, asking(ctx, q))
+	}
+	given := func(n int) {
+		t.Helper()
+		for i, c := range waiting[:n] {
+			if err := <-c; err != nil {
+				t.Fatalf("%d: %v", i, err)
+			}
+		}
+		waiting = waiting[n:]
+		for i, c := range waiting {
+			select {
+			case err := <-c:
+				t.Fatalf("%d of those left: %v", i, err)
+			default:
+			}
+		}
+	}
+	given(0)
+	q.release()
+	given(1)
 	if v := q.take(nil, 1); len(v) != 1 {
 		t.Fatal(len(v))
 	}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	given(1)
+	q.put(&replica.Request{})
+	q.put(&replica.Request{})
 	if v := q.take(nil, -3); len(v) != 0 || q.len() != 2 {
 		t.Errorf("took %d, %d are left", len(v), q.len())
 	}
-	go func() { done <- q.put(&replica.Request{}) }()
-	select {
-	case err := <-done:
-		t.Fatalf("went into a full queue: %v", err)
-	case <-time.After(20 * time.Millisecond):
-	}
+	given(0)
 	q.drop()
-	if err := <-done; err != nil || q.len() > 1 {
-		t.Errorf("after drop: %v, %d queued", err, q.len())
+	given(1)
+	free(1)
+
+	reserve()
+	patient, cancel := context.WithCancel(ctx)
+	gone := asking(patient, q)
+	cancel()
+	if err := <-gone; !errors.Is(err, context.Canceled) || len(q.waiters) != 0 {
+		t.Errorf("%v, %d wait", err, len(q.waiters))
 	}
-	for q.len() < 2 {
-		_ = q.put(&replica.Request{})
-	}
-	go func() { done <- q.put(&replica.Request{}) }()
+	last := asking(ctx, q)
 	q.close()
-	if err := <-done; !errors.Is(err, ErrNotServing) {
+	if err := <-last; !errors.Is(err, ErrNotServing) {
 		t.Errorf("after close: %v", err)
+	}
+	if err := q.reserve(ctx); !errors.Is(err, ErrNotServing) {
+		t.Errorf("after close: %v", err)
+	}
+	q.put(&replica.Request{}) // by somebody who had a place
+	q.release()
+	if q.len() != 0 || q.places != 0 {
+		t.Errorf("%d queued, %d places", q.len(), q.places)
+	}
+}
+
+// TestPlacesAreNotLost: whoever gives up just when a place is given to it gives
+// it on.
+func TestPlacesAreNotLost(t *testing.T) {
+	q := newRequestQueue(3, func() {})
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(1, uint64(g)))
+			for range 2000 {
+				ctx, cancel := context.WithCancel(t.Context())
+				turns := rng.IntN(3)
+				go func() {
+					for range turns {
+						runtime.Gosched()
+					}
+					cancel()
+				}()
+				if q.reserve(ctx) != nil {
+					continue
+				}
+				if g%2 == 0 {
+					q.put(&replica.Request{})
+					q.take(nil, 1)
+				} else {
+					q.release()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if q.places != 0 || len(q.waiters) != 0 || len(q.items) != 0 {
+		t.Errorf("%d places, %d waiters, %d items are left", q.places, len(q.waiters), len(q.items))
 	}
 }
 

@@ -79,11 +79,11 @@ func (p *Peer) runOrdered(a replica.Action) {
 	case replica.StopServing:
 		p.loop.leads = false
 		p.serving.Store(false)
-		p.requests.drop()
 		// What the old role left undecided is applied next, and a TRUNC may take
 		// it back: it must not get into a snapshot (ZOOKEEPER-1549).
 		p.stopSnapshot()
 		p.sm.StopServing(a.Reason)
+		p.requests.drop() // after it, since no connection submits anything any more
 	default:
 		panic(fmt.Sprintf("quorum: unknown action %T", a))
 	}

@@ -242,18 +242,25 @@ var ErrNotServing = errors.New("quorum: not serving")
 
 var errStopped = errors.New("quorum: stopped")
 
-// Submit hands a request to the loop. It blocks while too many are undecided.
-// A request accepted by Submit is answered through the StateMachine, or its
-// connection is closed by StopServing.
-func (p *Peer) Submit(ctx context.Context, r *replica.Request) error {
+// Reserve waits while too many requests are undecided. Without an error, a
+// Submit or a Release must follow.
+func (p *Peer) Reserve(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if !p.serving.Load() {
 		return ErrNotServing
 	}
-	return p.requests.put(r)
+	return p.requests.reserve(ctx)
 }
+
+// Submit hands a request to the loop, in the place that Reserve has got. It is
+// answered through the StateMachine, or its connection is closed by StopServing;
+// whoever submits later than that must not.
+func (p *Peer) Submit(r *replica.Request) { p.requests.put(r) }
+
+// Release gives back what Reserve has got.
+func (p *Peer) Release() { p.requests.release() }
 
 // Revalidate asks whether a session is alive; StateMachine.Revalidated brings
 // the answer.

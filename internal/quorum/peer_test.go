@@ -264,9 +264,10 @@ func (s *server) do(id proto.SessionID, cxid int32, op proto.OpCode, body proto.
 	s.sm.mu.Lock()
 	s.sm.waiting[k] = c
 	s.sm.mu.Unlock()
-	if err := s.peer.Submit(context.Background(), q); err != nil {
+	if err := s.peer.Reserve(context.Background()); err != nil {
 		return err
 	}
+	s.peer.Submit(q)
 	select {
 	case err, ok := <-c:
 		switch {
@@ -360,9 +361,10 @@ func TestThreePeers(t *testing.T) {
 	f.sm.mu.Unlock()
 	q := &replica.Request{}
 	q.Session, q.Cxid, q.Op = k.id, k.cxid, proto.OpSync
-	if err := f.peer.Submit(context.Background(), q); err != nil {
+	if err := f.peer.Reserve(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	f.peer.Submit(q)
 	select {
 	case <-c:
 	case <-time.After(patience):

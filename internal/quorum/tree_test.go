@@ -216,9 +216,10 @@ func TestOutstandingIsBounded(t *testing.T) {
 		q := &replica.Request{}
 		q.Session, q.Op = 7, proto.OpDelete
 		q.Body = &proto.DeleteRequest{Path: "/nowhere"}
-		if err := p.requests.put(q); err != nil {
+		if err := p.requests.reserve(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		p.requests.put(q)
 	}
 	for i, want := range []int{2, 2} {
 		if p.batch(); p.requests.len() != want || p.replica.Pending() != 3 {

@@ -144,7 +144,7 @@ func (s *Server) adopt(txn *proto.Txn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sess := s.sessions[txn.Session]
-	i := slices.IndexFunc(sess.orphans, func(o orphan) bool { return !o.sync && o.xid == txn.Cxid })
+	i := slices.IndexFunc(sess.orphans, func(o orphan) bool { return !o.sync && o.xid == txn.Cxid && answers(txn, o.op) })
 	if i < 0 {
 		return false
 	}

@@ -4,7 +4,7 @@
 //
 //	socket --> readLoop --+-- read, lane empty: tree.RLock, reply -> outbox
 //	                      +-- read, lane busy:  parked in the lane
-//	                      +-- write, sync:      lane, then Proposer.Submit --> quorum
+//	                      +-- write, sync:      lane and Proposer.Submit --> quorum
 //	                                                                             |
 //	           outbox <-- reply, then reads parked behind it <-- lane <-- Apply, Synced
 //	             |    <-- watch events <------------- tree.Apply (under Lock) <--+

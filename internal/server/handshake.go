@@ -158,7 +158,7 @@ func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutM
 			}
 		}
 		body := &proto.CreateSessionRequest{Timeout: timeoutMs}
-		return s.opts.Proposer.Submit(ctx, &replica.Request{
+		return c.submitOpening(&replica.Request{
 			Request: prep.Request{Session: id, Op: proto.OpCreateSession, Body: body},
 			Raw:     body.Append(nil),
 		})
@@ -179,6 +179,23 @@ func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutM
 		return nil
 	}
 	return s.opts.Proposer.Revalidate(ctx, id, timeoutMs, c.id)
+}
+
+// submitOpening puts the opening of c's session before the quorum, unless c has
+// ended.
+func (c *conn) submitOpening(r *replica.Request) error {
+	p := c.srv.opts.Proposer
+	if err := p.Reserve(c.period.ctx); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != phaseWaiting {
+		p.Release()
+		return errDone
+	}
+	p.Submit(r)
+	return nil
 }
 
 // answerConnect queues the connect response and lets the readLoop go on; if the

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -337,15 +336,15 @@ func TestTouched(t *testing.T) {
 	}
 }
 
-// gate is a Proposer that, once closed, makes every Submit wait.
+// gate is a Proposer that, once closed, makes every Reserve wait.
 type gate struct {
 	Proposer
 	closed  atomic.Bool
-	entered chan struct{} // a Submit waits
+	entered chan struct{} // a Reserve waits
 	pass    chan struct{} // lets it go on
 }
 
-func (g *gate) Submit(ctx context.Context, r *replica.Request) error {
+func (g *gate) Reserve(ctx context.Context) error {
 	if g.closed.Load() {
 		select {
 		case g.entered <- struct{}{}:
@@ -358,7 +357,7 @@ func (g *gate) Submit(ctx context.Context, r *replica.Request) error {
 			return ctx.Err()
 		}
 	}
-	return g.Proposer.Submit(ctx, r)
+	return g.Proposer.Reserve(ctx)
 }
 
 // A client is not silent while its requests wait for the quorum.

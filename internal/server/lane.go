@@ -127,7 +127,7 @@ func (l *lane) applied(txn *proto.Txn) {
 func (l *lane) undecided() (list []orphan) {
 	for e := l.head; e != nil; e = e.next {
 		if e.state == stateWrite || e.state == stateSync {
-			list = append(list, orphan{xid: e.xid, large: e.large, sync: e.state == stateSync})
+			list = append(list, orphan{xid: e.xid, op: e.op, large: e.large, sync: e.state == stateSync})
 		}
 	}
 	return list

@@ -365,3 +365,34 @@ func TestTakeoverWhileApplying(t *testing.T) {
 		t.Errorf("the write behind the takeover: %+v", r)
 	}
 }
+
+// A request that waits for its turn when its session is taken over is dropped
+// with its connection: done later, it would undo what the client has written
+// since, and its answer would be taken for another's.
+func TestTakeoverWhileWaiting(t *testing.T) {
+	g := &gate{entered: make(chan struct{}), pass: make(chan struct{})}
+	w := newWorld(t, 0, func(o *Options) { g.Proposer, o.Proposer = o.Proposer, g })
+	a := w.connect()
+	old := w.connOf(a)
+	n := w.requests()
+	g.closed.Store(true)
+	a.send(setData("/", "old"))
+	<-g.entered
+	g.closed.Store(false)
+	b := w.resuming(a)
+	b.recv()
+	if r := b.create("/b", "", proto.OpenACL, 0); string(r.body) != "\x00\x00\x00\x02/b" {
+		t.Errorf("the next connection's create is answered %+v", r)
+	}
+	select {
+	case g.pass <- struct{}{}: // there is room, after all
+	case <-old.period.ctx.Done():
+	}
+	w.gone(1)
+	if got := w.requests() - n; got != 2 {
+		t.Errorf("%d requests instead of a question and a create", got)
+	}
+	if data, st := b.must(getData("/", false)).dataOf(t); st.Version != 0 {
+		t.Errorf("%q was written", data)
+	}
+}

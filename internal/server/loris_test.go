@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -117,10 +116,10 @@ type window struct {
 	room chan struct{}
 }
 
-func (w *window) Submit(ctx context.Context, r *replica.Request) error {
+func (w *window) Reserve(ctx context.Context) error {
 	select {
 	case w.room <- struct{}{}:
-		return w.Proposer.Submit(ctx, r)
+		return w.Proposer.Reserve(ctx)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -140,6 +140,7 @@ type session struct {
 // orphan is a write or a sync whose connection has gone.
 type orphan struct {
 	xid   int32
+	op    proto.OpCode
 	large int // bytes that it takes of the limit of large requests
 	sync  bool
 }

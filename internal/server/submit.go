@@ -24,8 +24,9 @@ func (c *conn) enqueue(e *entry) {
 	c.srv.counters.outstanding.Add(1)
 }
 
-// submit puts a write or a sync into the lane and before the quorum, in this
-// order: its answer might come at once. A record that does not decode is no
+// submit puts a write or a sync into the lane and before the quorum, in one step
+// with the look whether c is still its session's connection: what it leaves in
+// its lane is on its way then, and nothing follows. A record that does not decode is no
 // matter for the quorum, and execute refuses it in its turn; only for a multi,
 // unless nullACL says otherwise, Java spends a zxid on that. Source:
 // PrepRequestProcessor.pRequestHelper.
@@ -67,18 +68,20 @@ func (c *conn) submit(q *call, state entryState) error {
 		e.record = r.Raw
 	}
 	e.ephemeral = c.srv.opts.LocalSessions && createsEphemeral(q.op, r.Body)
+	c.sign()
+	if err := c.srv.opts.Proposer.Reserve(c.period.ctx); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	if c.phase != phaseOpen {
 		c.mu.Unlock()
+		c.srv.opts.Proposer.Release()
 		return errDone
 	}
 	c.enqueue(e)
 	full := c.lane.full()
+	c.srv.opts.Proposer.Submit(r)
 	c.mu.Unlock()
-	c.sign()
-	if err := c.srv.opts.Proposer.Submit(c.period.ctx, r); err != nil {
-		return err
-	}
 	if full {
 		c.flush()
 		c.block(func(c *conn) bool { return !c.lane.full() })

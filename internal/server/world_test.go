@@ -57,6 +57,8 @@ type world struct {
 	local   map[proto.SessionID]bool // the local sessions; nil if sessions are global
 	tick    sync.Cond                // on mu; seen has changed
 	mu      sync.Mutex
+	posted  []answerable  // on mu; for the loop
+	wake    chan struct{} // something is posted
 }
 
 // answerable is a request or a question for the quorum.
@@ -69,7 +71,7 @@ type answerable struct {
 func newWorld(t testing.TB, last proto.Zxid, set func(*Options)) *world {
 	w := &world{
 		t: t, tree: tree.New(), zxid: last, wall: goldenTime, batch: 1,
-		loop: make(chan func(), 64), stopped: make(chan struct{}), quit: make(chan struct{}),
+		loop: make(chan func(), 64), wake: make(chan struct{}, 1), stopped: make(chan struct{}), quit: make(chan struct{}),
 		refused: make(map[proto.SessionID]proto.ErrCode),
 	}
 	w.tick.L = &w.mu
@@ -98,6 +100,8 @@ func (w *world) run() {
 		select {
 		case f := <-w.loop:
 			f()
+		case <-w.wake:
+			w.takePosted()
 		case <-w.quit:
 			return
 		}
@@ -123,26 +127,45 @@ func (w *world) do(f func()) {
 
 var errStoppedLoop = errors.New("no quorum")
 
-func (w *world) post(ctx context.Context, a answerable) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+// post leaves something to the loop, and does not wait for it.
+func (w *world) post(a answerable) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.posted = append(w.posted, a)
+	if len(w.posted) == 1 {
+		w.wake <- struct{}{}
 	}
+}
+
+func (w *world) takePosted() {
+	w.mu.Lock()
+	list := w.posted
+	w.posted = nil
+	w.mu.Unlock()
+	for _, a := range list {
+		w.take(a)
+	}
+}
+
+func (w *world) Reserve(ctx context.Context) error {
 	select {
-	case w.loop <- func() { w.take(a) }:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	case <-w.quit:
 		return errStoppedLoop
+	default:
+		return ctx.Err()
 	}
 }
 
-func (w *world) Submit(ctx context.Context, r *replica.Request) error {
-	return w.post(ctx, answerable{req: r})
-}
+func (w *world) Submit(r *replica.Request) { w.post(answerable{req: r}) }
+
+func (w *world) Release() {}
 
 func (w *world) Revalidate(ctx context.Context, id proto.SessionID, timeoutMs int32, conn uint64) error {
-	return w.post(ctx, answerable{check: &replica.Revalidate{ID: id, TimeoutMs: timeoutMs, Conn: conn}})
+	if err := w.Reserve(ctx); err != nil {
+		return err
+	}
+	w.post(answerable{check: &replica.Revalidate{ID: id, TimeoutMs: timeoutMs, Conn: conn}})
+	return nil
 }
 
 func (w *world) take(a answerable) {
