@@ -173,7 +173,7 @@ func (c *Conn) submit(k *call) error {
 func (c *Conn) push(l *link, k *call) error {
 	k.xid = proto.XidAuth
 	if k.op.code != proto.OpAuth {
-		k.xid = l.nextXid()
+		k.xid = c.nextXid()
 	}
 	start := len(l.out)
 	b := append(l.out, 0, 0, 0, 0)

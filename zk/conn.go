@@ -24,6 +24,7 @@ type Conn struct {
 	done   chan struct{}           // closed when run has ended
 
 	mu       sync.Mutex
+	xid      int32 // of the latest request
 	state    State
 	err      error // why the Conn ended; nil while it lives
 	closing  bool  // Close was called: no more requests

@@ -37,8 +37,8 @@ func TestNonsenseLosesTheLink(t *testing.T) {
 				p = <-peers
 				p.expect("0000002d 00000000 0000000000000000 00007530 0100019a2b3c0000 00000010 065c5bdc1bc4b0bd548d586f5cedbfae 00")
 				p.send(goldenWelcome)
-				p.expect("00000008 00000001 fffffff5")
-				p.send("00000010 00000001 0000000000000001 00000000")
+				p.expect("00000008 00000002 fffffff5")
+				p.send("00000010 00000002 0000000000000001 00000000")
 			}()
 			c, err := Connect(t.Context(), "h", Options{Dial: dial})
 			must(t, err)

@@ -35,7 +35,6 @@ type link struct {
 	// Guarded by Conn.mu.
 	out     []byte // frames to send
 	idle    bool   // writeLoop waits for wake, or is about to
-	xid     int32  // of the latest request
 	pending callQueue
 	auths   callQueue
 }
@@ -97,14 +96,15 @@ func (l *link) handshake(req *proto.ConnectRequest) (*proto.ConnectResponse, err
 	return resp, nil
 }
 
-// nextXid returns the number of the next request: 1 and up, then 1 again.
-// Source: ClientCnxn.getXid.
-func (l *link) nextXid() int32 {
-	if l.xid == math.MaxInt32 {
-		l.xid = 0
+// nextXid returns the number of the next request: 1 and up, then 1 again. It
+// goes on with the next connection, where a server may still have answers to
+// requests of the last; c.mu is held. Source: ClientCnxn.getXid.
+func (c *Conn) nextXid() int32 {
+	if c.xid == math.MaxInt32 {
+		c.xid = 0
 	}
-	l.xid++
-	return l.xid
+	c.xid++
+	return c.xid
 }
 
 // wakeWriter tells writeLoop that there is something to send; Conn.mu is held.

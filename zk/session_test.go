@@ -465,14 +465,14 @@ func TestRefusedAuthEndsTheConn(t *testing.T) {
 func TestXidWraps(t *testing.T) {
 	c := connect(t, fake.New(), Options{})
 	c.mu.Lock()
-	c.link.xid = 1<<31 - 3
+	c.xid = 1<<31 - 3
 	c.mu.Unlock()
 	for range 5 {
 		must(t, c.Sync(t.Context(), "/"))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.link.xid != 3 {
-		t.Errorf("xid is %d", c.link.xid)
+	if c.xid != 3 {
+		t.Errorf("xid is %d", c.xid)
 	}
 }
