@@ -36,7 +36,11 @@ const maxUsageText = 1024
 // server; here such a pair counts for nothing. Source: StatsTrack.
 func parseQuota(text []byte) Quota {
 	q := noQuota
-	eachPair(text, func(key []byte, v int64, ok bool) bool {
+	eachPair(text, func(pair []byte) bool {
+		if len(pair) < len(countKey+"=1") {
+			return true // no key of these is so short; a text may be long
+		}
+		key, v, ok := cutPair(pair)
 		if !ok {
 			return true
 		}
@@ -55,30 +59,44 @@ func parseQuota(text []byte) Quota {
 	return q
 }
 
-// eachPair calls fn for every key and number of a text, ok false if ZooKeeper
-// would fail on the pair, until fn returns false. Pairs are separated by runs
-// of commas and semicolons, of which those at the end do not matter. A key
-// without number is -1 if it has more than one "=", which is also all that can
-// follow a number.
-func eachPair(text []byte, fn func(key []byte, v int64, ok bool) bool) {
-	text = bytes.TrimRight(text, ",;")
+// eachPair calls fn for every pair of a text until it returns false. Pairs are
+// separated by runs of commas and semicolons, of which those at the end do not
+// matter.
+func eachPair(text []byte, fn func(pair []byte) bool) {
+	for len(text) > 0 && separates(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
 	for len(text) > 0 {
-		pair := text
-		if i := bytes.IndexAny(text, ",;"); i >= 0 {
-			pair, text = text[:i], bytes.TrimLeft(text[i:], ",;")
-		} else {
-			text = nil
+		end := 0
+		for end < len(text) && !separates(text[end]) {
+			end++
 		}
-		key, rest, _ := bytes.Cut(pair, []byte("="))
-		number, _, _ := bytes.Cut(rest, []byte("="))
-		v, err := int64(-1), error(nil)
-		if len(number) > 0 {
-			v, err = strconv.ParseInt(string(number), 10, 64)
-		}
-		if !fn(key, v, err == nil && len(bytes.TrimRight(rest, "=")) > 0) {
+		if !fn(text[:end]) {
 			return
 		}
+		for end < len(text) && separates(text[end]) {
+			end++
+		}
+		text = text[end:]
 	}
+}
+
+func separates(b byte) bool { return b == ',' || b == ';' }
+
+// cutPair returns the key and number of a pair, ok false if ZooKeeper would
+// fail on it. A key without number is -1 if it has more than one "=" and
+// something behind, which is also all that can follow a number.
+func cutPair(pair []byte) (key []byte, v int64, ok bool) {
+	key, rest, _ := bytes.Cut(pair, []byte("="))
+	number, behind, _ := bytes.Cut(rest, []byte("="))
+	if len(number) == 0 {
+		for len(behind) > 0 && behind[0] == '=' {
+			behind = behind[1:]
+		}
+		return key, -1, len(behind) > 0
+	}
+	v, err := strconv.ParseInt(string(number), 10, 64)
+	return key, v, err == nil
 }
 
 // parseUsage is parseQuota for what is used. A text that nobody would write
@@ -92,19 +110,21 @@ func parseUsage(text []byte) Quota {
 
 // addUsage appends to dst the text of what is used after count and bytes more,
 // keeping what else the text says. ok is false if ZooKeeper could not read the
-// text, or it is longer than maxUsageText. Source: DataTree.updateQuotaStat, StatsTrack.toString.
+// text, or it is longer than maxUsageText. Source: DataTree.updateQuotaStat,
+// StatsTrack.toString.
 func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
-	type pair struct {
+	type number struct {
 		key []byte
 		v   int64
 	}
-	var others []pair
+	var others []number
 	was := noQuota
 	if text == nil || len(text) > maxUsageText {
 		return dst, false
 	}
 	ok = true
-	eachPair(text, func(key []byte, v int64, good bool) bool {
+	eachPair(text, func(pair []byte) bool {
+		key, v, good := cutPair(pair)
 		ok = good && utf8.Valid(key)
 		switch string(key) {
 		case countKey:
@@ -112,7 +132,7 @@ func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
 		case bytesKey:
 			was.Bytes = v
 		default:
-			others = append(others, pair{key, v})
+			others = append(others, number{key, v})
 		}
 		return ok
 	})
@@ -120,7 +140,7 @@ func addUsage(dst, text []byte, count, size int64) (_ []byte, ok bool) {
 		return dst, false
 	}
 	dst = appendUsage(dst, was.Count+count, was.Bytes+size)
-	slices.SortStableFunc(others, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
+	slices.SortStableFunc(others, func(a, b number) int { return bytes.Compare(a.key, b.key) })
 	for i, p := range others {
 		if i == 0 {
 			dst = append(dst, '=') // stops the parsers of 3.4.3 and before
