@@ -204,3 +204,16 @@ func writes(m *golden.Message, op int32, yield func(string, []byte) bool) bool {
 	}
 	return false
 }
+
+// No watch that stays has a null path.
+func TestGenerateWatchPaths(t *testing.T) {
+	for seed := uint64(1); seed <= 200; seed++ {
+		for _, s := range Generate(seed, 400, Shape{}) {
+			for _, r := range s.Requests {
+				if r.Op == golden.OpAddWatch && len(r.Body) >= 4 && bytes.Equal(r.Body[:4], golden.Record{}.Int(-1)) {
+					t.Fatalf("seed %d: %s", seed, describeRequest(&r))
+				}
+			}
+		}
+	}
+}

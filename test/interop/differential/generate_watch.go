@@ -20,7 +20,7 @@ func (g *generator) addWatch() {
 	if g.oneIn(3) {
 		path = pick(g, root, parent(path), g.fresh())
 	}
-	g.send(golden.OpAddWatch, g.nullable(nil, path).Int(mode))
+	g.send(golden.OpAddWatch, g.unlessNull(nil, path).Int(mode))
 }
 
 // askWatches is checkWatches or removeWatches.
@@ -33,7 +33,7 @@ func (g *generator) askWatches() {
 	if g.oneIn(4) {
 		path = pick(g, root, g.fresh())
 	}
-	g.send(pick[int32](g, golden.OpCheckWatches, golden.OpRemoveWatches), g.nullable(nil, path).Int(kind))
+	g.send(pick[int32](g, golden.OpCheckWatches, golden.OpRemoveWatches), g.unlessNull(nil, path).Int(kind))
 }
 
 // setWatches registers watches again, as clients do after they have connected anew.
@@ -43,7 +43,11 @@ func (g *generator) setWatches() {
 		op, lists = golden.OpSetWatches2, 5
 	}
 	body := golden.Record{}.Long(0)
-	for range lists {
+	for list := range lists {
+		text := g.nullable
+		if list >= 3 {
+			text = g.unlessNull
+		}
 		switch g.IntN(40) {
 		case 0:
 			body = body.Int(-1)
@@ -55,7 +59,7 @@ func (g *generator) setWatches() {
 		n := g.IntN(4)
 		body = body.Int(int32(n))
 		for range n {
-			body = g.nullable(body, pick(g, g.known(), g.known(), g.fresh(), g.path()))
+			body = text(body, pick(g, g.known(), g.known(), g.fresh(), g.path()))
 		}
 	}
 	r := g.send(op, body)
