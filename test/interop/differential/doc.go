@@ -52,7 +52,7 @@
 //	one ephemeral outlives its session                             34          7 of 105
 //	a session is taken up with any password                     2,305          3 of 112
 //	a quota does not count the znode that has it                   47          4 of 105
-//	setData is not held up by a hard limit                     17,504          126 of 419
+//	setData is not held up by a hard limit                     16,698          218 of 419 (5 s)
 //	a restart loses one transaction of sixteen                  3,042          not by itself
 //	a createTTL in a multi upgrades no local session           15,330          102 of 107
 //
