@@ -13,7 +13,8 @@ import (
 // whole suites, with both.
 func TestSuites(t *testing.T) {
 	in := peers.Require(t)
-	if _, err := suites.KazooTests(); err != nil {
+	kazoo := suites.Kazoo{Label: "kazoo", Python: suites.DebianPython}
+	if _, err := kazoo.Tests(); err != nil {
 		if os.Getenv("PADDOCK_REQUIRE_PEERS") != "" {
 			t.Fatal(err)
 		}
@@ -23,7 +24,7 @@ func TestSuites(t *testing.T) {
 		suite suites.Suite
 		only  []string
 	}{
-		{suites.Kazoo{}, []string{
+		{kazoo, []string{
 			"test_barrier.py", "test_client.py::TestAuthentication", "test_client.py::TestClientTransactions", "test_client.py::TestConnection",
 			"test_client.py::TestNonChrootClient", "test_client.py::TestClient", "test_counter.py", "test_election.py", "test_lease.py", "test_lock.py",
 			"test_party.py", "test_queue.py", "test_watchers.py::KazooDataWatcherTests",

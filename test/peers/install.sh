@@ -21,6 +21,8 @@ PEERS=${PADDOCK_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/paddock-peers}
 ZOOKEEPER=$PEERS/zookeeper-$ZOOKEEPER_VERSION
 CURATOR=$PEERS/curator-$CURATOR_VERSION
 KAZOO=$PEERS/kazoo-$KAZOO_VERSION
+KAZOO_SUITE=$PEERS/suite-kazoo-$KAZOO_VERSION
+OPENSSL='pyopenssl<25' # kazoo's harness makes its certificates with what later ones have dropped
 
 if [ "${1:-}" = --dir ]; then
 	echo "$PEERS"
@@ -53,7 +55,7 @@ missing_packages() {
 	command -v gcc >/dev/null 2>&1 || echo gcc libc6-dev
 	command -v nc >/dev/null 2>&1 || echo netcat-openbsd
 	command -v python3 >/dev/null 2>&1 || echo python3
-	if [ ! -e "$KAZOO/.done" ]; then
+	if [ ! -e "$KAZOO/.done" ] || [ -n "$suites" ]; then
 		python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python3-venv
 	fi
 	[ -e /usr/include/zookeeper/zookeeper.h ] || echo libzookeeper-mt-dev
@@ -186,16 +188,24 @@ install_java() {
 # --- kazoo ---------------------------------------------------------------------------------------
 
 install_kazoo() {
-	[ -e "$KAZOO/.done" ] && return 0
-	say "kazoo-$KAZOO_VERSION: virtual environment"
-	# A virtual environment cannot be moved once made, so it is built in place under a lock.
+	virtual_environment "$KAZOO" "kazoo==$KAZOO_VERSION"
+	[ -z "$suites" ] || virtual_environment "$KAZOO_SUITE" "kazoo[test,sasl]==$KAZOO_VERSION" "$OPENSSL"
+}
+
+# virtual_environment DIR REQUIREMENT...: what they ask for, from pip. One cannot be moved once made, so it is built
+# in place under a lock.
+virtual_environment() {
+	[ -e "$1/.done" ] && return 0
+	say "$2: virtual environment"
 	(
 		flock 9
-		[ -e "$KAZOO/.done" ] && exit 0
-		rm -rf "$KAZOO"
-		python3 -m venv "$KAZOO"
-		"$KAZOO/bin/pip" install --quiet --disable-pip-version-check "kazoo==$KAZOO_VERSION"
-		touch "$KAZOO/.done"
+		[ -e "$1/.done" ] && exit 0
+		rm -rf "$1"
+		python3 -m venv "$1"
+		environment=$1
+		shift
+		"$environment/bin/pip" install --quiet --disable-pip-version-check "$@"
+		touch "$environment/.done"
 	) 9>"$PEERS/.kazoo.lock"
 }
 

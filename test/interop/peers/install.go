@@ -18,6 +18,7 @@ type Installation struct {
 	Clients   []string // older Java clients: lib/*.jar, in a directory that ends in the version
 	Kazoo     string   // a Python virtual environment; empty when absent
 	CliMT     string   // the C client's shell
+	suite     string   // a virtual environment with all that kazoo's tests need; empty when absent
 }
 
 // Dir returns the directory that install.sh fills: PADDOCK_PEERS or the cache directory's default.
@@ -39,6 +40,7 @@ func Locate() (*Installation, error) {
 	in.Curator = newest(in.Dir, "curator-*")
 	in.Kazoo = newest(in.Dir, "kazoo-*")
 	in.Clients = complete(in.Dir, "java-client-*")
+	in.suite = newest(in.Dir, "suite-kazoo-*")
 	var missing []string
 	if in.ZooKeeper == "" {
 		missing = append(missing, "Java ZooKeeper")
@@ -134,6 +136,9 @@ func (in *Installation) CuratorClasspath() string {
 
 // Python returns the interpreter that has kazoo.
 func (in *Installation) Python() string { return filepath.Join(in.Kazoo, "bin", "python") }
+
+// KazooSuitePython returns an interpreter that can run the tests of the same kazoo. Only install.sh --suites brings it.
+func (in *Installation) KazooSuitePython() string { return filepath.Join(in.suite, "bin", "python") }
 
 // jvmFlags keep a small JVM small and quick to start; none of them changes what it says on the wire.
 var jvmFlags = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"}

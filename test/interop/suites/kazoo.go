@@ -17,34 +17,31 @@ import (
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
-// python is Debian's own; the tests come with its package python3-kazoo, and pytest with python3-pytest.
-const python = "/usr/bin/python3"
-
 // kazooTestLimit bounds one test of kazoo's. The longest takes some 25 s.
 const kazooTestLimit = time.Minute
 
 //go:embed pytest_progress.py
 var pytestProgress []byte
 
-// Kazoo is the test suite that kazoo ships.
+// Kazoo is the test suite that a version of kazoo ships.
 type Kazoo struct {
-	Observer bool // the third of its three servers is an observer
+	Label    string // the suite's name
+	Python   string // an interpreter that has kazoo and what its tests import
+	Observer bool   // the third of its three servers is an observer
 }
+
+// DebianPython has the kazoo of Debian's package python3-kazoo, which comes with its tests.
+const DebianPython = "/usr/bin/python3"
 
 // Name implements Suite.
-func (k Kazoo) Name() string {
-	if k.Observer {
-		return "kazoo-observer"
-	}
-	return "kazoo"
-}
+func (k Kazoo) Name() string { return k.Label }
 
-// KazooTests returns the directory of kazoo's tests, or an error that says what is missing to run them.
-func KazooTests() (string, error) {
-	cmd := exec.Command(python, "-c", "import kazoo.tests, mock, pytest; print(kazoo.tests.__path__[0])")
+// Tests returns the directory of the tests, or an error that says what is missing to run them.
+func (k Kazoo) Tests() (string, error) {
+	cmd := exec.Command(k.Python, "-c", "import kazoo.tests.test_client, pytest; print(kazoo.tests.__path__[0])")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("kazoo's tests cannot be run, see test/peers/install.sh: %w\n%s", err, out)
+		return "", fmt.Errorf("the tests of %s cannot be run, see test/peers/install.sh: %w\n%s", k.Label, err, out)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -52,7 +49,7 @@ func KazooTests() (string, error) {
 // Run implements Suite; only may name modules and classes, too. A test that hangs costs its process, and those
 // behind it get another one.
 func (k Kazoo) Run(ctx context.Context, server Server, only []string, dir string, log io.Writer) (Results, error) {
-	tests, err := KazooTests()
+	tests, err := k.Tests()
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +102,7 @@ func (k Kazoo) pytest(ctx context.Context, server Server, tests string, only []s
 		args = append(args, filepath.Join(tests, test))
 	}
 	file := filepath.Join(dir, "progress")
-	cmd := exec.Command(python, args...)
+	cmd := exec.Command(k.Python, args...)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = server.environment(

@@ -1,7 +1,7 @@
 // Command suites runs the test suites of other people's clients with Java's server and with Paddock, and lists
 // the tests that pass with Java and not with Paddock. `make suites` runs it; see package suites.
 //
-//	suites [-out DIR] [-with java,paddock] [-again N] [kazoo] [kazoo-observer] [go-zookeeper]
+//	suites [-out DIR] [-with java,paddock] [-again N] [go-zookeeper] [kazoo-debian] [kazoo-debian-observer] [kazoo]
 //
 // Each list of tests goes to DIR/SUITE.SERVER.txt and each output to DIR/SUITE.SERVER.log. With only one server,
 // the list that an earlier run has left there is what it is compared with.
@@ -26,7 +26,15 @@ import (
 	"github.com/paddock-io/paddock/test/interop/suites"
 )
 
-var all = []suites.Suite{suites.Kazoo{}, suites.Kazoo{Observer: true}, suites.GoZooKeeper{}}
+// all are the suites in the order in which they run.
+func all(in *peers.Installation) []suites.Suite {
+	return []suites.Suite{
+		suites.GoZooKeeper{},
+		suites.Kazoo{Label: "kazoo-debian", Python: suites.DebianPython},
+		suites.Kazoo{Label: "kazoo-debian-observer", Python: suites.DebianPython, Observer: true},
+		suites.Kazoo{Label: "kazoo", Python: in.KazooSuitePython()},
+	}
+}
 
 func main() {
 	r := runner{}
@@ -57,7 +65,11 @@ type runner struct {
 
 // run runs the suites named, or all, and returns how many tests pass with Java only.
 func (r *runner) run(ctx context.Context, names []string) (int, error) {
-	chosen, err := choose(names)
+	in, err := peers.Locate()
+	if err != nil {
+		return 0, err
+	}
+	chosen, err := choose(all(in), names)
 	if err != nil {
 		return 0, err
 	}
@@ -69,7 +81,7 @@ func (r *runner) run(ctx context.Context, names []string) (int, error) {
 	}
 	defer os.RemoveAll(r.work)
 	defer peers.RemoveBuilt()
-	if err := r.layOut(); err != nil {
+	if err := r.layOut(in); err != nil {
 		return 0, err
 	}
 	lost := 0
@@ -83,7 +95,7 @@ func (r *runner) run(ctx context.Context, names []string) (int, error) {
 	return lost, nil
 }
 
-func choose(names []string) ([]suites.Suite, error) {
+func choose(all []suites.Suite, names []string) ([]suites.Suite, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
@@ -99,18 +111,17 @@ func choose(names []string) ([]suites.Suite, error) {
 }
 
 // layOut prepares the servers that are asked for.
-func (r *runner) layOut() error {
-	in, err := peers.Locate()
-	if err != nil {
-		return err
-	}
+func (r *runner) layOut(in *peers.Installation) error {
 	r.servers = map[string]suites.Server{}
 	for _, name := range r.with {
 		dir := filepath.Join(r.work, name)
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
-		var server suites.Server
+		var (
+			server suites.Server
+			err    error
+		)
 		switch name {
 		case "java":
 			server, err = suites.JavaServer(in, dir)
