@@ -51,6 +51,7 @@ type Prep struct {
 	zxid proto.Zxid
 	time int64 // milliseconds since 1970
 
+	verdicts     tree.Verdicts
 	excesses     []Excess
 	node, parent view   // scratch
 	buf          []byte // scratch
@@ -78,6 +79,7 @@ func (p *Prep) Prepare(req *Request, zxid proto.Zxid, wallMs int64) *proto.Txn {
 	p.zxid, p.time = zxid, wallMs
 	p.overlay.begin()
 	p.excesses = p.excesses[:0]
+	p.verdicts.Reset()
 	if p.opts.Digest && p.overlay.fifo.len() == 0 {
 		p.digest = p.tree.Digest()
 	}
@@ -185,5 +187,5 @@ func sessionErr(req *Request, ephemeral bool) proto.ErrCode {
 
 // allowed reports whether the requester has a permission.
 func (p *Prep) allowed(acl []proto.ACL, perm proto.Perms, req *Request) bool {
-	return p.opts.ACL.Allowed(acl, perm, req.IDs)
+	return p.verdicts.Allowed(&p.opts.ACL, acl, perm, req.IDs)
 }

@@ -48,6 +48,9 @@ type conn struct {
 	gone       bool   // the client has left while a request of it waited for the throttle
 	announced  bool   // the length of the frame that is arriving has been looked at
 	ticket     ticket // linked by throttle, the rest is readLoop's
+	// verdicts is of whoever answers reads of c, under the tree's lock: readLoop
+	// if the lane is empty, else the quorum's goroutine.
+	verdicts tree.Verdicts
 
 	touched atomic.Bool  // is in Server.touched; only when its session was open
 	seen    atomic.Int64 // when the client last was not silent, nanoseconds since the server's start
@@ -78,6 +81,7 @@ type conn struct {
 func newConn(s *Server, nc net.Conn, remote netip.AddrPort) *conn {
 	c := &conn{
 		srv: s, remote: remote, opened: time.Now(), stats: newConnStats,
+		verdicts: tree.Verdicts{Max: 4},
 	}
 	c.sock.init(nc)
 	c.seen.Store(s.now())

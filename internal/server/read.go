@@ -81,17 +81,13 @@ func pathWatch(record []byte) (path string, watch, ok bool) {
 	return path, watch, ok && d.Err() == nil
 }
 
-func (s *Server) mayRead(n tree.Node, ids []proto.ID) bool {
-	return s.opts.ACL.Allowed(n.ACL(), proto.PermRead, ids)
-}
-
 // find returns a znode that the requester may read, or the error to answer.
-func (s *Server) find(path string, ids []proto.ID) (tree.Node, proto.ErrCode) {
+func (s *Server) find(v *tree.Verdicts, path string, ids []proto.ID) (tree.Node, proto.ErrCode) {
 	n, ok := s.tree.Get(path)
 	switch {
 	case !ok:
 		return n, proto.ErrNoNode
-	case !s.mayRead(n, ids):
+	case !v.Allowed(&s.opts.ACL, n.ACL(), proto.PermRead, ids):
 		return n, proto.ErrNoAuth
 	}
 	return n, proto.OK
@@ -107,7 +103,7 @@ func (s *Server) exists(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrBadArguments, t)
 		return
 	}
-	n, err := s.find(path, q.ids)
+	n, err := s.find(&c.verdicts, path, q.ids)
 	if err == proto.ErrNoAuth {
 		s.fail(c, q, err, t)
 		return
@@ -131,7 +127,7 @@ func (s *Server) getData(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	n, err := s.find(path, q.ids)
+	n, err := s.find(&c.verdicts, path, q.ids)
 	if err != proto.OK {
 		s.fail(c, q, err, t)
 		return
@@ -155,7 +151,7 @@ func (s *Server) getChildren(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	n, err := s.find(path, q.ids)
+	n, err := s.find(&c.verdicts, path, q.ids)
 	if err != proto.OK {
 		s.fail(c, q, err, t)
 		return
@@ -242,7 +238,7 @@ func (s *Server) getAllChildrenNumber(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	if _, err := s.find(path, q.ids); err != proto.OK {
+	if _, err := s.find(&c.verdicts, path, q.ids); err != proto.OK {
 		s.fail(c, q, err, t)
 		return
 	}
@@ -347,8 +343,9 @@ func (s *Server) multiRead(c *conn, q *call, t *tally) {
 	if !ok {
 		return
 	}
+	var verdicts tree.Verdicts // of any number: there may be as many ACLs as operations
 	for _, op := range ops {
-		n, err := s.find(op.path, q.ids)
+		n, err := s.find(&verdicts, op.path, q.ids)
 		switch {
 		case err != proto.OK:
 			b = proto.MultiHeader{Type: proto.OpError, Err: err}.Append(b)

@@ -13,9 +13,12 @@ import (
 const (
 	// burstBytes is how much a burst of requests may put into the outbox
 	// before it is written, and burstReads how many reads may run under one
-	// RLock, so that neither memory nor writers suffer.
+	// RLock, which is also let go after every burstLook once the burst is older
+	// than maxHold: a write waits for every connection's lock.
 	burstBytes = 64 << 10
 	burstReads = 64
+	burstLook  = 8
+	maxHold    = time.Millisecond
 	// readPause is the backlog of unwritten replies above which a connection is
 	// not read: its client is slower than its own requests.
 	readPause = 1 << 20
@@ -90,7 +93,7 @@ func (c *conn) consume(now int64) error {
 		if err != nil {
 			return err
 		}
-		if c.burst.received%burstReads == 0 {
+		if n := c.burst.received; n%burstReads == 0 || n%burstLook == 0 && time.Duration(c.srv.now()-now) > maxHold {
 			c.unlockTree()
 		}
 		if c.burst.bytes > burstBytes {
@@ -206,6 +209,9 @@ func (c *conn) dispatch(q *call) error {
 	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
 		proto.OpGetACL, proto.OpMultiRead, proto.OpGetEphemerals, proto.OpGetAllChildren, proto.OpWhoAmI,
 		proto.OpSetWatches, proto.OpSetWatches2, proto.OpAddWatch, proto.OpCheckWatches, proto.OpRemoveWatches:
+		if heavy(q) {
+			return c.readHeavy(q)
+		}
 		c.read(q)
 	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL, proto.OpDelete,
 		proto.OpSetData, proto.OpSetACL, proto.OpMulti, proto.OpReconfig:
@@ -243,6 +249,43 @@ func (c *conn) read(q *call) {
 	}
 	c.srv.execute(c, q, &c.burst)
 	c.direct++
+}
+
+// heavyRecord is from which size on a list of paths may take long.
+const heavyRecord = 16 << 10
+
+// heavy reports whether a read may take long.
+func heavy(q *call) bool {
+	switch q.op {
+	case proto.OpMultiRead, proto.OpSetWatches, proto.OpSetWatches2:
+		return len(q.record) > heavyRecord
+	case proto.OpGetAllChildren:
+		return true
+	}
+	return false
+}
+
+// readHeavy answers a read that may take long. It is not left to the quorum's
+// goroutine behind what the lane holds, but waits for that here; and few run at
+// a time, so that a write waits for those and not for as many as there are
+// connections.
+func (c *conn) readHeavy(q *call) error {
+	c.unlockTree()
+	c.flush()
+	if !c.block(func(c *conn) bool { return c.lane.n == 0 }) {
+		return errDone
+	}
+	select {
+	case c.srv.heavy <- struct{}{}:
+	case <-c.period.ctx.Done():
+		return errDone
+	}
+	c.read(q)
+	c.unlockTree()
+	<-c.srv.heavy
+	c.seen.Store(c.srv.now())
+	c.sign()
+	return nil
 }
 
 // park puts a read into the lane if there is something before it. The caller

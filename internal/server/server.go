@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,6 +104,7 @@ type Server struct {
 	throttle    *throttle      // nil: off
 	large       atomic.Int64   // bytes of large requests at work
 	limited     bool           // requests take the way through limitedRequest
+	heavy       chan struct{}  // holds a token for each read at work that may take long
 	readers     sync.WaitGroup // accept loops, connections, the reaper
 	writers     sync.WaitGroup // flushers, and connections whose socket is full
 
@@ -206,6 +208,7 @@ func New(o Options) *Server {
 		sessions: make(map[proto.SessionID]session),
 		connects: connThrottle{random: rand.Float64, blue: newBlue(o.ConnThrottle, 0)},
 		throttle: newThrottle(o.RequestThrottle),
+		heavy:    make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	s.limited = s.throttle != nil || o.LargeRequestThreshold > 0
 	s.ctx, s.cancel = context.WithCancel(context.Background())

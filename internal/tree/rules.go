@@ -34,6 +34,9 @@ func (r *ACLRules) Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bo
 			return true
 		}
 	}
+	if len(acl)*len(ids) > manyPairs {
+		return r.allowedByMany(acl, perm, ids)
+	}
 	for i := range acl {
 		a := &acl[i]
 		if a.Perms&perm == 0 {
@@ -50,6 +53,83 @@ func (r *ACLRules) Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bo
 	}
 	return false
 }
+
+// manyPairs is from how many pairs of an entry and an identity on it pays to put the identities into a set.
+const manyPairs = 1 << 10
+
+// allowedByMany is the rest of Allowed in a time that grows with the sum of both lists. A client can give itself a
+// thousand identities, and an ACL thousands of entries.
+func (r *ACLRules) allowedByMany(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bool {
+	equal := make(map[proto.ID]struct{}, len(ids))
+	var others []proto.ID // that match more than what is equal; they do not come from clients, and are few
+	for _, id := range ids {
+		if id.Scheme == "digest" || id.Scheme == "key" {
+			equal[id] = struct{}{}
+		} else {
+			others = append(others, id)
+		}
+	}
+	for i := range acl {
+		a := &acl[i]
+		if a.Perms&perm == 0 {
+			continue
+		}
+		if a.ID.Scheme == "world" && a.ID.ID == "anyone" {
+			return true
+		}
+		if _, ok := equal[a.ID]; ok && r.has(a.ID.Scheme) {
+			return true
+		}
+		for _, id := range others {
+			if id.Scheme == a.ID.Scheme && r.matches(id.Scheme, id.ID, a.ID.ID) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Verdicts remember what Allowed has said, so that coming to one long ACL again and again costs it once. The zero value
+// is ready.
+type Verdicts struct {
+	Max   int // ACLs to remember at a time, which also stay in memory; 0 for any number
+	ids   []proto.ID
+	known map[verdictKey]bool
+}
+
+type verdictKey struct {
+	first *proto.ACL // keeps the ACL from becoming another one
+	n     int
+	perm  proto.Perms
+}
+
+// shortACL is up to how many entries asking again is as cheap as remembering.
+const shortACL = 8
+
+// Allowed is r.Allowed, remembered if acl is long, until it is asked for other identities.
+func (v *Verdicts) Allowed(r *ACLRules, acl []proto.ACL, perm proto.Perms, ids []proto.ID) bool {
+	if len(acl) <= shortACL {
+		return r.Allowed(acl, perm, ids)
+	}
+	same := len(ids) == len(v.ids) && (len(ids) == 0 || &ids[0] == &v.ids[0])
+	if !same || v.Max > 0 && len(v.known) >= v.Max {
+		v.Reset()
+		v.ids = ids
+	}
+	k := verdictKey{&acl[0], len(acl), perm}
+	ok, found := v.known[k]
+	if !found {
+		if v.known == nil {
+			v.known = make(map[verdictKey]bool)
+		}
+		ok = r.Allowed(acl, perm, ids)
+		v.known[k] = ok
+	}
+	return ok
+}
+
+// Reset forgets everything.
+func (v *Verdicts) Reset() { v.known, v.ids = nil, nil }
 
 // matches reports whether a connection's id is the one an ACL names, or among those. Source: the matches methods of the
 // authentication providers.

@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -212,4 +214,72 @@ func unquote(t *testing.T, s string) (text, rest string) {
 		t.Fatalf("%s: %v", s, err)
 	}
 	return text, s[len(quoted):]
+}
+
+// Long lists of identities and entries are looked at in another way, which must
+// come to the same.
+func TestAllowedByMany(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	schemes := []string{"digest", "digest", "digest", "key", "ip", "x509", "sasl", "world", "other"}
+	names := []string{"a", "super", "127.0.0.1", "127.0.0.0/8", "anyone"}
+	id := func() proto.ID {
+		return proto.ID{Scheme: schemes[rng.IntN(len(schemes))], ID: names[rng.IntN(len(names))]}
+	}
+	allowed := 0
+	const rounds = 5000
+	for range rounds {
+		r := ACLRules{NoDigest: rng.IntN(4) == 0, X509: rng.IntN(2) == 0, SASL: rng.IntN(2) == 0, Key: rng.IntN(2) == 0}
+		if rng.IntN(2) == 0 {
+			r.AnySASLUser, r.X509SuperUser = "any", "super"
+		}
+		var ids []proto.ID
+		for range 1 + rng.IntN(4) {
+			ids = append(ids, id())
+		}
+		var acl []proto.ACL
+		for range 1 + rng.IntN(4) {
+			acl = append(acl, proto.ACL{Perms: proto.Perms(1 + rng.IntN(3)), ID: id()})
+		}
+		want := r.Allowed(acl, proto.PermRead, ids)
+		if got := r.allowedByMany(acl, proto.PermRead, ids); got != want {
+			t.Fatalf("%+v: %+v by %+v: %t, want %t", r, ids, acl, got, want)
+		}
+		var v Verdicts
+		for range 2 {
+			if got := v.Allowed(&r, append(acl, make([]proto.ACL, shortACL)...), proto.PermRead, ids); got != want {
+				t.Fatalf("remembered: %t", got)
+			}
+		}
+		if want {
+			allowed++
+		}
+	}
+	if allowed < rounds/20 || allowed > rounds*19/20 {
+		t.Errorf("%d of %d were allowed", allowed, rounds)
+	}
+}
+
+// A thousand identities and four thousand entries are the most that a client can
+// make. Four million pairs would take 40 ms for every look.
+func TestAllowedCostsTheSum(t *testing.T) {
+	var ids []proto.ID
+	for i := range 1000 {
+		ids = append(ids, proto.ID{Scheme: "digest", ID: fmt.Sprintf("me%d:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", i)})
+	}
+	var acl []proto.ACL
+	for i := range 4000 {
+		acl = append(acl, proto.ACL{Perms: proto.PermAll, ID: proto.ID{Scheme: "digest", ID: fmt.Sprintf("you%d:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", i)}})
+	}
+	var r ACLRules
+	if n := testing.AllocsPerRun(1, func() { r.Allowed(acl, proto.PermRead, ids) }); n == 0 {
+		t.Error("the identities are not put into a set")
+	}
+	var v Verdicts
+	v.Allowed(&r, acl, proto.PermRead, ids)
+	if n := testing.AllocsPerRun(10, func() { v.Allowed(&r, acl, proto.PermRead, ids) }); n != 0 {
+		t.Error("the same ACL is looked at again")
+	}
+	if v.Allowed(&r, acl, proto.PermRead, ids) || !v.Allowed(&r, append(acl, proto.OpenACL...), proto.PermRead, ids) {
+		t.Error("wrong")
+	}
 }

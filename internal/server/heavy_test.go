@@ -1,0 +1,103 @@
+package server
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/paddock-io/paddock/proto"
+)
+
+// manyReads is a multiRead of n getData of a path, and something that is heavy.
+func manyReads(path string, n int) (proto.OpCode, proto.Request) {
+	op := (&proto.PathWatchRequest{Path: path}).Append(proto.MultiHeader{Type: proto.OpGetData, Err: -1}.Append(nil))
+	var b []byte
+	for range n {
+		b = append(b, op...)
+	}
+	return proto.OpMultiRead, raw(proto.MultiEnd.Append(b))
+}
+
+// A heavy read is answered in its turn, though not by the quorum's goroutine.
+func TestHeavyReadInOrder(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	op, reads := manyReads("/", 2000)
+	if !heavy(&call{op: op, record: reads.Append(nil)}) {
+		t.Fatal("not heavy")
+	}
+	w.hold()
+	n := w.requests()
+	write := c.send(setData("/", "new"))
+	c.send(op, reads)
+	c.send(getData("/", false))
+	c.send(proto.OpGetAllChildren, &proto.PathRequest{Path: "/"})
+	c.send(setData("/", "newer"))
+	w.submitted(n + 1)
+	w.release(-1)
+	for i := range int32(5) {
+		r := c.next()
+		if r.Xid != write+i || r.Err != proto.OK {
+			t.Fatalf("reply %+v, want to %d", r.ReplyHeader, write+i)
+		}
+		if i == 1 {
+			d := proto.StatSize + 4 + len("new") + proto.MultiHeaderSize
+			if len(r.body) != 2000*d+proto.MultiHeaderSize {
+				t.Errorf("%d bytes of results, want 2000 of %d", len(r.body), d)
+			}
+		}
+	}
+}
+
+// Who waits for a turn with a heavy read holds up nobody, and is let go when
+// the time of serving ends.
+func TestHeavyReadsWait(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	a, b := w.connect(), w.connect()
+	for range cap(w.srv.heavy) {
+		w.srv.heavy <- struct{}{}
+	}
+	heavy := a.send(proto.OpGetAllChildren, &proto.PathRequest{Path: "/"})
+	light := a.send(getData("/", false)) // in its turn, too
+	b.must(getData("/", false))
+	b.must(setData("/", "x"))
+	for range cap(w.srv.heavy) {
+		<-w.srv.heavy
+	}
+	if r := a.next(); r.Xid != heavy || r.Err != proto.OK {
+		t.Errorf("%+v", r.ReplyHeader)
+	}
+	if r := a.next(); r.Xid != light || r.Err != proto.OK {
+		t.Errorf("%+v", r.ReplyHeader)
+	}
+	for range cap(w.srv.heavy) {
+		w.srv.heavy <- struct{}{}
+	}
+	a.send(proto.OpGetAllChildren, &proto.PathRequest{Path: "/"})
+	w.do(func() { w.srv.StopServing("the end") })
+	a.ended()
+	w.gone(0)
+}
+
+// What a client may not read of a znode with a long ACL, a multiRead does not
+// tell either, however often it asks.
+func TestMultiReadOfLongACLs(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	var acl []proto.ACL
+	for i := range 1000 {
+		acl = append(acl, proto.ACL{Perms: proto.PermAll, ID: proto.ID{Scheme: "digest", ID: fmt.Sprintf("user%d:x", i)}})
+	}
+	c.create("/closed", "x", acl, 0)
+	c.create("/open", "x", append(acl, proto.OpenACL...), 0)
+	op, reads := manyReads("/closed", 3)
+	closed := c.must(op, reads).body
+	op, reads = manyReads("/open", 3)
+	open := c.must(op, reads).body
+	noAuth := proto.MultiHeader{Type: proto.OpError, Err: proto.ErrNoAuth}.Append(nil)
+	if len(closed) != 3*(len(noAuth)+4)+proto.MultiHeaderSize || string(closed[:len(noAuth)]) != string(noAuth) {
+		t.Errorf("of what is closed: %x", closed)
+	}
+	if len(open) != 3*(proto.MultiHeaderSize+4+1+proto.StatSize)+proto.MultiHeaderSize {
+		t.Errorf("of what is open: %x", open)
+	}
+}
