@@ -49,7 +49,8 @@ type conn struct {
 	announced  bool   // the length of the frame that is arriving has been looked at
 	ticket     ticket // linked by throttle, the rest is readLoop's
 	// verdicts is of whoever answers reads of c, under the tree's lock: readLoop
-	// if the lane is empty, else the quorum's goroutine.
+	// if the lane is empty, else the quorum's goroutine. Who holds the tree's Lock
+	// may use it in any case, as Notify does.
 	verdicts tree.Verdicts
 
 	touched atomic.Bool  // is in Server.touched; only when its session was open

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -99,5 +100,128 @@ func TestMultiReadOfLongACLs(t *testing.T) {
 	}
 	if len(open) != 3*(proto.MultiHeaderSize+4+1+proto.StatSize)+proto.MultiHeaderSize {
 		t.Errorf("of what is open: %x", open)
+	}
+}
+
+// longLists are a thousand identities and an ACL that looks at all of them in
+// vain.
+func longLists() (ids []proto.ID, acl []proto.ACL) {
+	for i := range 1000 {
+		ids = append(ids, proto.ID{Scheme: "digest", ID: fmt.Sprintf("me%d:x", i)})
+		acl = append(acl, proto.ACL{Perms: proto.PermAll, ID: proto.ID{Scheme: "digest", ID: fmt.Sprintf("you%d:x", i)}})
+	}
+	return ids, acl
+}
+
+// One event after another about a znode with a long ACL is one look at it for
+// each watcher.
+func TestNotifyRemembers(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	w.connect()
+	ids, acl := longLists()
+	w.do(func() {
+		w.srv.tree.Lock()
+		defer w.srv.tree.Unlock()
+		var to []tree.WatcherID
+		for id, c := range w.srv.conns {
+			if c != nil {
+				c.mu.Lock()
+				c.ids = ids
+				c.mu.Unlock()
+				to = append(to, tree.WatcherID(id))
+			}
+		}
+		if len(to) != 1 {
+			t.Fatalf("%d connections", len(to))
+		}
+		c := w.srv.conns[to[0]]
+		w.srv.Notify(&tree.Event{Type: proto.EventNodeDataChanged, Path: "/n", ACL: acl}, to)
+		c.ids = append([]proto.ID(nil), ids...)
+		if c.verdicts.Max == 0 {
+			t.Error("what a connection remembers has no bound")
+		}
+		n := testing.AllocsPerRun(10, func() {
+			w.srv.Notify(&tree.Event{Type: proto.EventNodeDataChanged, Path: "/n", ACL: acl}, to)
+		})
+		if n > 2 { // the set of a thousand identities is more
+			t.Errorf("%v allocations for an event: the ACL is looked at each time", n)
+		}
+	})
+}
+
+// A setWatches of one path again and again looks at its ACL once.
+func TestSetWatchesRemembers(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	ids, acl := longLists()
+	c.create("/n", "x", acl, 0)
+	const paths = 2000
+	req := proto.SetWatchesRequest{RelativeZxid: 0}
+	for range paths {
+		req.Exist = append(req.Exist, "/n")
+	}
+	q := call{op: proto.OpSetWatches, ids: ids, record: req.Append(nil)}
+	w.do(func() {
+		w.srv.tree.Lock()
+		defer w.srv.tree.Unlock()
+		for _, c := range w.srv.conns {
+			if c == nil {
+				continue
+			}
+			c.mu.Lock()
+			c.ids = ids
+			c.mu.Unlock()
+			if n := testing.AllocsPerRun(1, func() { w.srv.setWatches(c, &q, &c.burst) }); n > 2*paths {
+				t.Errorf("%v allocations for %d paths: the ACL is looked at for each", n, paths)
+			}
+		}
+	})
+}
+
+// Reads of a client with many identities are not left to the quorum's goroutine,
+// and come in their turn all the same.
+func TestDearReadsWaitForTheLane(t *testing.T) {
+	few, many := make([]proto.ID, manyIDs), make([]proto.ID, manyIDs+1)
+	for _, x := range []struct {
+		lane int
+		op   proto.OpCode
+		ids  []proto.ID
+		want bool
+	}{
+		{0, proto.OpGetData, many, false},
+		{1, proto.OpGetData, few, false},
+		{1, proto.OpGetData, many, true},
+		{1, proto.OpMultiRead, many, true},
+		{1, proto.OpSetWatches, many, true},
+		{1, proto.OpPing, many, false},
+	} {
+		c := &conn{lane: lane{n: x.lane}}
+		if got := c.dearBehind(&call{op: x.op, ids: x.ids}); got != x.want {
+			t.Errorf("%v behind %d with %d identities: %t", x.op, x.lane, len(x.ids), got)
+		}
+	}
+
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	for i := range manyIDs {
+		c.must(proto.OpAuth, &proto.AuthPacket{Scheme: "digest", Auth: fmt.Appendf(nil, "u%d:p", i)})
+	}
+	w.hold()
+	n := w.requests()
+	write := c.send(setData("/", "new"))
+	c.send(getData("/", false))
+	c.send(getData("/", false))
+	w.submitted(n + 1)
+	w.release(-1)
+	for i := range int32(3) {
+		r := c.next()
+		if r.Xid != write+i || r.Err != proto.OK {
+			t.Fatalf("reply %+v, want to %d", r.ReplyHeader, write+i)
+		}
+		if i > 0 {
+			if data, _ := r.dataOf(t); data != "new" {
+				t.Errorf("read %q", data)
+			}
+		}
 	}
 }

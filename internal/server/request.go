@@ -209,7 +209,7 @@ func (c *conn) dispatch(q *call) error {
 	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
 		proto.OpGetACL, proto.OpMultiRead, proto.OpGetEphemerals, proto.OpGetAllChildren, proto.OpWhoAmI,
 		proto.OpSetWatches, proto.OpSetWatches2, proto.OpAddWatch, proto.OpCheckWatches, proto.OpRemoveWatches:
-		if heavy(q) {
+		if heavy(q) || c.dearBehind(q) {
 			return c.readHeavy(q)
 		}
 		c.read(q)
@@ -263,6 +263,21 @@ func heavy(q *call) bool {
 		return true
 	}
 	return false
+}
+
+// manyIDs is from how many identities on each look at a long ACL takes long.
+const manyIDs = 16
+
+// dearBehind reports whether q would run on the quorum's goroutine, behind what
+// the lane holds, for a client that has given itself many identities. A lane may
+// hold thousands of such reads, each of another ACL.
+func (c *conn) dearBehind(q *call) bool {
+	if len(q.ids) <= manyIDs || q.op == proto.OpPing {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lane.n > 0
 }
 
 // readHeavy answers a read that may take long. It is not left to the quorum's

@@ -34,7 +34,7 @@ func (r *ACLRules) Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bo
 			return true
 		}
 	}
-	if len(acl)*len(ids) > manyPairs {
+	if len(ids) > fewIDs && len(acl)*len(ids) > manyPairs {
 		return r.allowedByMany(acl, perm, ids)
 	}
 	for i := range acl {
@@ -54,8 +54,12 @@ func (r *ACLRules) Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bo
 	return false
 }
 
-// manyPairs is from how many pairs of an entry and an identity on it pays to put the identities into a set.
-const manyPairs = 1 << 10
+const (
+	// manyPairs is from how many pairs of an entry and an identity on it pays to put the identities into a set, unless
+	// there are no more of those than fewIDs.
+	manyPairs = 1 << 10
+	fewIDs    = 8
+)
 
 // allowedByMany is the rest of Allowed in a time that grows with the sum of both lists. A client can give itself a
 // thousand identities, and an ACL thousands of entries.
