@@ -261,7 +261,10 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 		case SaveEpoch, Truncate, SaveSnapshot, Reload:
 			r.diskOps++
 		case zab.OwnSynced:
-			out = r.release(i, out)
+			n := len(out)
+			if out = r.release(i, out); len(out) < n {
+				i-- // the role has ended in this batch, and nobody waits
+			}
 		case Serve:
 			r.serve(now, a)
 		case zab.Resign:

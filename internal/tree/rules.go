@@ -116,13 +116,16 @@ func (v *Verdicts) Allowed(r *ACLRules, acl []proto.ACL, perm proto.Perms, ids [
 		return r.Allowed(acl, perm, ids)
 	}
 	same := len(ids) == len(v.ids) && (len(ids) == 0 || &ids[0] == &v.ids[0])
-	if !same || v.Max > 0 && len(v.known) >= v.Max {
+	if !same {
 		v.Reset()
 		v.ids = ids
 	}
 	k := verdictKey{&acl[0], len(acl), perm}
 	ok, found := v.known[k]
 	if !found {
+		if v.Max > 0 && len(v.known) >= v.Max {
+			clear(v.known)
+		}
 		if v.known == nil {
 			v.known = make(map[verdictKey]bool)
 		}
