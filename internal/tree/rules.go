@@ -42,13 +42,21 @@ func (r *ACLRules) Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bo
 		if a.Perms&perm == 0 {
 			continue
 		}
-		if a.ID.Scheme == "world" && a.ID.ID == "anyone" {
+		if r.names(&a.ID, ids) {
 			return true
 		}
-		for j := range ids {
-			if ids[j].Scheme == a.ID.Scheme && r.matches(a.ID.Scheme, ids[j].ID, a.ID.ID) {
-				return true
-			}
+	}
+	return false
+}
+
+// names reports whether an ACL that names who means everybody, or one of ids.
+func (r *ACLRules) names(who *proto.ID, ids []proto.ID) bool {
+	if who.Scheme == "world" && who.ID == "anyone" {
+		return true
+	}
+	for i := range ids {
+		if ids[i].Scheme == who.Scheme && r.matches(who.Scheme, ids[i].ID, who.ID) {
+			return true
 		}
 	}
 	return false
@@ -78,16 +86,8 @@ func (r *ACLRules) allowedByMany(acl []proto.ACL, perm proto.Perms, ids []proto.
 		if a.Perms&perm == 0 {
 			continue
 		}
-		if a.ID.Scheme == "world" && a.ID.ID == "anyone" {
+		if _, ok := equal[a.ID]; ok && r.has(a.ID.Scheme) || r.names(&a.ID, others) {
 			return true
-		}
-		if _, ok := equal[a.ID]; ok && r.has(a.ID.Scheme) {
-			return true
-		}
-		for _, id := range others {
-			if id.Scheme == a.ID.Scheme && r.matches(id.Scheme, id.ID, a.ID.ID) {
-				return true
-			}
 		}
 	}
 	return false
