@@ -206,11 +206,11 @@ func (s *Server) getACL(c *conn, q *call, t *tally) {
 		return
 	}
 	acl := n.ACL()
-	if !s.opts.ACL.Allowed(acl, proto.PermRead|proto.PermAdmin, q.ids) {
+	if !c.verdicts.Allowed(&s.opts.ACL, acl, proto.PermRead|proto.PermAdmin, q.ids) {
 		s.fail(c, q, proto.ErrNoAuth, t)
 		return
 	}
-	if !s.opts.ACL.Allowed(acl, proto.PermAdmin, q.ids) {
+	if !c.verdicts.Allowed(&s.opts.ACL, acl, proto.PermAdmin, q.ids) {
 		acl = redact(acl)
 	}
 	if b, ok := c.reply(q, s.tree.LastZxid(), 64*len(acl)+proto.StatSize); ok {
