@@ -366,3 +366,14 @@ func TestQuotaExceeded(t *testing.T) {
 		t.Errorf("proposed %+v", appended(out)[0])
 	}
 }
+
+// What a leader still answers in the batch in which it resigned goes to nobody.
+func TestAnswersBehindAResignation(t *testing.T) {
+	b := newLeader(t)
+	out := b.r.absorb(0, 0, []Action{zab.Resign{Reason: "x"}, zab.OwnSynced{}, zab.OwnSynced{}, zab.OwnSynced{}})
+	for _, a := range out {
+		if _, ok := a.(zab.OwnSynced); ok {
+			t.Fatalf("an action that nobody outside knows: %v", show(out))
+		}
+	}
+}

@@ -2,7 +2,9 @@ package server
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
@@ -223,5 +225,39 @@ func TestDearReadsWaitForTheLane(t *testing.T) {
 				t.Errorf("read %q", data)
 			}
 		}
+	}
+}
+
+// A client whose read waits for its turn is not silent.
+func TestAliveDuringHeavyRead(t *testing.T) {
+	w := newWorld(t, 0, func(o *Options) { o.MinSessionTimeout = time.Millisecond })
+	c := w.dial()
+	c.session = c.handshake(&proto.ConnectRequest{Timeout: 8000, Passwd: make([]byte, 16), HasReadOnly: true}).SessionID
+	conn := w.connOf(c)
+	conn.mu.Lock()
+	conn.timeoutMs = 800
+	conn.mu.Unlock()
+	for range cap(w.srv.heavy) {
+		w.srv.heavy <- struct{}{}
+	}
+	read := c.send(proto.OpGetAllChildren, &proto.PathRequest{Path: "/"})
+	w.srv.Touched(nil)
+	for range 2 {
+		before := conn.seen.Load()
+		deadline := time.Now().Add(patience)
+		for alive := false; !alive || conn.seen.Load() == before; runtime.Gosched() {
+			for _, touch := range w.srv.Touched(nil) {
+				alive = alive || touch.ID == c.session
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("seen %d after %d, session alive %t", conn.seen.Load(), before, alive)
+			}
+		}
+	}
+	for range cap(w.srv.heavy) {
+		<-w.srv.heavy
+	}
+	if r := c.next(); r.Xid != read || r.Err != proto.OK {
+		t.Errorf("%+v", r.ReplyHeader)
 	}
 }

@@ -283,3 +283,38 @@ func TestAllowedCostsTheSum(t *testing.T) {
 		t.Error("wrong")
 	}
 }
+
+// As many ACLs as may be remembered are, in whatever order they come.
+func TestVerdictsRemember(t *testing.T) {
+	const most = 4
+	var acls [most][]proto.ACL
+	for k := range acls {
+		for i := range shortACL + 1 {
+			acls[k] = append(acls[k], proto.ACL{Perms: proto.PermAll, ID: proto.ID{Scheme: "ip", ID: fmt.Sprintf("10.0.%d.%d", k, i)}})
+		}
+	}
+	var r ACLRules
+	v := Verdicts{Max: most}
+	ids := []proto.ID{{Scheme: "ip", ID: "10.0.1.1"}}
+	ask := func() {
+		for k, acl := range acls {
+			if got := v.Allowed(&r, acl, proto.PermRead, ids); got != (k == 1) {
+				t.Errorf("ACL %d: %t", k, got)
+			}
+		}
+	}
+	ask()
+	for k, acl := range acls {
+		if v.Allowed(&r, acl, proto.PermRead, ids); len(v.known) != most {
+			t.Fatalf("%d of %d are remembered after number %d", len(v.known), most, k)
+		}
+	}
+	v.Allowed(&r, append(acls[0], acls[1]...), proto.PermRead, ids)
+	if len(v.known) > most {
+		t.Errorf("%d are remembered", len(v.known))
+	}
+	ids = []proto.ID{{Scheme: "ip", ID: "127.0.0.1"}}
+	if v.Allowed(&r, acls[1], proto.PermRead, ids) {
+		t.Error("somebody else's verdict")
+	}
+}
