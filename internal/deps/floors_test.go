@@ -29,6 +29,8 @@ var floors = map[string]int{
 	"internal/auth":     1,
 
 	"internal/replica": 2,
+	"internal/wire":    2,
+	"internal/persist": 2,
 
 	"internal/server":  3,
 	"internal/quorum":  3,
@@ -64,10 +66,11 @@ func floorOf(dir string) (floor int, known bool) {
 
 // sameFloor lists the imports between packages of one floor.
 var sameFloor = map[string][]string{
-	"proto":           {"jute"},
-	"internal/tree":   {"proto", "jute"},
-	"zk/zktest":       {"internal/node"},
-	"internal/config": {"internal/ensemble"}, // zoo.cfg has the same server lines as the dynamic configuration
+	"proto":            {"jute"},
+	"internal/tree":    {"proto", "jute"},
+	"zk/zktest":        {"internal/node"},
+	"internal/persist": {"internal/replica"},  // whose disk actions it runs
+	"internal/config":  {"internal/ensemble"}, // zoo.cfg has the same server lines as the dynamic configuration
 }
 
 // only narrows what the floors would allow.
@@ -87,7 +90,7 @@ var only = map[string]struct {
 // pure is what a simulation runs a million times: the same inputs must give the same outputs.
 var pure = []string{
 	"jute", "proto", "internal/ensemble", "internal/tree",
-	"internal/prep", "internal/election", "internal/zab", "internal/replica",
+	"internal/prep", "internal/election", "internal/zab", "internal/replica", "internal/wire",
 }
 
 // banned are imports that the pure floor does without.

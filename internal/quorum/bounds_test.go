@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/wire"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -218,7 +220,10 @@ func TestLinkEnds(t *testing.T) {
 		"closed":    {func(l *link, c net.Conn) { c.Close() }, "connection closed"},
 		"truncated": {func(l *link, c net.Conn) { c.Write(make([]byte, 10)); c.Close() }, io.ErrUnexpectedEOF.Error()},
 		"hung up":   {func(l *link, c net.Conn) { l.close() }, ""},
-		"a large first packet": {func(l *link, c net.Conn) { c.Write(append(appendHead(nil, pktFollowerInfo, 0, 2000), 1)) },
+		"a large first packet": {func(l *link, c net.Conn) {
+			head := wire.AppendMessage(nil, zab.FollowerInfo{}, false)[:12]
+			c.Write(append(binary.BigEndian.AppendUint32(head, 2000), 1))
+		},
 			"data of packet type 11: malformed quorum packet: length 2000 is beyond the limit of 1024"},
 	} {
 		s := standalone(t)

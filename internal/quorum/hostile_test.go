@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/persist"
+	"github.com/paddock-io/paddock/internal/wire"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -95,8 +97,8 @@ func TestGarbage(t *testing.T) {
 	for i := range random {
 		random[i] = byte(rng.Uint32())
 	}
-	info := appendMessage(nil, zab.FollowerInfo{ID: 9}, false)
-	huge := binary.BigEndian.AppendUint32(appendHead(nil, pktFollowerInfo, 0, 0)[:12], 60<<20)
+	info := wire.AppendMessage(nil, zab.FollowerInfo{ID: 9}, false)
+	huge := binary.BigEndian.AppendUint32(wire.AppendMessage(nil, zab.FollowerInfo{}, false)[:12], 60<<20)
 	for name, b := range map[string][]byte{
 		"nothing, then closed":            nil,
 		"random bytes":                    random,
@@ -105,16 +107,16 @@ func TestGarbage(t *testing.T) {
 		"data of 2 GiB":                   fromHex(t, "0000000b 00000000 00000000 7fffffff 00000000"),
 		"negative data":                   fromHex(t, "0000000b 00000000 00000000 fffffffe 00000000"),
 		"a large first packet":            append(huge, make([]byte, 2000)...),
-		"ACK first":                       appendMessage(nil, zab.Ack{Zxid: 1}, false),
-		"ACKEPOCH first":                  appendMessage(nil, zab.AckEpoch{}, false),
+		"ACK first":                       wire.AppendMessage(nil, zab.Ack{Zxid: 1}, false),
+		"ACKEPOCH first":                  wire.AppendMessage(nil, zab.AckEpoch{}, false),
 		"FOLLOWERINFO twice":              append(info[:len(info):len(info)], info...),
-		"the leader's own id":             appendMessage(nil, zab.FollowerInfo{ID: leader.opts.Self}, false),
-		"a newer configuration":           appendMessage(nil, zab.FollowerInfo{ID: 9, ConfigVersion: 1 << 40}, false),
-		"an impossible epoch":             appendMessage(nil, zab.FollowerInfo{ID: 1, AcceptedEpoch: 1<<31 - 1}, false),
-		"a negative epoch":                appendMessage(nil, zab.FollowerInfo{ID: 1, AcceptedEpoch: -2}, false),
-		"PROPOSAL from a learner":         append(info[:len(info):len(info)], appendPacket(nil, pktProposal, 5, []byte("x"))...),
-		"REQUEST before it is served":     append(info[:len(info):len(info)], appendForward(nil, &zab.Forward{Session: 7, Op: proto.OpDelete})...),
-		"ACK before NEWLEADER":            append(info[:len(info):len(info)], appendMessage(nil, zab.Ack{Zxid: proto.MakeZxid(1, 0)}, false)...),
+		"the leader's own id":             wire.AppendMessage(nil, zab.FollowerInfo{ID: leader.opts.Self}, false),
+		"a newer configuration":           wire.AppendMessage(nil, zab.FollowerInfo{ID: 9, ConfigVersion: 1 << 40}, false),
+		"an impossible epoch":             wire.AppendMessage(nil, zab.FollowerInfo{ID: 1, AcceptedEpoch: 1<<31 - 1}, false),
+		"a negative epoch":                wire.AppendMessage(nil, zab.FollowerInfo{ID: 1, AcceptedEpoch: -2}, false),
+		"PROPOSAL from a learner":         append(info[:len(info):len(info)], fromHex(t, "00000002 00000000 00000005 00000001 78 ffffffff")...),
+		"REQUEST before it is served":     append(info[:len(info):len(info)], wire.AppendMessage(nil, &zab.Forward{Session: 7, Op: proto.OpDelete}, false)...),
+		"ACK before NEWLEADER":            append(info[:len(info):len(info)], wire.AppendMessage(nil, zab.Ack{Zxid: proto.MakeZxid(1, 0)}, false)...),
 		"PING that is cut":                fromHex(t, "00000005 00000000 00000000 00000005 0000000000 ffffffff"),
 		"unknown packets, then a bad one": fromHex(t, "00000063 00000000 00000000 ffffffff ffffffff 00000063 00000000 00000000 fffffff0"),
 	} {
@@ -175,7 +177,7 @@ func (s *server) learner() *learner {
 
 func (l *learner) send(m zab.Message) {
 	l.t.Helper()
-	if _, err := l.nc.Write(appendMessage(nil, m, false)); err != nil {
+	if _, err := l.nc.Write(wire.AppendMessage(nil, m, false)); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -184,11 +186,11 @@ func (l *learner) send(m zab.Message) {
 func (l *learner) next() zab.Message {
 	l.t.Helper()
 	for {
-		p, err := readPacket(l.br, 1<<20)
+		p, err := wire.ReadPacket(l.br, 1<<20)
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		m, err := fromLeader(p)
+		m, err := wire.FromLeader(p)
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -287,11 +289,7 @@ func TestSnapByHand(t *testing.T) {
 	if !ok || m.Zxid.Counter() != 31 {
 		t.Fatalf("%+v", m)
 	}
-	sink := newTreeSink()
-	if err := readTree(l.br, sink); err != nil {
-		t.Fatal(err)
-	}
-	tr, err := sink.load()
+	tr, err := persist.ReadTree(l.br)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/replica"
-	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/wire"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -130,7 +131,7 @@ func (l *link) writeLoop() error {
 func (l *link) writeAll(buf []byte, msgs []zab.Message) ([]byte, error) {
 	for _, m := range msgs {
 		if s, ok := m.(sendSnapshot); ok {
-			if err := l.flush(appendMessage(buf, s.Snap, true)); err != nil {
+			if err := l.flush(wire.AppendMessage(buf, s.Snap, true)); err != nil {
 				return nil, err
 			}
 			buf = buf[:0]
@@ -139,7 +140,7 @@ func (l *link) writeAll(buf []byte, msgs []zab.Message) ([]byte, error) {
 			}
 			continue
 		}
-		if buf = appendMessage(buf, m, l.leads); len(buf) >= linkWriteBatch {
+		if buf = wire.AppendMessage(buf, m, l.leads); len(buf) >= linkWriteBatch {
 			if err := l.flush(buf); err != nil {
 				return nil, err
 			}
@@ -173,11 +174,8 @@ func (w deadlineWriter) Write(b []byte) (int, error) {
 // streamTree writes the live tree as a snapshot stream.
 func (l *link) streamTree() error {
 	bw := bufio.NewWriterSize(deadlineWriter{l}, linkWriteBatch)
-	if err := storage.WriteSnapshotStream(bw, &treeSource{tree: l.peer.tree}); err != nil {
+	if err := persist.WriteTree(bw, l.peer.tree); err != nil {
 		return fmt.Errorf("stream the tree: %w", err)
-	}
-	if _, err := bw.Write(storage.AppendSnapshotStreamEnd(nil)); err != nil {
-		return err
 	}
 	if err := bw.Flush(); err != nil {
 		return err
@@ -194,7 +192,7 @@ func (l *link) readLoop() error {
 		limit = maxFirstPacket
 	}
 	for {
-		p, err := readPacket(br, limit)
+		p, err := wire.ReadPacket(br, limit)
 		if err != nil {
 			return err
 		}
@@ -204,7 +202,7 @@ func (l *link) readLoop() error {
 		}
 		limit = l.peer.opts.MaxPacket
 		if m == nil {
-			l.peer.log.Warn("unknown quorum packet ignored", "type", p.typ, "link", l.id)
+			l.peer.log.Warn("unknown quorum packet ignored", "type", p.Type, "link", l.id)
 			continue
 		}
 		if !l.peer.inbox.putBounded(replica.Message{Link: l.id, Msg: m}) {
@@ -213,21 +211,19 @@ func (l *link) readLoop() error {
 	}
 }
 
-func (l *link) decode(br *bufio.Reader, p packet) (zab.Message, error) {
+func (l *link) decode(br *bufio.Reader, p wire.Packet) (zab.Message, error) {
 	if l.leads {
-		return fromLearner(p)
+		return wire.FromLearner(p)
 	}
-	m, err := fromLeader(p)
+	m, err := wire.FromLeader(p)
 	if s, ok := m.(zab.Snap); ok && err == nil {
-		sink := newTreeSink()
 		l.in.long = true
 		defer func() { l.in.long = false }()
-		if err := readTree(br, sink); err != nil {
+		t, err := persist.ReadTree(br)
+		if err != nil {
 			return nil, fmt.Errorf("read the leader's snapshot: %w", err)
 		}
-		if s.State, err = sink.load(); err != nil {
-			return nil, fmt.Errorf("load the leader's snapshot: %w", err)
-		}
+		s.State = t
 		m = s
 	}
 	return m, err
@@ -249,13 +245,6 @@ func (r *linkReader) Read(b []byte) (int, error) {
 		r.l.peer.inbox.put(replica.Heard{Link: r.l.id})
 	}
 	return n, err
-}
-
-func readTree(br *bufio.Reader, sink *treeSink) error {
-	if err := storage.ReadSnapshotStream(br, sink, storage.Limits{}); err != nil {
-		return err
-	}
-	return storage.ReadSnapshotStreamEnd(br)
 }
 
 // run serves the link until it ends; the loop is told unless it hung up

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
@@ -224,7 +225,7 @@ func (p *Peer) maybeSnapshot() {
 		return
 	}
 	p.rollSnapDice()
-	p.diskPut(rollLog{})
+	p.diskPut(persist.RollLog{})
 	l.snap = startSnapshot(p.store, p.tree, p.log, p.opts.Metrics)
 }
 
@@ -235,7 +236,7 @@ func (p *Peer) snapFailed() <-chan error {
 	return p.loop.snap.failed
 }
 
-func (p *Peer) diskPut(op diskOp) {
+func (p *Peer) diskPut(op persist.Op) {
 	p.disk.put(op)
 	p.loop.disk = true
 }
@@ -249,10 +250,10 @@ func (p *Peer) swapTree() {
 	if rec == nil {
 		panic("quorum: a reload was reported without its tree")
 	}
-	p.installTree(rec.tree)
+	p.installTree(rec.Tree)
 }
 
-func (p *Peer) setReloaded(rec *recovered) {
+func (p *Peer) setReloaded(rec *persist.Recovered) {
 	p.netMu.Lock()
 	p.reloaded = rec
 	p.netMu.Unlock()

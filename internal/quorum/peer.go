@@ -3,7 +3,6 @@ package quorum
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/paddock-io/paddock/internal/election"
 	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/storage"
@@ -132,7 +132,7 @@ type Peer struct {
 	conns       map[*link]struct{}    // guarded by netMu: every open link
 	stopped     bool                  // guarded by netMu
 	unreachable map[proto.PeerID]bool // guarded by netMu: election ports that refuse
-	reloaded    *recovered            // guarded by netMu: waits for its event
+	reloaded    *persist.Recovered    // guarded by netMu: waits for its event
 	wg          sync.WaitGroup        // accept loop, links, dials
 	netCtx      context.Context       // for dials; ends when the network shuts down
 	endNet      context.CancelFunc
@@ -151,10 +151,10 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 	}
 	p.netCtx, p.endNet = context.WithCancel(context.Background())
 	p.requests = newRequestQueue(opts.MaxOutstanding, p.inbox.signal)
-	p.disk = newDisk(p, store)
 	if err := p.recover(); err != nil {
 		return nil, err
 	}
+	p.disk = newDisk(p)
 	p.publish()
 	return p, nil
 }
@@ -162,26 +162,12 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 // recover loads the tree and builds the replica over it.
 func (p *Peer) recover() error {
 	began := time.Now()
-	rec, err := recoverTree(p.store)
+	rec, disk, err := persist.Start(p.store, p.opts.Standalone)
 	if err != nil {
 		return err
 	}
-	p.tree = rec.tree
-	if rec.last >= 0 && (rec.Fresh || rec.NeedSnapshot) {
-		// Java does not trust a directory without a snapshot.
-		if _, err := p.store.WriteSnapshot(rec.last, &treeSource{tree: p.tree}); err != nil {
-			return fmt.Errorf("write the first snapshot: %w", err)
-		}
-	}
-	disk := zab.Durable{LastZxid: rec.last}
-	if !p.opts.Standalone {
-		e, err := p.store.LoadEpochs(max(rec.last, 0))
-		if err != nil {
-			return err
-		}
-		disk.AcceptedEpoch, disk.CurrentEpoch = e.Accepted, e.Current
-	}
-	rec.hist.MaxTxns = p.opts.History
+	p.tree = rec.Tree
+	rec.Hist.MaxTxns = p.opts.History
 	p.furnish(p.tree)
 	p.replica = replica.New(replica.Options{
 		Self: p.opts.Self, Ensemble: p.opts.Ensemble, Standalone: p.opts.Standalone,
@@ -190,12 +176,12 @@ func (p *Peer) recover() error {
 		UnconfirmedSync: p.opts.UnconfirmedSync,
 		Reap:            p.opts.Reap,
 		LocalSessions:   p.opts.LocalSessions, UpgradeSessions: p.opts.UpgradeSessions, ReadOnlyAfter: p.opts.ReadOnlyAfter,
-	}, p.tree, &rec.hist, disk)
-	p.log.Info("data recovered", "zxid", rec.last, "znodes", p.tree.NodeCount(),
+	}, p.tree, &rec.Hist, disk)
+	p.log.Info("data recovered", "zxid", rec.Last, "znodes", p.tree.NodeCount(),
 		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))
-	if rec.mismatches > 0 {
-		p.Metrics().Mismatches.Add(rec.mismatches)
-		p.log.Error("the tree is not what its digest says", "zxid", rec.mismatch, "replayed", rec.mismatches)
+	if rec.Mismatches > 0 {
+		p.Metrics().Mismatches.Add(rec.Mismatches)
+		p.log.Error("the tree is not what its digest says", "zxid", rec.Mismatch, "replayed", rec.Mismatches)
 	}
 	if c := rec.Cut; c != nil {
 		p.log.Warn("remains of an interrupted batch were cut off the log", "file", c.File, "at", c.At, "bytes", c.Bytes)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/tree"
 )
@@ -29,7 +30,7 @@ func startSnapshot(store *storage.Store, t *tree.Tree, log *slog.Logger, m *Metr
 		defer close(s.done)
 		defer cancel(nil)
 		began := time.Now()
-		if _, err := store.WriteSnapshot(zxid, &treeSource{tree: t, ctx: ctx}); err != nil {
+		if _, err := store.WriteSnapshot(zxid, &persist.Source{Tree: t, Stop: func() error { return context.Cause(ctx) }}); err != nil {
 			s.failed <- err
 			return
 		}

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/internal/wire"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -35,7 +37,7 @@ func idle(t *testing.T, n int32) (*server, *Peer) {
 // work runs what is queued for the disk.
 func (p *Peer) work(t *testing.T) []replica.Event {
 	t.Helper()
-	if err := p.disk.work(p.disk.take(nil)); err != nil {
+	if err := p.disk.ops.Work(p.disk.take(nil)); err != nil {
 		t.Fatal(err)
 	}
 	return p.inbox.take(nil)
@@ -226,7 +228,7 @@ func TestOutstandingIsBounded(t *testing.T) {
 			t.Errorf("batch %d: %d wait, %d are undecided", i, p.requests.len(), p.replica.Pending())
 		}
 	}
-	if err := p.disk.work(p.disk.take(nil)); err != nil {
+	if err := p.disk.ops.Work(p.disk.take(nil)); err != nil {
 		t.Fatal(err)
 	}
 	if p.batch(); p.requests.len() != 0 || p.replica.Pending() != 2 {
@@ -254,7 +256,7 @@ func TestSnapshotInABatch(t *testing.T) {
 	if m, ok := h.next().(zab.Snap); !ok || m.Zxid != 51 {
 		t.Fatalf("%+v", m)
 	}
-	if err := readTree(h.br, newTreeSink()); err != nil {
+	if _, err := persist.ReadTree(h.br); err != nil {
 		t.Fatal(err)
 	}
 	if m := h.next(); m != (zab.NewLeader{Epoch: 3, Config: "x"}) {
@@ -279,12 +281,12 @@ func TestSnapshotIsHeard(t *testing.T) {
 	go func() { l.run(); close(done) }()
 
 	w := &chunks{nc: there}
-	w.Write(appendMessage(nil, zab.Snap{Zxid: 51}, true))
-	if err := storage.WriteSnapshotStream(w, &treeSource{tree: p.Tree()}); err != nil {
+	w.Write(wire.AppendMessage(nil, zab.Snap{Zxid: 51}, true))
+	if err := storage.WriteSnapshotStream(w, &persist.Source{Tree: p.Tree()}); err != nil {
 		t.Fatal(err)
 	}
 	w.Write(storage.AppendSnapshotStreamEnd(nil))
-	w.Write(appendMessage(nil, zab.Commit{Zxid: 52}, true))
+	w.Write(wire.AppendMessage(nil, zab.Commit{Zxid: 52}, true))
 	there.Close()
 	<-done
 	if w.err != nil {

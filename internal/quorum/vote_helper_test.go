@@ -137,13 +137,13 @@ func servers(ports ...*votePort) []voteServer {
 	return s
 }
 
-// wire is the raw end of a connection to or from an election port.
-type wire struct {
+// rawEnd is the raw end of a connection to or from an election port.
+type rawEnd struct {
 	t *testing.T
 	net.Conn
 }
 
-func dialWire(t *testing.T, addr string) wire {
+func dialWire(t *testing.T, addr string) rawEnd {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -152,7 +152,7 @@ func dialWire(t *testing.T, addr string) wire {
 	return newWire(t, nc)
 }
 
-func acceptWire(t *testing.T, ln net.Listener) wire {
+func acceptWire(t *testing.T, ln net.Listener) rawEnd {
 	t.Helper()
 	ln.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
 	nc, err := ln.Accept()
@@ -162,13 +162,13 @@ func acceptWire(t *testing.T, ln net.Listener) wire {
 	return newWire(t, nc)
 }
 
-func newWire(t *testing.T, nc net.Conn) wire {
+func newWire(t *testing.T, nc net.Conn) rawEnd {
 	t.Cleanup(func() { nc.Close() })
 	nc.SetDeadline(time.Now().Add(patience))
-	return wire{t, nc}
+	return rawEnd{t, nc}
 }
 
-func (w wire) send(b []byte) {
+func (w rawEnd) send(b []byte) {
 	w.t.Helper()
 	if _, err := w.Write(b); err != nil {
 		w.t.Fatal(err)
@@ -176,7 +176,7 @@ func (w wire) send(b []byte) {
 }
 
 // expect reads exactly these bytes.
-func (w wire) expect(want []byte) {
+func (w rawEnd) expect(want []byte) {
 	w.t.Helper()
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(w, got)
@@ -186,7 +186,7 @@ func (w wire) expect(want []byte) {
 }
 
 // expectEnd waits for the other side to hang up.
-func (w wire) expectEnd() {
+func (w rawEnd) expectEnd() {
 	w.t.Helper()
 	if n, err := io.Copy(io.Discard, w); n > 0 {
 		w.t.Errorf("%d bytes before the end", n)

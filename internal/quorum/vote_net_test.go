@@ -296,7 +296,7 @@ func TestSilentConnectionsDoNotKeepPeersOut(t *testing.T) {
 func TestStrangersAreBounded(t *testing.T) {
 	member := voteServer{1000, []string{freeAddr(t)}}
 	p := openVotePort(t, 2, listenLoopback(t), []voteServer{member})
-	var open []wire
+	var open []rawEnd
 	for id := proto.PeerID(10); len(open) < maxStrangers; id++ {
 		w := dialWire(t, p.addr)
 		w.send(hello(id, "127.0.0.1:1"))

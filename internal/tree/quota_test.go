@@ -392,7 +392,7 @@ func TestQuotaAgainstRecount(t *testing.T) {
 			work(rng.IntN(4))
 			return err
 		}
-		if err := errors.Join(tr.SnapSessions(l.Session), tr.SnapACLs(l.ACL), tr.dump(1+rng.IntN(4), node)); err != nil {
+		if err := errors.Join(tr.SnapSessions(l.Session), tr.SnapACLs(l.ACL), tr.SnapNodesBy(1+rng.IntN(4), node)); err != nil {
 			t.Fatal(err)
 		}
 		again, err := l.Done()

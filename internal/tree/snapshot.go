@@ -87,11 +87,11 @@ type batch struct {
 // path "". An id of an ACL can be newer than what SnapACLs yielded. data and st
 // are valid during the call of yield.
 func (t *Tree) SnapNodes(yield func(path string, data []byte, acl int64, st *proto.StatPersisted) error) error {
-	return t.dump(dumpNodes, yield)
+	return t.SnapNodesBy(dumpNodes, yield)
 }
 
-// dump holds the lock for at most limit znodes at a time.
-func (t *Tree) dump(limit int, yield func(path string, data []byte, acl int64, st *proto.StatPersisted) error) error {
+// SnapNodesBy is SnapNodes holding the lock for at most limit znodes at a time.
+func (t *Tree) SnapNodesBy(limit int, yield func(path string, data []byte, acl int64, st *proto.StatPersisted) error) error {
 	c := t.openCursor()
 	defer t.closeCursor(c)
 	b := batch{data: []byte{}} // not nil, or empty data would look like null

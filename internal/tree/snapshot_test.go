@@ -112,7 +112,7 @@ func TestFuzzySnapshot(t *testing.T) {
 		err = errors.Join(err, tr.SnapACLs(l.ACL))
 		work()
 		if seed%2 == 0 {
-			err = errors.Join(err, tr.dump(1+rng.IntN(4), node))
+			err = errors.Join(err, tr.SnapNodesBy(1+rng.IntN(4), node))
 		} else {
 			err = errors.Join(err, javaDump(tr, "", node))
 		}
@@ -209,7 +209,7 @@ func TestSnapshotBesideWriter(t *testing.T) {
 
 func TestSnapshotOfReplacedTree(t *testing.T) {
 	tr := New()
-	err := tr.dump(1, func(path string, _ []byte, _ int64, _ *proto.StatPersisted) error {
+	err := tr.SnapNodesBy(1, func(path string, _ []byte, _ int64, _ *proto.StatPersisted) error {
 		tr.Lock()
 		defer tr.Unlock()
 		tr.Replace(New())

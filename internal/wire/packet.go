@@ -1,4 +1,4 @@
-package quorum
+package wire
 
 import (
 	"bufio"
@@ -42,42 +42,43 @@ const (
 // protocolVersion is that of Zab 1.0, the only one spoken since 3.4.
 const protocolVersion int32 = 0x10000
 
-// packet is a QuorumPacket as read.
-type packet struct {
-	typ  int32
-	zxid proto.Zxid
-	data []byte // nil if null
-	ids  []proto.ID
+// Packet is a QuorumPacket as read.
+type Packet struct {
+	Type int32
+	Zxid proto.Zxid
+	Data []byte // nil if null; belongs to whoever has the packet
+	IDs  []proto.ID
 }
 
-var errPacket = errors.New("malformed quorum packet")
+// ErrPacket is in every error about a packet that no server sends.
+var ErrPacket = errors.New("malformed quorum packet")
 
 // maxPacketIDs bounds the identities of one client.
 const maxPacketIDs = 1 << 12
 
-// readPacket reads one packet. One with more than limit bytes of data and
+// ReadPacket reads one packet. One with more than limit bytes of data and
 // identities is refused; what is allocated never runs far ahead of what has
 // arrived.
-func readPacket(br *bufio.Reader, limit int) (packet, error) {
+func ReadPacket(br *bufio.Reader, limit int) (Packet, error) {
 	head, err := br.Peek(16)
 	if err != nil {
-		return packet{}, endOfStream(err, len(head))
+		return Packet{}, endOfStream(err, len(head))
 	}
-	p := packet{
-		typ:  int32(binary.BigEndian.Uint32(head)),
-		zxid: proto.Zxid(binary.BigEndian.Uint64(head[4:])),
+	p := Packet{
+		Type: int32(binary.BigEndian.Uint32(head)),
+		Zxid: proto.Zxid(binary.BigEndian.Uint64(head[4:])),
 	}
 	n := int32(binary.BigEndian.Uint32(head[12:]))
 	if _, err := br.Discard(16); err != nil {
-		return packet{}, err
+		return Packet{}, err
 	}
 	if n != -1 {
-		if p.data, err = readBytes(br, int(n), limit); err != nil {
-			return packet{}, fmt.Errorf("data of packet type %d: %w", p.typ, err)
+		if p.Data, err = readBytes(br, int(n), limit); err != nil {
+			return Packet{}, fmt.Errorf("data of packet type %d: %w", p.Type, err)
 		}
 	}
-	if p.ids, err = readIDs(br, limit-len(p.data)); err != nil {
-		return packet{}, fmt.Errorf("identities of packet type %d: %w", p.typ, err)
+	if p.IDs, err = readIDs(br, limit-len(p.Data)); err != nil {
+		return Packet{}, fmt.Errorf("identities of packet type %d: %w", p.Type, err)
 	}
 	return p, nil
 }
@@ -93,7 +94,7 @@ func endOfStream(err error, got int) error {
 // readBytes reads n bytes, growing the slice as they arrive.
 func readBytes(br *bufio.Reader, n, limit int) ([]byte, error) {
 	if n < 0 || n > limit {
-		return nil, fmt.Errorf("%w: length %d is beyond the limit of %d", errPacket, n, limit)
+		return nil, fmt.Errorf("%w: length %d is beyond the limit of %d", ErrPacket, n, limit)
 	}
 	const step = 1 << 20
 	b := make([]byte, min(n, step))
@@ -124,7 +125,7 @@ func readIDs(br *bufio.Reader, limit int) ([]proto.ID, error) {
 		return nil, err
 	}
 	if n > maxPacketIDs {
-		return nil, fmt.Errorf("%w: %d identities", errPacket, n)
+		return nil, fmt.Errorf("%w: %d identities", ErrPacket, n)
 	}
 	var ids []proto.ID
 	for range n {
@@ -161,10 +162,10 @@ func appendPacket(b []byte, typ int32, z proto.Zxid, data []byte) []byte {
 	return jute.AppendInt(append(appendHead(b, typ, z, len(data)), data...), -1)
 }
 
-// appendMessage appends a message as the packet it is on the wire. Messages
+// AppendMessage appends a message as the packet it is on the wire. Messages
 // whose form depends on the direction have types of their own, except Ping:
 // the leader's has null data, the learner's never.
-func appendMessage(b []byte, m zab.Message, fromLeader bool) []byte {
+func AppendMessage(b []byte, m zab.Message, fromLeader bool) []byte {
 	switch m := m.(type) {
 	case zab.Proposal:
 		return appendPacket(b, pktProposal, m.Txn.Zxid, m.Txn.Raw)
@@ -218,7 +219,7 @@ func appendHandshake(b []byte, m zab.Message) []byte {
 	case zab.UpToDate:
 		return appendPacket(b, pktUpToDate, -1, nil)
 	}
-	panic(fmt.Sprintf("quorum: message %T has no packet", m))
+	panic(fmt.Sprintf("wire: message %T has no packet", m))
 }
 
 func appendPing(b []byte, m zab.Ping, fromLeader bool) []byte {
@@ -241,19 +242,19 @@ func appendForward(b []byte, m *zab.Forward) []byte {
 	return proto.AppendIDs(b, m.IDs)
 }
 
-// fromLearner turns a packet that a learner sent into a message. An unknown
+// FromLearner turns a packet that a learner sent into a message. An unknown
 // type gives nil: both sides ignore those.
-func fromLearner(p packet) (zab.Message, error) {
-	d := jute.NewDecoder(p.data)
+func FromLearner(p Packet) (zab.Message, error) {
+	d := jute.NewDecoder(p.Data)
 	var m zab.Message
-	switch p.typ {
+	switch p.Type {
 	case pktAck:
-		return zab.Ack{Zxid: p.zxid}, nil
+		return zab.Ack{Zxid: p.Zxid}, nil
 	case pktRequest:
 		return decodeForward(p)
 	case pktPing:
-		n := len(p.data) / 12
-		ping := zab.Ping{Zxid: p.zxid, Touches: make([]zab.Touch, n)}
+		n := len(p.Data) / 12
+		ping := zab.Ping{Zxid: p.Zxid, Touches: make([]zab.Touch, n)}
 		for i := range ping.Touches {
 			ping.Touches[i] = zab.Touch{ID: proto.SessionID(d.Long()), TimeoutMs: d.Int()}
 		}
@@ -261,29 +262,29 @@ func fromLearner(p packet) (zab.Message, error) {
 	case pktRevalidate:
 		m = zab.Revalidate{ID: proto.SessionID(d.Long()), TimeoutMs: d.Int()}
 	case pktFollowerInfo, pktObserverInfo:
-		info := zab.FollowerInfo{AcceptedEpoch: p.zxid.Epoch(), Observer: p.typ == pktObserverInfo}
+		info := zab.FollowerInfo{AcceptedEpoch: p.Zxid.Epoch(), Observer: p.Type == pktObserverInfo}
 		info.ID = proto.PeerID(d.Long())
 		if v := d.Int(); d.Err() == nil && v < protocolVersion {
-			return nil, fmt.Errorf("%w: learner protocol %#x is older than %#x (ZooKeeper before 3.4)", errPacket, v, protocolVersion)
+			return nil, fmt.Errorf("%w: learner protocol %#x is older than %#x (ZooKeeper before 3.4)", ErrPacket, v, protocolVersion)
 		}
 		if d.Len() >= 8 { // since 3.5
 			info.ConfigVersion = d.Long()
 		}
 		m = info
 	case pktAckEpoch:
-		m = zab.AckEpoch{CurrentEpoch: int64(d.Int()), LastZxid: p.zxid}
+		m = zab.AckEpoch{CurrentEpoch: int64(d.Int()), LastZxid: p.Zxid}
 	}
 	if err := d.Err(); err != nil {
-		return nil, fmt.Errorf("%w of type %d: %w", errPacket, p.typ, err)
+		return nil, fmt.Errorf("%w of type %d: %w", ErrPacket, p.Type, err)
 	}
 	return m, nil
 }
 
-func decodeForward(p packet) (zab.Message, error) {
-	d := jute.NewDecoder(p.data)
-	f := &zab.Forward{Session: proto.SessionID(d.Long()), Cxid: d.Int(), Op: proto.OpCode(d.Int()), IDs: p.ids}
+func decodeForward(p Packet) (zab.Message, error) {
+	d := jute.NewDecoder(p.Data)
+	f := &zab.Forward{Session: proto.SessionID(d.Long()), Cxid: d.Int(), Op: proto.OpCode(d.Int()), IDs: p.IDs}
 	if err := d.Err(); err != nil {
-		return nil, fmt.Errorf("%w: REQUEST: %w", errPacket, err)
+		return nil, fmt.Errorf("%w: REQUEST: %w", ErrPacket, err)
 	}
 	f.Raw = d.Rest()
 	var err error
@@ -292,44 +293,44 @@ func decodeForward(p packet) (zab.Message, error) {
 	return f, nil
 }
 
-// fromLeader turns a packet that a leader sent into a message. SNAP comes
+// FromLeader turns a packet that a leader sent into a message. SNAP comes
 // without its stream, which the caller reads.
-func fromLeader(p packet) (zab.Message, error) {
-	d := jute.NewDecoder(p.data)
+func FromLeader(p Packet) (zab.Message, error) {
+	d := jute.NewDecoder(p.Data)
 	var m zab.Message
-	switch p.typ {
+	switch p.Type {
 	case pktProposal, pktInform:
-		t, err := proto.DecodeTxn(p.data)
+		t, err := proto.DecodeTxn(p.Data)
 		if err != nil {
 			return nil, err
 		}
-		if p.typ == pktInform {
+		if p.Type == pktInform {
 			return zab.Inform{Txn: t}, nil
 		}
 		return zab.Proposal{Txn: t}, nil
 	case pktCommit:
-		return zab.Commit{Zxid: p.zxid}, nil
+		return zab.Commit{Zxid: p.Zxid}, nil
 	case pktPing:
-		m = zab.Ping{Zxid: p.zxid}
+		m = zab.Ping{Zxid: p.Zxid}
 	case pktSync:
 		m = zab.Sync{}
 	case pktRevalidate:
 		m = zab.Revalidated{ID: proto.SessionID(d.Long()), Valid: d.Bool()}
 	case pktLeaderInfo:
-		m = zab.LeaderInfo{Epoch: p.zxid.Epoch()}
+		m = zab.LeaderInfo{Epoch: p.Zxid.Epoch()}
 	case pktDiff:
-		m = zab.Diff{Zxid: p.zxid}
+		m = zab.Diff{Zxid: p.Zxid}
 	case pktTrunc:
-		m = zab.Trunc{Zxid: p.zxid}
+		m = zab.Trunc{Zxid: p.Zxid}
 	case pktSnap:
-		m = zab.Snap{Zxid: p.zxid}
+		m = zab.Snap{Zxid: p.Zxid}
 	case pktNewLeader:
-		m = zab.NewLeader{Epoch: p.zxid.Epoch(), Config: string(p.data)}
+		m = zab.NewLeader{Epoch: p.Zxid.Epoch(), Config: string(p.Data)}
 	case pktUpToDate:
 		m = zab.UpToDate{}
 	}
 	if err := d.Err(); err != nil {
-		return nil, fmt.Errorf("%w of type %d: %w", errPacket, p.typ, err)
+		return nil, fmt.Errorf("%w of type %d: %w", ErrPacket, p.Type, err)
 	}
 	return m, nil
 }

@@ -1,4 +1,4 @@
-package quorum
+package wire
 
 import (
 	"bufio"
@@ -29,11 +29,11 @@ func FuzzReadPacket(f *testing.F) {
 		br := bufio.NewReaderSize(bytes.NewReader(b), 64)
 		read := 0
 		for {
-			p, err := readPacket(br, 1<<24)
+			p, err := ReadPacket(br, 1<<24)
 			if err != nil {
 				break
 			}
-			read += 16 + len(p.data)
+			read += 16 + len(p.Data)
 		}
 		runtime.ReadMemStats(&after)
 		if n, most := after.TotalAlloc-before.TotalAlloc, uint64(16*len(b)+4<<20); n > most {
@@ -49,21 +49,21 @@ func FuzzReadPacket(f *testing.F) {
 func FuzzPackets(f *testing.F) {
 	fuzzPackets(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := readPacket(bufio.NewReader(bytes.NewReader(b)), 1<<20)
+		p, err := ReadPacket(bufio.NewReader(bytes.NewReader(b)), 1<<20)
 		if err != nil {
 			return
 		}
 		for _, leader := range []bool{false, true} {
-			decode := fromLearner
+			decode := FromLearner
 			if leader {
-				decode = fromLeader
+				decode = FromLeader
 			}
 			m, err := decode(p)
 			if err != nil || m == nil {
 				continue
 			}
-			again := appendMessage(nil, m, leader)
-			q, err := readPacket(bufio.NewReader(bytes.NewReader(again)), 1<<21)
+			again := AppendMessage(nil, m, leader)
+			q, err := ReadPacket(bufio.NewReader(bytes.NewReader(again)), 1<<21)
 			if err != nil {
 				t.Fatalf("%+v is written as %x: %v", m, again, err)
 			}

@@ -1,4 +1,4 @@
-package quorum
+package wire
 
 import (
 	"bufio"
@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -70,13 +71,13 @@ var golden = []struct {
 func decodePacket(t testing.TB, b []byte, fromTheLeader bool) (zab.Message, *bufio.Reader) {
 	t.Helper()
 	br := bufio.NewReader(bytes.NewReader(b))
-	p, err := readPacket(br, 64<<20)
+	p, err := ReadPacket(br, 64<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	decode := fromLearner
+	decode := FromLearner
 	if fromTheLeader {
-		decode = fromLeader
+		decode = FromLeader
 	}
 	m, err := decode(p)
 	if err != nil {
@@ -95,11 +96,11 @@ func TestGoldenPackets(t *testing.T) {
 		if _, err := br.ReadByte(); err != io.EOF {
 			t.Errorf("%s: not read to its end", tc.name)
 		}
-		if b := appendMessage([]byte("x"), tc.want, tc.fromLeader); string(b) != "x"+string(raw) {
+		if b := AppendMessage([]byte("x"), tc.want, tc.fromLeader); string(b) != "x"+string(raw) {
 			t.Errorf("%s: written as %x, want %x", tc.name, b[1:], raw)
 		}
 		for i := range len(raw) {
-			if _, err := readPacket(bufio.NewReader(bytes.NewReader(raw[:i])), 1<<20); err == nil || i > 0 && !errors.Is(err, io.ErrUnexpectedEOF) || i == 0 && err != io.EOF {
+			if _, err := ReadPacket(bufio.NewReader(bytes.NewReader(raw[:i])), 1<<20); err == nil || i > 0 && !errors.Is(err, io.ErrUnexpectedEOF) || i == 0 && err != io.EOF {
 				t.Errorf("%s: cut at %d: %v", tc.name, i, err)
 			}
 		}
@@ -122,12 +123,12 @@ func TestGoldenProposals(t *testing.T) {
 			t.Errorf("%s: %+v", name, m)
 			continue
 		}
-		if b := appendMessage(nil, p, true); !bytes.Equal(b, raw) {
+		if b := AppendMessage(nil, p, true); !bytes.Equal(b, raw) {
 			t.Errorf("%s: written as %x", name, b)
 		}
 		inform := append([]byte{0, 0, 0, 8}, raw[4:]...)
 		m, _ = decodePacket(t, inform, true)
-		if i, ok := m.(zab.Inform); !ok || !bytes.Equal(appendMessage(nil, i, true), inform) {
+		if i, ok := m.(zab.Inform); !ok || !bytes.Equal(AppendMessage(nil, i, true), inform) {
 			t.Errorf("%s as INFORM: %+v", name, m)
 		}
 	}
@@ -172,11 +173,11 @@ func TestOldLearnerInfo(t *testing.T) {
 		"REVALIDATE, short":       "00000006 ffffffff ffffffff 00000008 0300018b cfe56800 ffffffff",
 		"REQUEST, short":          "00000001 ffffffff ffffffff 00000008 0300018b cfe56800 ffffffff",
 	} {
-		p, err := readPacket(bufio.NewReader(bytes.NewReader(fromHex(t, s))), 1<<20)
+		p, err := ReadPacket(bufio.NewReader(bytes.NewReader(fromHex(t, s))), 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, err := fromLearner(p); err == nil {
+		if m, err := FromLearner(p); err == nil {
 			t.Errorf("%s: %+v", name, m)
 		}
 	}
@@ -221,19 +222,28 @@ func TestPacketLimits(t *testing.T) {
 		if strings.HasPrefix(name, "60 MiB") {
 			limit = 64 << 20
 		}
-		p, err := readPacket(bufio.NewReader(bytes.NewReader(b)), limit)
+		p, err := ReadPacket(bufio.NewReader(bytes.NewReader(b)), limit)
 		runtime.ReadMemStats(&after)
 		if err == nil {
-			t.Errorf("%s: read %d bytes, %d identities", name, len(p.data), len(p.ids))
+			t.Errorf("%s: read %d bytes, %d identities", name, len(p.Data), len(p.IDs))
 		}
 		if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
 			t.Errorf("%s: %d bytes were allocated", name, n)
 		}
 	}
 	big := append(append(head(1<<20), make([]byte, 1<<20)...), 0xff, 0xff, 0xff, 0xff)
-	if p, err := readPacket(bufio.NewReader(bytes.NewReader(big)), 1<<20); err != nil || len(p.data) != 1<<20 {
+	if p, err := ReadPacket(bufio.NewReader(bytes.NewReader(big)), 1<<20); err != nil || len(p.Data) != 1<<20 {
 		t.Errorf("at the limit: %v", err)
 	}
+}
+
+func fromHex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // javaFrames reads a recording of the quorum port; from says whose packet it is.
@@ -268,12 +278,8 @@ func TestJavaPackets(t *testing.T) {
 		javaFrames(t, file, func(leader, stream bool, raw []byte) {
 			n++
 			if stream {
-				sink := newTreeSink()
 				br := bufio.NewReader(bytes.NewReader(raw))
-				if err := readTree(br, sink); err != nil {
-					t.Fatalf("%s: %v", file, err)
-				}
-				if tr, err := sink.load(); err != nil || tr.NodeCount() < 5 || br.Buffered() != 0 {
+				if tr, err := persist.ReadTree(br); err != nil || tr.NodeCount() < 5 || br.Buffered() != 0 {
 					t.Errorf("%s: the snapshot gives %v, %v, %d bytes are left", file, tr, err, br.Buffered())
 				}
 				return
@@ -283,7 +289,7 @@ func TestJavaPackets(t *testing.T) {
 				t.Errorf("%s: unknown packet %x", file, raw)
 				return
 			}
-			if b := appendMessage(nil, m, leader); !bytes.Equal(b, raw) {
+			if b := AppendMessage(nil, m, leader); !bytes.Equal(b, raw) {
 				t.Errorf("%s: %T\n got %x\nwant %x", filepath.Base(file), m, b, raw)
 			}
 		})
