@@ -19,6 +19,7 @@ type Mem struct {
 	mu    sync.Mutex
 	dirs  map[string]*memDir
 	locks map[string]bool
+	limit int64 // bytes that fit, 0 for any number
 }
 
 type memDir struct {
@@ -41,6 +42,7 @@ type memNode struct {
 	size, diskSize     int64
 	dirtyLow, dirtyEnd int64 // range of data that may differ from disk
 	cut                int64 // shortest length since Sync, plus one; 0 if it never shrank
+	bad, diskBad       badSectors
 }
 
 // NewMem returns an empty file system.
@@ -59,7 +61,7 @@ func (m *Mem) open(op, name string) (File, error) {
 	if d == nil || d.names[base] == nil {
 		return nil, pathError(op, name, fs.ErrNotExist)
 	}
-	return &memFile{m, d.names[base]}, nil
+	return &memFile{m, d.names[base], name}, nil
 }
 
 // Create implements FS. As with O_TRUNC, an existing file keeps its identity.
@@ -72,11 +74,11 @@ func (m *Mem) Create(name string) (File, error) {
 	}
 	if n := d.names[base]; n != nil {
 		n.truncate(0)
-		return &memFile{m, n}, nil
+		return &memFile{m, n, name}, nil
 	}
 	n := &memNode{}
 	d.change(dirChange{name: base, node: n})
-	return &memFile{m, n}, nil
+	return &memFile{m, n, name}, nil
 }
 
 // Rename implements FS within one directory.
@@ -194,7 +196,7 @@ func (l memLock) Close() error {
 func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := &Mem{dirs: map[string]*memDir{}, locks: map[string]bool{}}
+	out := &Mem{dirs: map[string]*memDir{}, locks: map[string]bool{}, limit: m.limit}
 	seen := map[*memNode]*memNode{}
 	for _, dir := range sortedNames(m.dirs) {
 		d := m.dirs[dir]
@@ -221,12 +223,12 @@ func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 // crash draws what is left of a file.
 func (n *memNode) crash(rng *rand.Rand) *memNode {
 	if n.dirtyEnd <= n.dirtyLow && n.size == n.diskSize {
-		return &memNode{data: slices.Clone(n.disk), disk: slices.Clone(n.disk), size: n.size, diskSize: n.size}
+		return n.durable()
 	}
 	disk, size := n.disk, n.diskSize
 	if n.cut > 0 { // a file is shortened wholly or not at all, and before what was written afterwards
 		if rng.IntN(2) == 0 {
-			return &memNode{data: slices.Clone(disk), disk: slices.Clone(disk), size: size, diskSize: size}
+			return n.durable()
 		}
 		disk, size = disk[:min(n.cut-1, int64(len(disk)))], min(n.cut-1, size)
 	}
@@ -245,6 +247,7 @@ func (n *memNode) crash(rng *rand.Rand) *memNode {
 	}
 	data := slices.Clone(disk)
 	data = append(data, make([]byte, max(0, int64(len(n.data))-int64(len(data))))...)
+	bad := n.diskBad.clone()
 	for s := n.dirtyLow &^ (SectorSize - 1); s < n.dirtyEnd; s += SectorSize {
 		if kind == 0 || kind == 2 && s > cut || kind == 3 && rng.IntN(2) == 0 {
 			continue
@@ -253,13 +256,25 @@ func (n *memNode) crash(rng *rand.Rand) *memNode {
 		if s >= end {
 			break
 		}
+		if !n.bad[s] {
+			delete(bad, s)
+		}
 		clear(data[s:end])
 		if s < int64(len(n.data)) {
 			copy(data[s:end], n.data[s:])
 		}
 	}
 	data = data[:min(int64(len(data)), size)]
-	return &memNode{data: data, disk: slices.Clone(data), size: size, diskSize: size}
+	bad.shorten(size)
+	return &memNode{data: data, disk: slices.Clone(data), size: size, diskSize: size, bad: bad, diskBad: bad.clone()}
+}
+
+// durable returns the file as the last Sync left it.
+func (n *memNode) durable() *memNode {
+	return &memNode{
+		data: slices.Clone(n.disk), disk: slices.Clone(n.disk), size: n.diskSize, diskSize: n.diskSize,
+		bad: n.diskBad.clone(), diskBad: n.diskBad.clone(),
+	}
 }
 
 func (d *memDir) change(c dirChange) {

@@ -1,11 +1,16 @@
 package vfs
 
-import "io"
+import (
+	"io"
+	"io/fs"
+	"syscall"
+)
 
 // memFile is an open file of a Mem. Closing it changes nothing.
 type memFile struct {
-	m *Mem
-	n *memNode
+	m    *Mem
+	n    *memNode
+	name string // it was opened by
 }
 
 func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
@@ -20,6 +25,9 @@ func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
 		n = copy(want, f.n.data[off:])
 	}
 	clear(want[n:])
+	if at, ok := f.n.bad.first(off, off+int64(len(want))); ok {
+		return int(max(at-off, 0)), &fs.PathError{Op: "read", Path: f.name, Err: syscall.EIO}
+	}
 	if len(want) < len(p) {
 		return len(want), io.EOF
 	}
@@ -29,14 +37,29 @@ func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
 func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
+	p, err := f.fits(p, off)
 	n, end := f.n, off+int64(len(p))
 	if grow := end - int64(len(n.data)); grow > 0 {
 		n.data = append(n.data, make([]byte, grow)...)
 	}
 	copy(n.data[off:], p)
 	n.size = max(n.size, end)
+	n.bad.rewrite(off, end, n.size)
 	n.touch(off, end)
-	return len(p), nil
+	return len(p), err
+}
+
+// fits returns the part of a write at off that the disk takes, and why not all.
+func (f *memFile) fits(p []byte, off int64) ([]byte, error) {
+	end := off + int64(len(p))
+	if at, ok := f.n.bad.partly(off, end, f.n.size); ok {
+		// A part of a sector is written by reading the rest of it first.
+		return p[:min(max(at-off, 0), int64(len(p)))], pathError("write", f.name, syscall.EIO)
+	}
+	if room, limited := f.m.room(f.n); limited && end > room {
+		return p[:min(max(room-off, 0), int64(len(p)))], pathError("write", f.name, syscall.ENOSPC)
+	}
+	return p, nil
 }
 
 func (f *memFile) Size() (int64, error) {
@@ -86,6 +109,7 @@ func (n *memNode) truncate(size int64) {
 		n.touch(size, old)
 	}
 	n.size = size
+	n.bad.shorten(size)
 }
 
 // sync copies only what changed, so that appending stays linear.
@@ -99,4 +123,5 @@ func (n *memNode) sync() {
 		copy(n.disk[low:end], n.data[low:end])
 	}
 	n.diskSize, n.dirtyLow, n.dirtyEnd, n.cut = n.size, 0, 0, 0
+	n.diskBad = n.bad.clone()
 }
