@@ -18,6 +18,16 @@ type Source struct {
 	Stop func() error
 	// Batch is how many znodes are read at one moment; 0 leaves it to the tree.
 	Batch int
+	// Logged, if not nil, waits until the log holds everything up to z.
+	Logged func(z proto.Zxid) error
+}
+
+// Settle implements storage.Settler.
+func (s *Source) Settle() error {
+	if s.Logged == nil {
+		return nil
+	}
+	return s.Logged(s.LastZxid())
 }
 
 // Sessions implements storage.Source.
@@ -129,8 +139,11 @@ func ReadTree(br *bufio.Reader) (*tree.Tree, error) {
 }
 
 // WriteTree writes the live tree as what follows a SNAP packet.
-func WriteTree(w io.Writer, t *tree.Tree) error {
-	if err := storage.WriteSnapshotStream(w, &Source{Tree: t}); err != nil {
+func WriteTree(w io.Writer, t *tree.Tree) error { return WriteTreeFrom(w, &Source{Tree: t}) }
+
+// WriteTreeFrom is WriteTree of a source.
+func WriteTreeFrom(w io.Writer, src *Source) error {
+	if err := storage.WriteSnapshotStream(w, src); err != nil {
 		return err
 	}
 	_, err := w.Write(storage.AppendSnapshotStreamEnd(nil))

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/paddock-io/paddock/internal/persist"
+	"github.com/paddock-io/paddock/internal/replica"
 )
 
 // disk is the one goroutine that writes: log, epochs, truncation and the
@@ -21,7 +22,8 @@ type disk struct {
 func newDisk(p *Peer) *disk {
 	return &disk{wake: make(chan struct{}, 1), ops: persist.Disk{
 		Store: p.store, Tree: p.tree, MaxBatch: p.opts.MaxBatch, Logger: p.log,
-		Report: p.inbox.put, Reloaded: p.setReloaded,
+		Report:   func(ev replica.Event) { p.durable.see(ev); p.inbox.put(ev) },
+		Reloaded: p.setReloaded,
 	}}
 }
 

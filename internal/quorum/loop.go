@@ -226,7 +226,7 @@ func (p *Peer) maybeSnapshot() {
 	}
 	p.rollSnapDice()
 	p.diskPut(persist.RollLog{})
-	l.snap = startSnapshot(p.store, p.tree, p.log, p.opts.Metrics)
+	l.snap = startSnapshot(p.store, p.tree, &p.durable, p.log, p.opts.Metrics)
 }
 
 func (p *Peer) snapFailed() <-chan error {

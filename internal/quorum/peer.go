@@ -108,12 +108,13 @@ type StateMachine interface {
 
 // Peer is one server of an ensemble, or the only one.
 type Peer struct {
-	opts  Options
-	log   *slog.Logger
-	store *storage.Store
-	tree  *tree.Tree
-	disk  *disk
-	votes *voteNet // nil when standalone
+	opts    Options
+	log     *slog.Logger
+	store   *storage.Store
+	tree    *tree.Tree
+	disk    *disk
+	durable watermark
+	votes   *voteNet // nil when standalone
 
 	replica *replica.Replica // owned by the loop
 	sm      StateMachine     // set by Run
@@ -168,6 +169,7 @@ func (p *Peer) recover() error {
 	}
 	p.tree = rec.Tree
 	rec.Hist.MaxTxns = p.opts.History
+	p.durable.advance(rec.Last)
 	p.furnish(p.tree)
 	p.replica = replica.New(replica.Options{
 		Self: p.opts.Self, Ensemble: p.opts.Ensemble, Standalone: p.opts.Standalone,

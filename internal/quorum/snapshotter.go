@@ -9,6 +9,7 @@ import (
 	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/tree"
+	"github.com/paddock-io/paddock/proto"
 )
 
 // snapshotter is one snapshot being taken in the background.
@@ -21,8 +22,9 @@ type snapshotter struct {
 var errSnapshotStopped = errors.New("quorum: the snapshot was stopped")
 
 // startSnapshot dumps the tree, which goes on changing, as of its last zxid.
-// The caller is the goroutine that applies, so the name is exact.
-func startSnapshot(store *storage.Store, t *tree.Tree, log *slog.Logger, m *Metrics) *snapshotter {
+// The caller is the goroutine that applies, so the name is exact. The file
+// appears once the log has caught up with what the dump may contain.
+func startSnapshot(store *storage.Store, t *tree.Tree, durable *watermark, log *slog.Logger, m *Metrics) *snapshotter {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s := &snapshotter{cancel: cancel, done: make(chan struct{}), failed: make(chan error, 1)}
 	zxid := t.LastZxid()
@@ -30,7 +32,10 @@ func startSnapshot(store *storage.Store, t *tree.Tree, log *slog.Logger, m *Metr
 		defer close(s.done)
 		defer cancel(nil)
 		began := time.Now()
-		if _, err := store.WriteSnapshot(zxid, &persist.Source{Tree: t, Stop: func() error { return context.Cause(ctx) }}); err != nil {
+		if _, err := store.WriteSnapshot(zxid, &persist.Source{
+			Tree: t, Stop: func() error { return context.Cause(ctx) },
+			Logged: func(z proto.Zxid) error { return durable.wait(ctx, z) },
+		}); err != nil {
 			s.failed <- err
 			return
 		}

@@ -145,7 +145,7 @@ func TestSnapshotEndsWithTheRole(t *testing.T) {
 		s, p := idle(t, 100)
 		held := p.Tree()
 		held.Lock() // the dump waits
-		snap := startSnapshot(s.store, held, p.log, p.opts.Metrics)
+		snap := startSnapshot(s.store, held, &p.durable, p.log, p.opts.Metrics)
 		p.loop.snap = snap
 		done := make(chan bool)
 		go func() { end(p); done <- snap.running() }()

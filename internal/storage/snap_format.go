@@ -65,6 +65,13 @@ type Source interface {
 	LastZxid() proto.Zxid
 }
 
+// Settler is a Source that may be ahead of the log: transactions are applied
+// once a quorum has them, which need not include this server's disk. Settle is
+// called when a snapshot file is written and before it appears, and returns once
+// the log holds everything that the dump may contain. Otherwise a crash could
+// leave a snapshot with parts of transactions that no log behind it completes.
+type Settler interface{ Settle() error }
+
 // Sink receives a snapshot while it is read, in the order of the file. An
 // error ends the reading and means that the snapshot is no good.
 type Sink interface {

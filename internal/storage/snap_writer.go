@@ -53,6 +53,11 @@ func (s *Store) writeSnapshot(path string, src Source) (int64, error) {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
+	if src, ok := src.(Settler); ok && err == nil {
+		if err := src.Settle(); err != nil { // not the disk's error
+			return 0, errors.Join(fmt.Errorf("take snapshot: %w", err), s.fs.Remove(tmp))
+		}
+	}
 	if err == nil {
 		err = s.fs.Rename(tmp, path)
 	}
