@@ -134,8 +134,8 @@ func (d *Disk) saveSnapshot(z proto.Zxid) error {
 	if _, err := d.Store.WriteSnapshot(z, &Source{Tree: d.Tree}); err != nil {
 		return fmt.Errorf("save the leader's snapshot %s: %w", z, err)
 	}
-	if err := d.Store.Log().Roll(); err != nil {
-		return err
+	if err := d.Store.DropBefore(z); err != nil {
+		return fmt.Errorf("remove what the leader's snapshot %s replaces: %w", z, err)
 	}
 	d.Report(replica.SnapshotSaved{Zxid: z})
 	return nil

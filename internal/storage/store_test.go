@@ -362,6 +362,71 @@ func TestDiscardAbove(t *testing.T) {
 	}
 }
 
+// TestDropBefore: what a full synchronisation has replaced does not come back
+// if its snapshot is damaged, not even where a log behind it seems to follow.
+func TestDropBefore(t *testing.T) {
+	mem := vfs.NewMem()
+	s := open(t, Options{FS: mem, DataDir: "/d"})
+	newEpoch := proto.MakeZxid(2, 1)
+	must := func(errs ...error) {
+		t.Helper()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snapshot := func(z proto.Zxid) {
+		_, err := s.WriteSnapshot(z, stateSource{smallState(z, 1)})
+		must(err)
+	}
+	snapshot(0)
+	must(s.Log().Append(entries(1, 9, 5)...), s.Log().Roll())
+	snapshot(20) // from a leader, whose history has no 9
+	must(s.DropBefore(20), s.Log().Append(entry(newEpoch, 5)), s.Log().Roll())
+	if rec, err := s.Recover(newState(), func(Entry) error { return nil }); err != nil || rec.LastZxid != newEpoch || rec.Entries != 1 {
+		t.Fatalf("%+v, %v", rec, err)
+	}
+	if _, ok := mem.Zero("/d/version-2/snapshot.14", 40, 40); !ok {
+		t.Fatal("nothing damaged")
+	}
+	rec, err := s.Recover(newState(), func(Entry) error { return nil })
+	if none := (*NoSnapshotError)(nil); !errors.As(err, &none) {
+		t.Errorf("recovered %+v, %v", rec, err)
+	}
+}
+
+// settling is a source whose log has to catch up.
+type settling struct {
+	stateSource
+	settle func() error
+}
+
+func (s settling) Settle() error { return s.settle() }
+
+// TestSettle: a snapshot appears after its source has settled, or not at all.
+func TestSettle(t *testing.T) {
+	s := open(t, Options{FS: vfs.NewMem(), DataDir: "/d"})
+	files := func() string {
+		names, err := s.fs.List("/d/version-2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(names, " ")
+	}
+	src := settling{stateSource{smallState(3, 1)}, func() error {
+		if got := files(); strings.Contains(got, "snapshot.3 ") || strings.HasSuffix(got, "snapshot.3") {
+			t.Errorf("before it has settled there is %s", got)
+		}
+		return nil
+	}}
+	if _, err := s.WriteSnapshot(3, src); err != nil || !strings.Contains(files(), "snapshot.3") {
+		t.Errorf("%v, %s", err, files())
+	}
+	src.settle = func() error { return errStop }
+	if _, err := s.WriteSnapshot(4, src); !errors.Is(err, errStop) || strings.Contains(files(), "snapshot.4") {
+		t.Errorf("stopped: %v, %s", err, files())
+	}
+}
+
 func TestPurge(t *testing.T) {
 	for name, tc := range map[string]struct {
 		snaps, bad, logs []proto.Zxid

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -62,6 +63,53 @@ func (s *Store) DiscardAbove(z proto.Zxid) error {
 		return err
 	}
 	return s.cutAt(c, dirty)
+}
+
+// DropBefore removes every snapshot older than the one named z and all logs of
+// before, once z is durable as a full synchronisation's snapshot. They may hold
+// transactions that were never decided: a leader replaces such a history
+// without naming what was wrong with it. Nothing reads them while z is good;
+// were it damaged, an older snapshot with a log that begins behind z would pass
+// for a whole history. Callers and durability as with Truncate.
+func (s *Store) DropBefore(z proto.Zxid) error {
+	if err := s.log.Roll(); err != nil {
+		return err
+	}
+	for _, d := range []struct {
+		dir, prefix string
+		part        Part
+	}{{s.snapDir, snapPrefix, PartSnapshot}, {s.logDir, logPrefix, PartLog}} {
+		files, err := listFiles(s.fs, d.dir, d.prefix)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", d.dir, err)
+		}
+		for i, f := range files {
+			if d.part == PartSnapshot && f.zxid >= z || f.zxid > z {
+				files = files[:i]
+				break
+			}
+		}
+		if err := s.removeAll(d.dir, files, d.part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) removeAll(dir string, files []dirFile, part Part) error {
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		if err := s.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // a purge may have been faster
+			return &FatalError{Part: part, File: path, Err: err}
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	if err := s.fs.SyncDir(dir); err != nil {
+		return &FatalError{Part: part, File: dir, Err: err}
+	}
+	return nil
 }
 
 // splitSnapshots returns the zxid of the newest good snapshot that holds

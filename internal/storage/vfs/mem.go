@@ -177,6 +177,13 @@ func (m *Mem) Lock(name string) (io.Closer, error) {
 	return memLock{m, name}, nil
 }
 
+// ReleaseLocks is what the end of a process does to the locks it held.
+func (m *Mem) ReleaseLocks() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.locks)
+}
+
 type memLock struct {
 	m    *Mem
 	name string
