@@ -118,9 +118,9 @@ func (r *Replica) expireLocal(now time.Duration, out []Action) []Action {
 }
 
 // readOnlyAt is when this search for a leader has lasted long enough for
-// clients to be let in to read.
+// clients to be let in to read; never if what is here must not be trusted.
 func (r *Replica) readOnlyAt() time.Duration {
-	if r.opts.ReadOnlyAfter == 0 || r.role != zab.RoleNone {
+	if r.opts.ReadOnlyAfter == 0 || r.role != zab.RoleNone || r.hist.Last() < 0 {
 		return zab.Never
 	}
 	return r.lookedAt + r.opts.ReadOnlyAfter

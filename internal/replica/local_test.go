@@ -284,6 +284,16 @@ func TestReadOnlyInTime(t *testing.T) {
 	}
 }
 
+// TestUntrustedIsNotReadOnly: a voter that may have lost its disk has nothing
+// that readers should see.
+func TestUntrustedIsNotReadOnly(t *testing.T) {
+	b := newBench(t, withReading)
+	b.r.hist.Reset(-1)
+	for b.now = 0; b.now < time.Minute; b.now += time.Second {
+		expect(t, "untrusted", b.step(Tick{}))
+	}
+}
+
 func TestNoReadOnlyUnlessWanted(t *testing.T) {
 	b := newBench(t)
 	for b.now = 0; b.now < time.Minute; b.now += time.Second {
