@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 DIST ?= dist#        where make dist puts the directory paddock
 FUZZTIME ?= 20s#     for each fuzz target
-N ?= 500000#         requests of make differential
+N ?= 500000#         requests of make differential; seeds of make sim, there 10000 if not given
 SERVERS ?= 1#        on each side there
 FROM ?= 0#           the first seed there; 0 takes seeds that have not been used
 GO ?= go
@@ -23,7 +23,7 @@ STAMP := -X $(VERSION).stampedCommit=$(COMMIT) -X $(VERSION).stampedTime=$(COMMI
 check: fmt-check vet unit ## format, vet, fast tests (the default)
 
 .PHONY: test
-test: lint race interop ## everything CI runs: lint, unit tests with -race, walkthrough, other people's clients and servers
+test: lint race seeds interop ## everything CI runs: lint, unit tests with -race, walkthrough, other people's clients and servers
 
 .PHONY: unit
 unit: ## unit tests, the fast way
@@ -33,6 +33,15 @@ unit: ## unit tests, the fast way
 race: ## all tests of the main module with the race detector, walkthrough and import floors among them
 	$(GO) test -race -timeout 20m ./...
 	cd docs/gen && $(GO) test ./...
+
+.PHONY: seeds
+seeds: ## the first 500 histories of the simulator
+	$(GO) test -count=1 -timeout 20m -run '^TestSim$$' ./internal/sim
+
+.PHONY: sim
+sim: ## N simulated histories of whole ensembles from seeds that nobody has seen, or FROM=1 on; SEED=0x2a TRACE=1 shows one
+	$(GO) test -count=1 -timeout 12h -v -run '^TestSim$$' ./internal/sim \
+		$(if $(SEED),-sim.seed=$(SEED) $(if $(TRACE),-sim.trace),-sim.from=$(FROM) -sim.n=$(if $(filter file,$(origin N)),10000,$(N)))
 
 .PHONY: interop
 interop: ## tests against Java, C, Python and Go clients and Java servers; test/peers/install.sh gets them
