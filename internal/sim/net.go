@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -198,7 +197,7 @@ func (l *link) receive(to *end, b []byte, fromLeader bool, chain []proto.Zxid) {
 		if to.gone {
 			return
 		}
-		m, err := decode(b, fromLeader)
+		m, err := l.w.decode(b, fromLeader)
 		if err != nil {
 			l.w.fail("server %d cannot read what came on a link: %v", to.s.id, err)
 			return
@@ -210,8 +209,9 @@ func (l *link) receive(to *end, b []byte, fromLeader bool, chain []proto.Zxid) {
 	})
 }
 
-func decode(b []byte, fromLeader bool) (zab.Message, error) {
-	br := bufio.NewReaderSize(bytes.NewReader(b), 64)
+func (w *World) decode(b []byte, fromLeader bool) (zab.Message, error) {
+	br := w.reader
+	br.Reset(bytes.NewReader(b))
 	p, err := wire.ReadPacket(br, 64<<20)
 	if err != nil {
 		return nil, err

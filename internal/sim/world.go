@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bufio"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -38,6 +39,7 @@ type World struct {
 	blocked map[way]int // how many faults stop what goes this way
 	links   []*link     // open ones, in the order of their opening
 	byID    map[zab.LinkID]*link
+	reader  *bufio.Reader // for what arrives
 	lastID  zab.LinkID
 
 	chains map[*tree.Tree][]proto.Zxid // histories of trees on their way
@@ -50,6 +52,7 @@ func New(seed uint64, trace func(line string)) *World {
 	w := &World{
 		Seed: seed, rng: rand.New(rand.NewPCG(seed, 0x9a0d0c)), trace: trace,
 		blocked: map[way]int{}, byID: map[zab.LinkID]*link{}, chains: map[*tree.Tree][]proto.Zxid{},
+		reader: bufio.NewReaderSize(nil, 64),
 	}
 	w.cfg = draw(w.rng)
 	w.check.init()
