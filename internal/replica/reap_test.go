@@ -234,7 +234,7 @@ func TestReaperOfANewTerm(t *testing.T) {
 
 // TestReaperPace: as ContainerManager.getMinIntervalMs.
 func TestReaperPace(t *testing.T) {
-	for perMinute, want := range map[int]time.Duration{1: time.Minute, 10000: 6 * ms, 60000: ms, 60001: 0, 70: 857 * ms} {
+	for perMinute, want := range map[int]time.Duration{1: time.Minute, 10000: 6 * time.Millisecond, 60000: time.Millisecond, 60001: 0, 70: 857 * time.Millisecond} {
 		if got := newReaper(ReapOptions{Interval: 1, PerMinute: perMinute}, 0).pace; got != want {
 			t.Errorf("%d a minute: %v, want %v", perMinute, got, want)
 		}
