@@ -93,6 +93,9 @@ func Start(s *storage.Store, standalone bool) (*Recovered, zab.Durable, error) {
 		if _, err := s.WriteSnapshot(rec.Last, &Source{Tree: rec.Tree}); err != nil {
 			return nil, zab.Durable{}, fmt.Errorf("write the first snapshot: %w", err)
 		}
+		if err := s.DropInitMark(); err != nil {
+			return nil, zab.Durable{}, err
+		}
 	}
 	disk := zab.Durable{LastZxid: rec.Last}
 	if !standalone {

@@ -38,6 +38,7 @@ type drive struct {
 	reloaded *persist.Recovered
 	durable  proto.Zxid // the log is known to hold everything up to here
 	wiped    bool       // the server must not be trusted until it has been synchronised
+	hurt     bool       // it has failed in this run of the server
 	dead     bool       // the process is gone: nothing it still does reaches the disk
 }
 
@@ -64,11 +65,11 @@ func (d *drive) logs() string {
 }
 
 // troubled reports whether it is no wonder that the disk fails.
-func (d *drive) troubled() bool { return d.rule != nil }
+func (d *drive) troubled() bool { return d.rule != nil || d.hurt }
 
 // open recovers what the disk holds.
 func (d *drive) open() (*persist.Recovered, zab.Durable, error) {
-	d.dead = false
+	d.dead, d.hurt = false, false
 	fs := vfs.FS(&vfs.Faulty{FS: d.mem, Rule: d.decide})
 	var err error
 	d.store, err = storage.Open(storage.Options{
@@ -102,7 +103,9 @@ func (d *drive) decide(op vfs.Op, name string) (int, error) {
 	case d.rule == nil:
 		return 0, nil
 	}
-	return d.rule(op, name)
+	keep, err := d.rule(op, name)
+	d.hurt = d.hurt || err != nil
+	return keep, err
 }
 
 func (d *drive) put(op persist.Op) { d.queue = append(d.queue, op) }

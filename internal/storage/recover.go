@@ -20,7 +20,7 @@ type Recovered struct {
 	// database and -1 for one that must not vote because it may have been lost.
 	LastZxid proto.Zxid
 	// Fresh means that there was nothing. Unless LastZxid is -1 the caller writes
-	// snapshot.0 before anything is logged.
+	// snapshot.0 before anything is logged, and then calls DropInitMark.
 	Fresh bool
 	// NeedSnapshot means that the state came from logs alone, so that the caller
 	// should write a snapshot now.
@@ -54,7 +54,7 @@ func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, e
 	if err := s.log.Roll(); err != nil {
 		return rec, err
 	}
-	trusted, err := s.takeInitMark()
+	trusted, err := s.initMarked()
 	if err != nil {
 		return rec, err
 	}
@@ -65,6 +65,11 @@ func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, e
 	logs, err := listFiles(s.fs, s.logDir, logPrefix)
 	if err != nil {
 		return rec, fmt.Errorf("list logs: %w", err)
+	}
+	if len(snaps)+len(logs) > 0 {
+		if err := s.DropInitMark(); err != nil {
+			return rec, err
+		}
 	}
 	if len(snaps) == 0 {
 		switch {
@@ -89,17 +94,36 @@ func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, e
 	return rec, s.checkReached(snaps, &rec)
 }
 
-// takeInitMark reports whether an empty database may vote, and deletes the
-// file that says so. Source: FileTxnSnapLog.restore, ZOOKEEPER-2325.
-func (s *Store) takeInitMark() (trusted bool, err error) {
-	err = s.fs.Remove(s.initMark)
+// initMarked reports whether an empty database may vote. Source:
+// FileTxnSnapLog.restore, ZOOKEEPER-2325.
+func (s *Store) initMarked() (trusted bool, err error) {
+	_, err = s.fs.Stat(s.initMark)
 	switch {
 	case err == nil:
-		return true, s.syncDir(filepath.Dir(s.initMark))
+		return true, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return !s.opts.NoAutoCreateDB, nil
 	}
-	return false, fmt.Errorf("delete %s: %w", s.initMark, err)
+	return false, fmt.Errorf("look for %s: %w", s.initMark, err)
+}
+
+// DropInitMark deletes, durably, the file that lets an empty database vote: from
+// now on an empty one is one that was lost. Whoever starts with a fresh
+// directory calls it once the first snapshot is durable. Java deletes the file
+// before that, so that a start which is interrupted between the two leaves a
+// server that may not vote, and a new ensemble that cannot begin.
+func (s *Store) DropInitMark() error {
+	err := s.fs.Remove(s.initMark)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil:
+		err = s.syncDir(filepath.Dir(s.initMark))
+	}
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", s.initMark, err)
+	}
+	return nil
 }
 
 // loadSnapshot loads the newest snapshot that is good and returns its zxid.

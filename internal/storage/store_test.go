@@ -128,6 +128,15 @@ func TestRecoverWithout(t *testing.T) {
 		if err == nil && fmt.Sprint(rec) != fmt.Sprint(tc.want) {
 			t.Errorf("%s: %+v, want %+v", name, rec, tc.want)
 		}
+		// The mark stays until a first snapshot takes its place, or an interrupted
+		// start would be the last.
+		_, marked := tc.files["/d/initialize"]
+		if _, err := mem.Stat("/d/initialize"); (err == nil) != (marked && rec.Fresh) {
+			t.Errorf("%s: the mark: %v", name, err)
+		}
+		if err := s.DropInitMark(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 		if _, err := mem.Stat("/d/initialize"); err == nil {
 			t.Errorf("%s: the mark is still there", name)
 		}
