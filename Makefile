@@ -62,6 +62,10 @@ mistakes: ## make differential with one mistake after the other planted in Paddo
 	cd test/interop && $(GO) test -count=1 -timeout 2h -v -run '^TestMistakes$$' ./differential \
 		-differential.mistakes=20000 -differential.shrink=15s
 
+.PHONY: crashpoints
+crashpoints: ## crash after every write, sync, rename ... of recorded workloads and of the recovery after it, in every way a disk allows
+	$(GO) test -count=1 -timeout 2h -v -run '^TestCrashPoints$$' ./internal/storage -crashpoint.full
+
 .PHONY: walkthrough
 walkthrough: ## the classic walkthrough with the real scripts, for three and five servers
 	$(GO) test -count=1 -v ./test/walkthrough/

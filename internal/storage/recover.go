@@ -54,6 +54,9 @@ func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, e
 	if err := s.log.Roll(); err != nil {
 		return rec, err
 	}
+	if err := s.settle(); err != nil {
+		return rec, err
+	}
 	trusted, err := s.initMarked()
 	if err != nil {
 		return rec, err
@@ -92,6 +95,22 @@ func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, e
 		return rec, err
 	}
 	return rec, s.checkReached(snaps, &rec)
+}
+
+// settle makes the names in the directories durable as they are. Without it, what a killed process had
+// renamed or removed and not yet synced would be found, reported and built
+// upon, and a power failure could still undo it.
+func (s *Store) settle() error {
+	for _, dir := range s.dirs() {
+		if err := s.fs.SyncDir(dir); err != nil {
+			part := PartLog
+			if dir == s.snapDir {
+				part = PartSnapshot
+			}
+			return &FatalError{Part: part, File: dir, Err: err}
+		}
+	}
+	return nil
 }
 
 // initMarked reports whether an empty database may vote. Source:
@@ -175,7 +194,8 @@ func (s *Store) replay(files []dirFile, replay func(Entry) error, rec *Recovered
 }
 
 // trim makes the newest log end with its last entry, durably, before anybody
-// appends: neither padding nor remains may come to lie between two entries.
+// appends: neither padding nor remains may come to lie between two entries. The log is
+// synced even if it ends there already: a killed process may have cut or written it and not come to that.
 func (s *Store) trim(end scanEnd, rec *Recovered) error {
 	path := filepath.Join(s.logDir, end.name)
 	if end.end <= logHeaderSize {
@@ -192,7 +212,7 @@ func (s *Store) trim(end scanEnd, rec *Recovered) error {
 		if err = s.fs.Remove(path); err == nil {
 			err = s.fs.SyncDir(s.logDir)
 		}
-	case end.size > end.end:
+	default:
 		err = s.cut(path, end.end)
 	}
 	if err == nil {
@@ -204,13 +224,19 @@ func (s *Store) trim(end scanEnd, rec *Recovered) error {
 	return nil
 }
 
-// cut shortens a log, durably.
+// cut shortens a log, durably. What stays is synced first: a killed process may have written it and not come to
+// that, and if the power failed when the file is shorter and its sectors
+// are old, half a sync mark could be left, which looks like damage.
 func (s *Store) cut(path string, size int64) error {
 	f, err := s.fs.OpenWrite(path)
 	if err != nil {
 		return err
 	}
-	if err = f.Truncate(size); err == nil {
+	err = f.Sync()
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())

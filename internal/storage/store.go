@@ -120,18 +120,48 @@ func (s *Store) makeDir(dir string) error {
 	switch {
 	case err == nil && !info.Dir:
 		return &DirError{Dir: dir, Err: ErrNotDirectory}
-	case err == nil:
-		return nil
-	case !errors.Is(err, fs.ErrNotExist):
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return &DirError{Dir: dir, Err: err}
-	case s.opts.NoAutoCreateDir:
+	case err != nil && s.opts.NoAutoCreateDir:
 		return &DirError{Dir: dir, Err: ErrDirMissing}
+	case err != nil:
+		err = s.makeParents(filepath.Dir(dir))
+		if err == nil {
+			err = s.fs.MkdirAll(dir)
+		}
 	}
+	if err == nil {
+		// Even if it has been there: a start that was killed may have made it and not come this far.
+		err = s.syncNames(filepath.Dir(dir))
+	}
+	if err != nil {
+		return &DirError{Dir: dir, Err: err}
+	}
+	return nil
+}
+
+// makeParents makes a directory that is about to get its first subdirectory, with its parents.
+//
+// Invariant: once version-2 is there, the way to it is durable, or a power
+// failure could take all of it away.
+func (s *Store) makeParents(dir string) error {
 	if err := s.fs.MkdirAll(dir); err != nil {
-		return &DirError{Dir: dir, Err: err}
+		return err
 	}
-	if err := s.syncDir(filepath.Dir(dir)); err != nil {
-		return &DirError{Dir: dir, Err: err}
+	for dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		if err := s.syncNames(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncNames is syncDir for a directory that may be somebody else's: one that we may not open holds
+// nothing that this process has made, but for rare permissions.
+func (s *Store) syncNames(dir string) error {
+	if err := s.syncDir(dir); !errors.Is(err, fs.ErrPermission) {
+		return err
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -308,3 +309,22 @@ func (c Change) overlay(data []byte, i int, versions map[int64]int) []byte {
 	}
 	return data
 }
+
+// Fingerprint returns a number that differs, in one process, between different
+// contents of files or different names.
+func (m *Mem) Fingerprint() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var h maphash.Hash
+	h.SetSeed(fingerprintSeed)
+	for _, dir := range sortedNames(m.dirs) {
+		for _, name := range sortedNames(m.dirs[dir].names) {
+			n := m.dirs[dir].names[name]
+			fmt.Fprintf(&h, "%q %d %d\n", filepath.Join(dir, name), n.size, len(n.data))
+			h.Write(n.data)
+		}
+	}
+	return h.Sum64()
+}
+
+var fingerprintSeed = maphash.MakeSeed()
