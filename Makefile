@@ -63,8 +63,12 @@ mistakes: ## make differential with one mistake after the other planted in Paddo
 		-differential.mistakes=20000 -differential.shrink=15s
 
 .PHONY: crashpoints
-crashpoints: ## crash after every write, sync, rename ... of recorded workloads and of the recovery after it, in every way a disk allows
-	$(GO) test -count=1 -timeout 2h -v -run '^TestCrashPoints$$' ./internal/storage -crashpoint.full
+crashpoints: ## stop after every write, sync, rename ... of recorded workloads and of the recovery after it, or let it fail
+	$(GO) test -count=1 -timeout 2h -v -run '^(TestCrashPoints|TestFailedOperations)$$' ./internal/storage -crashpoint.full
+
+.PHONY: crashpoints-mistakes
+crashpoints-mistakes: ## crash points with one mistake after the other planted in internal/storage, each of which must be found
+	$(GO) test -count=1 -timeout 2h -v -run '^TestCrashPointMistakes$$' ./internal/storage -crashpoint.mistakes
 
 .PHONY: walkthrough
 walkthrough: ## the classic walkthrough with the real scripts, for three and five servers

@@ -75,12 +75,14 @@ type line struct {
 // claim is what a server may find on its disk, whenever the machine stops
 // after so many recorded changes and before the next claim is made.
 type claim struct {
-	from     int     // changes recorded when it was made
-	what     string  // was being done
-	lines    []line  // what is found must be one of these
-	promised Epochs  // no epoch below these
-	tried    Epochs  // nor above these, but for those of transactions
-	also     []claim // if any, these together are the claim
+	from     int        // changes recorded when it was made
+	what     string     // was being done
+	lines    []line     // what is found must be one of these
+	promised Epochs     // no epoch below these
+	tried    Epochs     // nor above these, but for those of transactions
+	history  proto.Zxid // a current epoch of tried must not be there without this transaction
+	gap      bool       // there has been a SNAP: older snapshots do not lead to the present
+	also     []claim    // if any, these together are the claim
 }
 
 // inForce returns the claims that a crash right after the k-th change must
@@ -205,6 +207,8 @@ func (c *claim) check(f *found) error {
 		return fmt.Errorf("the epochs found are %+v with the last transaction %s", e, f.last)
 	} else if e.Accepted > max(c.tried.Accepted, f.last.Epoch()) || e.Current > max(c.tried.Current, f.last.Epoch()) {
 		return fmt.Errorf("the epochs found are %+v, and only %+v were ever saved", e, c.tried)
+	} else if e.Current == c.tried.Current && f.last < c.history {
+		return fmt.Errorf("the current epoch found is %d with the last transaction %s, and its history reaches to %s", e.Current, f.last, c.history)
 	}
 	return nil
 }

@@ -24,11 +24,14 @@ type server struct {
 	txns            []txn // handed to Append, in order
 	acked           int   // of txns
 	base            int   // of txns, that came as a leader's snapshot and were committed
+	dumped          int   // of txns, applied while a snapshot was taken: they were committed, too
 	promised, tried Epochs
+	history         proto.Zxid // of the epoch tried
+	gap             bool
 }
 
 func newServer(opts Options, seed uint64) *server {
-	w := &server{disk: &vfs.Recorder{FS: vfs.NewMem()}, opts: opts, rng: rand.New(rand.NewPCG(seed, 8))}
+	w := &server{disk: &vfs.Recorder{FS: vfs.NewMem()}, opts: opts, rng: rand.New(rand.NewPCG(seed, 8)), what: "first start"}
 	w.below = w.disk
 	w.claim(line{})
 	return w
@@ -36,7 +39,7 @@ func newServer(opts Options, seed uint64) *server {
 
 // claim says what a crash may leave from now on.
 func (w *server) claim(lines ...line) {
-	w.claims = append(w.claims, claim{w.disk.Len(), w.what, lines, w.promised, w.tried, nil})
+	w.claims = append(w.claims, claim{w.disk.Len(), w.what, lines, w.promised, w.tried, w.history, w.gap, nil})
 }
 
 // settled claims the present history and no other.
@@ -52,11 +55,16 @@ func (w *server) start() error {
 	return w.take(f)
 }
 
+func (w *server) firstStart() error {
+	w.what = "first start"
+	return w.start()
+}
+
 func (w *server) take(f found) error {
 	if err := f.check(inForce(w.claims, w.disk.Len())); err != nil {
 		return fmt.Errorf("%s, recovery: %w", w.what, err)
 	}
-	w.txns, w.acked, w.promised, w.tried = f.txns, len(f.txns), f.epochs, f.epochs
+	w.txns, w.acked, w.promised, w.tried, w.history = f.txns, len(f.txns), f.epochs, f.epochs, 0
 	w.settled()
 	return nil
 }
@@ -117,6 +125,9 @@ func (w *server) snapshot(batches int) error {
 		return nil
 	}
 	_, err := w.s.WriteSnapshot(z, source)
+	if batches > 0 {
+		w.dumped = len(w.txns)
+	}
 	return err
 }
 
@@ -140,6 +151,22 @@ func (w *server) newEpoch(n int) error {
 	return w.enter(e)
 }
 
+// outside logs n transactions of an epoch that neither file knows of, as a server does
+// that keeps no epochs, and starts again as one that does.
+func (w *server) outside(n int) error {
+	w.what = "epoch of a server without epoch files"
+	e := max(w.promised.Accepted, lastOf(w.txns).Epoch()) + 1
+	for i := range n {
+		if err := w.appendAt(proto.MakeZxid(e, uint32(i)+1), 100); err != nil {
+			return err
+		}
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.restartKilled()
+}
+
 func (w *server) accept(e int64) error {
 	w.tried.Accepted = e
 	w.settled()
@@ -152,7 +179,7 @@ func (w *server) accept(e int64) error {
 }
 
 func (w *server) enter(e int64) error {
-	w.tried.Current = e
+	w.tried.Current, w.history = e, lastOf(w.txns)
 	w.settled()
 	if err := w.s.SaveCurrentEpoch(e); err != nil {
 		return err
@@ -168,6 +195,7 @@ func (w *server) truncate(n int) error {
 	keep := max(len(w.txns)-n, w.base)
 	acked := w.acked
 	w.acked = min(keep, acked)
+	w.history = min(w.history, lastOf(w.txns[:keep]))
 	w.settled()
 	err := w.s.Truncate(lastOf(w.txns[:keep]))
 	if refused := (*TruncateError)(nil); errors.As(err, &refused) {
@@ -178,6 +206,7 @@ func (w *server) truncate(n int) error {
 		w.txns = w.txns[:keep]
 	}
 	w.settled()
+	w.what = "reload after TRUNC"
 	f, err := w.s.find()
 	if err != nil {
 		return err
@@ -187,9 +216,9 @@ func (w *server) truncate(n int) error {
 }
 
 // fullSync takes a leader's snapshot, whose history has the first keep of our
-// transactions and n others after them, of a later epoch, or of the same if sameEpoch.
+// transactions, as many as may have been committed, and n others after them, of a later epoch, or of the same if sameEpoch.
 func (w *server) fullSync(keep, n int, sameEpoch bool) error {
-	w.what = "SNAP"
+	w.what, w.gap = "SNAP", true
 	epoch := max(w.promised.Accepted, lastOf(w.txns).Epoch()) + 1
 	if err := w.accept(epoch); err != nil {
 		return err
@@ -208,6 +237,7 @@ func (w *server) fullSync(keep, n int, sameEpoch bool) error {
 		kept++
 	}
 	after := line{theirs, len(theirs)}
+	w.history = min(w.history, lastOf(w.txns[:kept]))
 	w.claim(line{w.txns, min(kept, w.acked)}, after)
 	if err := w.s.DiscardAbove(z); err != nil {
 		return err
@@ -250,9 +280,8 @@ func (w *server) restartKilled() error {
 
 // script does everything a disk sees, in an order in which it may happen.
 func (w *server) script() error {
-	w.what = "first start"
 	steps := []func() error{
-		w.start,
+		w.firstStart,
 		func() error { return w.newEpoch(0) },
 		func() error { return w.batch(1, 50) },
 		func() error { return w.batches(4, 5, 300) },
@@ -286,6 +315,7 @@ func (w *server) script() error {
 		func() error { return w.batch(2, 2000) },
 		func() error { return w.newEpoch(0) },
 		func() error { return w.batches(2, 2, 100) },
+		func() error { return w.outside(3) },
 		w.restart,
 		func() error { return w.batch(2, 100) },
 	}
@@ -314,7 +344,7 @@ func (w *server) batches(times, n, size int) error {
 
 // wander does n steps at random.
 func (w *server) wander(n int) error {
-	steps := []func() error{w.start, func() error { return w.newEpoch(0) }}
+	steps := []func() error{w.firstStart, func() error { return w.newEpoch(0) }}
 	for range n {
 		steps = append(steps, w.step)
 	}
@@ -331,7 +361,8 @@ func (w *server) step() error {
 	case 4:
 		return w.truncate(few * w.rng.IntN(8))
 	case 5:
-		return w.fullSync(w.rng.IntN(len(w.txns)+1), few, w.rng.IntN(2) == 0)
+		committed := min(max(w.base, w.dumped), len(w.txns))
+		return w.fullSync(committed+w.rng.IntN(len(w.txns)-committed+1), few, w.rng.IntN(2) == 0)
 	case 6, 7:
 		return w.purge()
 	case 8:
