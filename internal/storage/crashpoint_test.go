@@ -247,24 +247,28 @@ func (p *crashPoints) relive(m *vfs.Mem, disk *vfs.Replay, now []claim, k int) e
 	return nil
 }
 
-// withoutNewest recovers from the snapshot before the newest one and the logs
-// behind it, which must lead to the same end: that is what Purge keeps them for.
+// withoutNewest recovers from the snapshot before the newest one, and from the one
+// before that, and the logs behind it, which must lead to the same end: that is
+// what Purge keeps them for.
 func (p *crashPoints) withoutNewest(m *vfs.Mem, now []claim) error {
-	snaps, err := listFiles(m, filepath.Join(p.opts.DataDir, versionDir), snapPrefix)
-	if errors.Is(err, fs.ErrNotExist) || len(snaps) < 2 || now[len(now)-1].gap {
+	dir := filepath.Join(p.opts.DataDir, versionDir)
+	snaps, err := listFiles(m, dir, snapPrefix)
+	if errors.Is(err, fs.ErrNotExist) || now[len(now)-1].gap {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	newest := snaps[len(snaps)-1].name
-	m.Zero(filepath.Join(p.opts.DataDir, versionDir, newest), snapHeaderSize, 40)
-	s, f, err := recoverDisk(m, p.opts)
-	if err == nil {
-		err = errors.Join(f.check(now), s.kill())
-	}
-	if err != nil {
-		return fmt.Errorf("without %s: %w", newest, err)
+	for back := 1; back < min(len(snaps), MinRetain); back++ {
+		newest := snaps[len(snaps)-back].name
+		m.Zero(filepath.Join(dir, newest), snapHeaderSize, 40)
+		s, f, err := recoverDisk(m, p.opts)
+		if err == nil {
+			err = errors.Join(f.check(now), s.kill())
+		}
+		if err != nil {
+			return fmt.Errorf("without %s: %w", newest, err)
+		}
 	}
 	return nil
 }

@@ -97,6 +97,12 @@ func (w *server) appendAt(z proto.Zxid, size int) error {
 	return w.s.Log().Append(e)
 }
 
+func zeroEntry(z proto.Zxid, size int) Entry {
+	txn := proto.Txn{TxnHeader: proto.TxnHeader{Zxid: z, Type: proto.OpSetData}, Body: &proto.SetDataTxn{Path: "/n", Data: make([]byte, size)}}
+	txn.Encode(size)
+	return Entry{z, txn.Raw}
+}
+
 func (w *server) flush() error {
 	if err := w.s.Log().Flush(); err != nil {
 		return err
@@ -352,16 +358,15 @@ func (w *server) wander(n int) error {
 }
 
 func (w *server) step() error {
-	few := w.rng.IntN(4)
+	few, committed := w.rng.IntN(4), min(max(w.base, w.dumped), len(w.txns))
 	switch p := w.rng.IntN(20); p {
 	case 0:
 		return w.newEpoch(few)
 	case 1, 2, 3:
 		return w.snapshot(few)
 	case 4:
-		return w.truncate(few * w.rng.IntN(8))
+		return w.truncate(min(few*w.rng.IntN(8), len(w.txns)-committed))
 	case 5:
-		committed := min(max(w.base, w.dumped), len(w.txns))
 		return w.fullSync(committed+w.rng.IntN(len(w.txns)-committed+1), few, w.rng.IntN(2) == 0)
 	case 6, 7:
 		return w.purge()
