@@ -2,7 +2,7 @@ package storage
 
 import (
 	"errors"
-	"io/fs"
+	"syscall"
 	"testing"
 
 	"github.com/paddock-io/paddock/internal/storage/vfs"
@@ -55,22 +55,28 @@ func TestNewDirectoriesAreDurable(t *testing.T) {
 	}
 }
 
-// TestForeignParents checks that a parent directory which may not be opened does not keep a server from starting.
+// TestForeignParents checks that a parent directory which cannot be opened or
+// synced does not keep a server from starting, and that a broken one does.
 func TestForeignParents(t *testing.T) {
-	mem := vfs.NewMem()
-	opts := Options{DataDir: "/srv/data", PreallocBytes: -1}
-	fsys := &vfs.Faulty{FS: mem, Rule: func(op vfs.Op, name string) (int, error) {
-		if op == vfs.OpSyncDir && name == "/" {
-			return 0, fs.ErrPermission
+	for _, tc := range []struct {
+		err    error
+		starts bool
+	}{{syscall.EACCES, true}, {syscall.EINVAL, true}, {syscall.ENOTSUP, true}, {syscall.EIO, false}} {
+		fsys := &vfs.Faulty{FS: vfs.NewMem(), Rule: func(op vfs.Op, name string) (int, error) {
+			if op == vfs.OpSyncDir && name == "/" {
+				return 0, tc.err
+			}
+			return 0, nil
+		}}
+		s, err := Open(Options{FS: fsys, DataDir: "/srv/data"})
+		if (err == nil) != tc.starts {
+			t.Errorf("%v: %v", tc.err, err)
 		}
-		return 0, nil
-	}}
-	s, _, err := recoverDisk(fsys, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+		if err == nil {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/storage/vfs"
@@ -157,13 +158,17 @@ func (s *Store) makeParents(dir string) error {
 	return nil
 }
 
-// syncNames is syncDir for a directory that may be somebody else's: one that we may not open holds
-// nothing that this process has made, but for rare permissions.
+// syncNames is syncDir for a directory that may be somebody else's: one that we may not open, or
+// whose file system has nothing to sync, such as autofs, holds nothing that
+// this process has made, but for rare permissions.
 func (s *Store) syncNames(dir string) error {
-	if err := s.syncDir(dir); !errors.Is(err, fs.ErrPermission) {
-		return err
+	err := s.syncDir(dir)
+	for _, foreign := range []error{fs.ErrPermission, errors.ErrUnsupported, syscall.EINVAL} {
+		if errors.Is(err, foreign) {
+			return nil
+		}
 	}
-	return nil
+	return err
 }
 
 // checkSwapped refuses dataDir and dataLogDir that have been exchanged or
