@@ -96,7 +96,7 @@ func (m *mistake) look(t *testing.T, binary string) (how, where string) {
 		how  string
 		args []string
 	}{
-		{"the ordinary tests", []string{"-test.run=^(TestCrashPoints|TestFailedOperations)$"}},
+		{"the ordinary tests", []string{"-test.run=^(TestCrashPoints|TestFailedOperations|TestCutAfterAKill)$"}},
 		{"make crashpoints only", []string{"-test.run=^TestCrashPoints$/^[a-z]+$", "-crashpoint.full"}},
 	} {
 		args := append([]string{"-test.failfast"}, run.args...)

@@ -118,6 +118,7 @@ func (w *server) batch(n, size int) error { return errors.Join(w.append(n, size)
 // transactions come while the tree is dumped.
 func (w *server) snapshot(batches int) error {
 	w.what = "background snapshot"
+	w.settled()
 	if err := w.s.Log().Roll(); err != nil {
 		return err
 	}
@@ -262,6 +263,7 @@ func (w *server) fullSync(keep, n int, sameEpoch bool) error {
 
 func (w *server) purge() error {
 	w.what = "purge"
+	w.settled()
 	_, err := w.s.Purge(MinRetain)
 	return err
 }
@@ -269,6 +271,7 @@ func (w *server) purge() error {
 // restart stops in good order and starts again.
 func (w *server) restart() error {
 	w.what = "restart"
+	w.settled()
 	if err := w.s.Close(); err != nil {
 		return err
 	}
