@@ -67,7 +67,7 @@ func TestFailedOperations(t *testing.T) {
 func (p *crashPoints) fail(how failure, n int) (failed bool, err error) {
 	w := newServer(p.opts, p.seed)
 	rule := how.rule(n)
-	faulty := &vfs.Faulty{FS: w.disk, Rule: func(op vfs.Op, name string) (int, error) {
+	faulty := &vfs.Faulty{FS: &sectorWise{w.disk, &failed}, Rule: func(op vfs.Op, name string) (int, error) {
 		keep, err := rule(op, name)
 		failed = failed || err != nil
 		return keep, err
@@ -126,4 +126,30 @@ func (p *crashPoints) after(w *server) error {
 		}
 	}
 	return nil
+}
+
+// sectorWise ends a failing write at the end of a sector, as local file systems do, which
+// write whole pages. A write cut at any byte may spoil the sync mark before it, and the
+// start then takes the remains for damage: it refuses, and loses nothing.
+type sectorWise struct {
+	vfs.FS
+	failed *bool
+}
+
+func (s *sectorWise) Create(name string) (vfs.File, error) {
+	f, err := s.FS.Create(name)
+	return &sectorFile{f, s.failed}, err
+}
+
+type sectorFile struct {
+	vfs.File
+	failed *bool
+}
+
+func (f *sectorFile) WriteAt(p []byte, off int64) (int, error) {
+	if *f.failed {
+		end := (off + int64(len(p))) &^ (vfs.SectorSize - 1)
+		p = p[:max(end-off, 0)]
+	}
+	return f.File.WriteAt(p, off)
 }
