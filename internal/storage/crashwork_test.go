@@ -255,7 +255,7 @@ func (w *server) fullSync(keep, n int, sameEpoch bool) error {
 	}
 	w.txns, w.acked, w.base = theirs, len(theirs), len(theirs)
 	w.settled()
-	if err := w.s.Log().Roll(); err != nil {
+	if err := w.s.DropBefore(z); err != nil {
 		return err
 	}
 	return w.enter(epoch)
