@@ -135,9 +135,10 @@ func (s *Server) register(c *conn) {
 
 // forget undoes register and detaches c from its session.
 func (s *Server) forget(c *conn) {
+	c.settleDown()
 	s.detach(c)
-	// Nobody leaves a watch for c any more: readLoop is here, and Apply finds its
-	// lane empty. The tree is not locked, since there may be a million of them.
+	// Nobody leaves a watch for c any more: readLoop is here, nobody catches up on
+	// c, and Apply finds its lane empty. The tree is not locked, since there may be a million of them.
 	s.tree.Watches().RemoveWatcher(c.slot)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,6 +170,7 @@ func (s *Server) orphan(c *conn) {
 	id, period := c.session, c.period
 	c.mu.Unlock()
 	s.counters.outstanding.Add(int64(-old.n))
+	s.hemmed.Add(int64(-old.hemmed))
 	if s.throttle != nil {
 		s.throttle.done(old.n)
 	}
@@ -218,11 +220,11 @@ func (s *Server) putSession(id proto.SessionID, sess session) {
 
 // reapLoop closes connections that have been silent for too long.
 func (s *Server) reapLoop() {
-	interval := maxReapInterval
+	interval := min(maxReapInterval, s.opts.MinSessionTimeout/4)
 	if t := s.opts.SessionlessTimeout; t > 0 {
-		interval = max(min(t, interval), minReapInterval)
+		interval = min(t, interval)
 	}
-	t := time.NewTicker(interval)
+	t := time.NewTicker(max(interval, minReapInterval))
 	defer t.Stop()
 	for {
 		select {
@@ -237,13 +239,19 @@ func (s *Server) reapLoop() {
 // reap closes connections without a session after SessionlessTimeout, and
 // others when they have been silent for as long as their session may be. In
 // both cases the client is gone or wedged; its session, if it has not moved to
-// another server, ends in the quorum's time. Source: NIOServerCnxnFactory's
+// another server, ends in the quorum's time. One that waits for this server is not
+// silent. Source: NIOServerCnxnFactory's
 // connection expirer.
 func (s *Server) reap(now int64) {
 	var list []*conn
 	s.mu.RLock()
 	for _, c := range s.conns {
 		if c == nil {
+			continue
+		}
+		if c.waiting.Load() {
+			c.seen.Store(now)
+			c.touch()
 			continue
 		}
 		silent := time.Duration(now - c.seen.Load())

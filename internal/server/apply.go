@@ -14,13 +14,14 @@ const configPath = "/zookeeper/config"
 
 // Apply applies committed transactions, in zxid order: to the tree, and from
 // there watch events, replies to the clients of this server and the reads that
-// waited behind them into the outboxes. A tree that is not what the leader
+// waited behind them, as far as there are units for those, into the outboxes. A tree that is not what the leader
 // predicted is counted, and logged the first time. Source:
 // DataTree.compareDigest.
 func (s *Server) Apply(txns []*proto.Txn) {
 	s.batchAt = s.now()
 	s.applying = true
 	mismatches, first, digest := int64(0), (*proto.Txn)(nil), int64(0)
+	s.refill(len(txns))
 	s.tree.Lock()
 	for _, txn := range txns {
 		s.tree.Apply(txn, &s.result)
@@ -50,6 +51,7 @@ func (s *Server) Apply(txns []*proto.Txn) {
 // older than the sync that this connection has sent since, with the same xid.
 func (s *Server) Synced(id proto.SessionID, cxid int32) {
 	s.batchAt = s.now()
+	s.refill(1)
 	s.tree.Lock() // as in Apply: sessions keep their connections, and lanes their entries; see orphan
 	s.mu.RLock()
 	sess := s.sessions[id]
@@ -58,8 +60,10 @@ func (s *Server) Synced(id proto.SessionID, cxid int32) {
 	if c := sess.conn; c != nil && !orphan {
 		c.mu.Lock()
 		c.lane.synced(cxid)
-		c.mu.Unlock()
 		s.advance(c)
+		c.wake()
+		s.schedule(c)
+		c.mu.Unlock()
 	}
 	s.tree.Unlock()
 	s.endBatch()
@@ -97,16 +101,22 @@ func (s *Server) SessionMoved(id proto.SessionID) {
 // endBatch hands over what the quorum's goroutine has produced. Holds no leaf
 // lock.
 func (s *Server) endBatch() {
-	s.batch.bytes = 0
+	s.account(&s.batch)
+	s.flushDirty()
+	s.leaveOver()
+}
+
+// account counts what came of requests in lanes.
+func (s *Server) account(t *tally) {
+	t.bytes = 0
 	if s.limited {
 		if s.throttle != nil {
-			s.throttle.done(int(s.batch.answered))
+			s.throttle.done(int(t.answered))
 		}
-		s.forgoBytes(s.batch.large)
-		s.batch.large = 0
+		s.forgoBytes(t.large)
+		t.large = 0
 	}
-	s.counters.add(&s.batch)
-	s.flushDirty()
+	s.counters.add(t)
 }
 
 // answer replies to the client whose request became txn, if it is connected
@@ -188,6 +198,11 @@ func (s *Server) answerConn(c *conn, txn *proto.Txn) bool {
 	if c.phase > phaseOpen {
 		c.lane.applied(txn)
 	}
+	if c.phase == phaseOpen && c.lane.due() && c.lane.applied(txn) {
+		s.overtaken(c)
+		c.mu.Unlock()
+		return true
+	}
 	if c.phase != phaseOpen || e == nil || e.state != stateWrite || e.xid != txn.Cxid || !answers(txn, e.op) {
 		c.mu.Unlock()
 		return false
@@ -199,18 +214,17 @@ func (s *Server) answerConn(c *conn, txn *proto.Txn) bool {
 		return true
 	}
 	s.replyWrite(c, e, txn)
-	s.answered(c, e)
+	s.answered(c, e, &s.batch, s.batchAt)
 	if e.op == proto.OpCloseSession && c.phase == phaseOpen {
 		c.phase = phaseEnding
 	}
-	c.lane.pop()
-	more := c.lane.head != nil && c.lane.head.state != stateWrite
+	s.pop(c)
+	if c.phase == phaseOpen && c.lane.due() {
+		s.advance(c)
+	}
 	c.wake()
 	s.schedule(c)
 	c.mu.Unlock()
-	if more {
-		s.advance(c)
-	}
 	return true
 }
 
@@ -262,39 +276,15 @@ func moved(txn *proto.Txn) bool {
 	return false
 }
 
-// answered counts the reply to e. Holds c.mu.
-func (s *Server) answered(c *conn, e *entry) {
-	d := time.Duration(s.batchAt - e.at)
+// answered counts the reply to e, at this time since the server's start. Holds
+// c.mu.
+func (s *Server) answered(c *conn, e *entry, t *tally, now int64) {
+	d := time.Duration(now - e.at)
 	c.stats.observe(d, 1)
-	c.stats.LastResponse = time.Duration(s.batchAt)
-	s.counters.observe(&s.batch, d, 1)
-	s.batch.answered++
-	s.batch.large += e.large
-}
-
-// advance answers what can be answered at the head of c's lane. It runs on the
-// quorum's goroutine, under the tree's Lock.
-func (s *Server) advance(c *conn) {
-	for {
-		c.mu.Lock()
-		e := c.lane.head
-		if e == nil || e.state == stateWrite || e.state == stateSync || c.phase != phaseOpen {
-			c.wake()
-			s.schedule(c)
-			c.mu.Unlock()
-			return
-		}
-		if e.state == stateSettled {
-			c.answerSettled(&e.call, e.header, e.last, &s.batch)
-		} else {
-			c.mu.Unlock()
-			s.execute(c, &e.call, &s.batch)
-			c.mu.Lock()
-		}
-		s.answered(c, e)
-		c.lane.pop()
-		c.mu.Unlock()
-	}
+	c.stats.LastResponse = time.Duration(now)
+	s.counters.observe(t, d, 1)
+	t.answered++
+	t.large += e.large
 }
 
 // replyWrite queues the reply to a write from what applying it gave. Holds

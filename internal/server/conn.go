@@ -45,14 +45,16 @@ type conn struct {
 	burst      tally
 	direct     int64 // requests of this burst that were answered at once
 	held       held
+	crowded    bool   // the lane is full
 	gone       bool   // the client has left while a request of it waited for the throttle
 	announced  bool   // the length of the frame that is arriving has been looked at
 	ticket     ticket // linked by throttle, the rest is readLoop's
 	// verdicts is of whoever answers reads of c, under the tree's lock: readLoop
-	// if the lane is empty, else the quorum's goroutine. Who holds the tree's Lock
-	// may use it in any case, as Notify does.
+	// if the lane is empty, else the quorum's goroutine, or the one that has set
+	// busy. Who holds the tree's Lock may use it in any case, as Notify does.
 	verdicts tree.Verdicts
 
+	waiting atomic.Bool  // readLoop waits for the server; see await.go
 	touched atomic.Bool  // is in Server.touched; only when its session was open
 	seen    atomic.Int64 // when the client last was not silent, nanoseconds since the server's start
 
@@ -66,7 +68,10 @@ type conn struct {
 	ids       []proto.ID      // immutable slice, replaced by readLoop when an identity is added
 	reason    error           // why the connection ended; the first one counts
 	lane      lane
+	behind    bool          // in Server.backlog, or about to be
+	busy      bool          // catchUp works on the lane, under the tree's RLock
 	wait      chan struct{} // closed to wake a readLoop in block; nil if there is none
+	done      chan struct{} // closed in phaseClosed; nil while nobody has asked; see whileOpen
 
 	out       *buffer // the outbox: encoded frames, oldest first; nil if empty
 	outHint   int     // size of the last outbox taken
@@ -95,6 +100,9 @@ func newConn(s *Server, nc net.Conn, remote netip.AddrPort) *conn {
 func (c *conn) abort(reason error) {
 	if c.reason == nil {
 		c.reason = reason
+	}
+	if c.phase != phaseClosed && c.done != nil {
+		close(c.done)
 	}
 	c.phase = phaseClosed
 	if c.out != nil {

@@ -7,6 +7,7 @@
 //	                      +-- write, sync:      lane and Proposer.Submit --> quorum
 //	                                                                             |
 //	           outbox <-- reply, then reads parked behind it <-- lane <-- Apply, Synced
+//	             |    <-- what of those is too much for it <---- lane <-- backlog (under RLock)
 //	             |    <-- watch events <------------- tree.Apply (under Lock) <--+
 //	socket <-- flush
 //
@@ -23,14 +24,17 @@
 //
 // The lane keeps a session's order: the writes and syncs that wait for the
 // quorum, and every request that came after them. Requests of other sessions
-// do not wait.
+// do not wait. What reads in lanes may cost on the quorum's goroutine is bounded;
+// turn.go says how, and what a client sees of it: nothing but that a read may see
+// a later state, with none of its own later writes in it.
 //
 // What protects the server from its clients is off, or wide, by default: a
 // throttle for connect requests (blue.go), one for requests (throttle.go), and
 // a limit for the sum of large requests (large.go). A request that has to wait
-// does so in its readLoop, and what comes behind it is not read.
+// does so in its readLoop, and what comes behind it is not read. Its client counts
+// as alive meanwhile (await.go).
 //
 // Locks: the tree's, below it Server.mu, below that conn.mu. The watch table
 // has a mutex of its own, below the tree's; it is never held together with the
-// other two. Those of the throttles are leaves. None is held across I/O.
+// other two. Those of the throttles and of the backlog are leaves. None is held across I/O.
 package server

@@ -185,7 +185,7 @@ func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutM
 // ended.
 func (c *conn) submitOpening(r *replica.Request) error {
 	p := c.srv.opts.Proposer
-	if err := p.Reserve(c.period.ctx); err != nil {
+	if err := p.Reserve(whileOpen{c}); err != nil {
 		return err
 	}
 	c.mu.Lock()

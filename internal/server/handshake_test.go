@@ -342,6 +342,7 @@ type gate struct {
 	closed  atomic.Bool
 	entered chan struct{} // a Reserve waits
 	pass    chan struct{} // lets it go on
+	deaf    bool          // what waits does not notice that its connection has ended
 }
 
 func (g *gate) Reserve(ctx context.Context) error {
@@ -351,11 +352,18 @@ func (g *gate) Reserve(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		done := ctx.Done()
+		if g.deaf {
+			done = nil
+		}
 		select {
 		case <-g.pass:
-		case <-ctx.Done():
+		case <-done:
 			return ctx.Err()
 		}
+	}
+	if g.deaf {
+		ctx = context.Background()
 	}
 	return g.Proposer.Reserve(ctx)
 }

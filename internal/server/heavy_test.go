@@ -180,54 +180,6 @@ func TestSetWatchesRemembers(t *testing.T) {
 	})
 }
 
-// Reads of a client with many identities are not left to the quorum's goroutine,
-// and come in their turn all the same.
-func TestDearReadsWaitForTheLane(t *testing.T) {
-	few, many := make([]proto.ID, manyIDs), make([]proto.ID, manyIDs+1)
-	for _, x := range []struct {
-		lane int
-		op   proto.OpCode
-		ids  []proto.ID
-		want bool
-	}{
-		{0, proto.OpGetData, many, false},
-		{1, proto.OpGetData, few, false},
-		{1, proto.OpGetData, many, true},
-		{1, proto.OpMultiRead, many, true},
-		{1, proto.OpSetWatches, many, true},
-		{1, proto.OpPing, many, false},
-	} {
-		c := &conn{lane: lane{n: x.lane}}
-		if got := c.dearBehind(&call{op: x.op, ids: x.ids}); got != x.want {
-			t.Errorf("%v behind %d with %d identities: %t", x.op, x.lane, len(x.ids), got)
-		}
-	}
-
-	w := newWorld(t, 0, nil)
-	c := w.connect()
-	for i := range manyIDs {
-		c.must(proto.OpAuth, &proto.AuthPacket{Scheme: "digest", Auth: fmt.Appendf(nil, "u%d:p", i)})
-	}
-	w.hold()
-	n := w.requests()
-	write := c.send(setData("/", "new"))
-	c.send(getData("/", false))
-	c.send(getData("/", false))
-	w.submitted(n + 1)
-	w.release(-1)
-	for i := range int32(3) {
-		r := c.next()
-		if r.Xid != write+i || r.Err != proto.OK {
-			t.Fatalf("reply %+v, want to %d", r.ReplyHeader, write+i)
-		}
-		if i > 0 {
-			if data, _ := r.dataOf(t); data != "new" {
-				t.Errorf("read %q", data)
-			}
-		}
-	}
-}
-
 // A client whose read waits for its turn is not silent.
 func TestAliveDuringHeavyRead(t *testing.T) {
 	w := newWorld(t, 0, func(o *Options) { o.MinSessionTimeout = time.Millisecond })

@@ -7,7 +7,8 @@ import (
 )
 
 // A connection stops reading while its lane holds this much. The replies to
-// what a lane holds are bounded by the outbox.
+// what a lane holds are bounded by the outbox, and what its reads cost while
+// nothing can be ordered by turn.go.
 const (
 	laneMaxEntries = 16 << 10
 	laneMaxBytes   = 4 << 20 // of parked records
@@ -38,6 +39,9 @@ const (
 type entry struct {
 	call
 	state  entryState
+	write  bool              // came as stateWrite
+	size   int               // of a write: bytes of its record
+	units  int               // of a read: what it may cost, by the tree of when it was parked; of a write: of the reads that it hems in
 	large  int               // bytes that it takes of the limit of large requests
 	header proto.ReplyHeader // with stateSettled
 	last   bool              // with stateSettled: the connection ends with this reply
@@ -53,16 +57,35 @@ var entryPool = sync.Pool{New: func() any { return new(entry) }}
 // came after them, in order. It is guarded by conn.mu.
 //
 // Invariant: entries are added at the end by the readLoop, and removed at the
-// head by the quorum's goroutine after they have been answered. So a readLoop
-// that finds the lane empty can be sure that nothing older is being worked on.
+// head after they have been answered: by the quorum's goroutine under the tree's
+// Lock, or by Server.catchUp under its RLock, for which backlog lets one of its
+// goroutines at a time have a connection. So a readLoop that finds the lane empty
+// can be sure that nothing older is being worked on.
+//
+// A read is hemmed in when there is a write behind it: it must be answered
+// before that is applied. Invariant: hemmed is the sum of units of the writes, and
+// loose that of the reads that no write hems in.
 type lane struct {
 	head, tail *entry
 	n          int
 	bytes      int // of the records of all entries
 	large      int // of all entries
+	writes     int // entries that came as writes
+	written    int // bytes of their records
+	hemmed     int
+	loose      int
 }
 
+// push adds an entry. A write hems in what is loose.
 func (l *lane) push(e *entry) {
+	if e.write = e.state == stateWrite; e.write {
+		e.units, l.loose = l.loose, 0
+		l.hemmed += e.units
+		l.writes++
+		l.written += e.size
+	} else {
+		l.loose += e.units
+	}
 	if l.tail == nil {
 		l.head = e
 	} else {
@@ -74,9 +97,19 @@ func (l *lane) push(e *entry) {
 	l.large += e.large
 }
 
-// pop removes the head and recycles it.
-func (l *lane) pop() {
+// pop removes the head and recycles it. It returns how many units are hemmed in
+// no longer.
+func (l *lane) pop() (units int) {
 	e := l.head
+	switch {
+	case e.write:
+		units = e.units
+		l.hemmed -= units
+		l.writes--
+		l.written -= e.size
+	case l.writes == 0:
+		l.loose -= e.units
+	}
 	if l.head = e.next; l.head == nil {
 		l.tail = nil
 	}
@@ -85,6 +118,12 @@ func (l *lane) pop() {
 	l.large -= e.large
 	*e = entry{}
 	entryPool.Put(e)
+	return units
+}
+
+// due reports whether the head waits for nothing.
+func (l *lane) due() bool {
+	return l.head != nil && (l.head.state == stateReady || l.head.state == stateSettled)
 }
 
 func (l *lane) full() bool { return l.n >= laneMaxEntries || l.bytes >= laneMaxBytes }
@@ -103,21 +142,21 @@ func (l *lane) synced(xid int32) {
 
 // applied says that nobody needs an answer to txn any more, as the connection
 // has ended: if it was the request of an entry, that and the writes before it,
-// which have been lost, shall not become orphans.
-func (l *lane) applied(txn *proto.Txn) {
+// which have been lost, shall not become orphans. It reports whether it was.
+func (l *lane) applied(txn *proto.Txn) bool {
 	match := l.head
 	for match != nil && (match.state != stateWrite || match.xid != txn.Cxid || !answers(txn, match.op)) {
 		match = match.next
 	}
 	if match == nil {
-		return
+		return false
 	}
 	for e := l.head; ; e = e.next {
 		if e.state == stateWrite {
 			e.state = stateSettled
 		}
 		if e == match {
-			return
+			return true
 		}
 	}
 }

@@ -196,7 +196,7 @@ func TestLimitsAfterChaos(t *testing.T) {
 				case 1:
 					w.held = true
 				default:
-					w.held = false
+					w.held, w.broke = false, rnd.IntN(2) == 0
 					w.answer(len(w.waiting))
 				}
 			})
@@ -208,6 +208,7 @@ func TestLimitsAfterChaos(t *testing.T) {
 	w.release(-1)
 	w.gone(0)
 	w.quiet()
+	w.settled()
 }
 
 // chaosClient is a connection that ends at any time. Errors are to be expected.

@@ -48,13 +48,16 @@ func (s *Server) SessionEnded(id proto.SessionID, cxid int32, expired bool) {
 func (s *Server) closeInTurn(c *conn, xid int32) bool {
 	s.tree.Lock() // the lane is worked on as in Apply, see orphan
 	defer s.tree.Unlock()
+	s.refill(1)
 	c.mu.Lock()
-	ok := c.lane.closed(xid)
-	c.mu.Unlock()
-	if ok {
-		s.advance(c)
+	defer c.mu.Unlock()
+	if !c.lane.closed(xid) {
+		return false
 	}
-	return ok
+	s.advance(c)
+	c.wake()
+	s.schedule(c)
+	return true
 }
 
 // closed marks the closing of the session as ready. It is always the last

@@ -80,8 +80,15 @@ func watchInOrder(c *client, last int32) error {
 // Every session sees its own writes and reads in order while others do the same
 // to the same znodes.
 func TestPipelinesInOrder(t *testing.T) {
+	for _, broke := range []bool{false, true} {
+		t.Run(fmt.Sprintf("broke %t", broke), func(t *testing.T) { pipelinesInOrder(t, broke) })
+	}
+}
+
+func pipelinesInOrder(t *testing.T, broke bool) {
 	const clients, rounds = 4, 300
 	w := newWorld(t, 0, nil)
+	w.do(func() { w.broke = broke })
 	root := w.connect()
 	var wg sync.WaitGroup
 	for i := range clients {

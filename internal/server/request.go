@@ -93,6 +93,10 @@ func (c *conn) consume(now int64) error {
 		if err != nil {
 			return err
 		}
+		if c.crowded {
+			c.crowded = false
+			c.await(func(c *conn) bool { return !c.lane.full() })
+		}
 		if n := c.burst.received; n%burstReads == 0 || n%burstLook == 0 && time.Duration(c.srv.now()-now) > maxHold {
 			c.unlockTree()
 		}
@@ -209,7 +213,7 @@ func (c *conn) dispatch(q *call) error {
 	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
 		proto.OpGetACL, proto.OpMultiRead, proto.OpGetEphemerals, proto.OpGetAllChildren, proto.OpWhoAmI,
 		proto.OpSetWatches, proto.OpSetWatches2, proto.OpAddWatch, proto.OpCheckWatches, proto.OpRemoveWatches:
-		if heavy(q) || c.dearBehind(q) {
+		if heavy(q) {
 			return c.readHeavy(q)
 		}
 		c.read(q)
@@ -265,49 +269,26 @@ func heavy(q *call) bool {
 	return false
 }
 
-// manyIDs is from how many identities on each look at a long ACL takes long.
-const manyIDs = 16
-
-// dearBehind reports whether q would run on the quorum's goroutine, behind what
-// the lane holds, for a client that has given itself many identities. A lane may
-// hold thousands of such reads, each of another ACL.
-func (c *conn) dearBehind(q *call) bool {
-	if len(q.ids) <= manyIDs || q.op == proto.OpPing {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.lane.n > 0
-}
-
 // readHeavy answers a read that may take long. It is not left to the quorum's
 // goroutine behind what the lane holds, but waits for that here; and few run at
 // a time, so that a write waits for those and not for as many as there are
 // connections.
 func (c *conn) readHeavy(q *call) error {
-	c.unlockTree()
-	c.flush()
-	if !c.block(func(c *conn) bool { return c.lane.n == 0 }) {
+	if !c.await(func(c *conn) bool { return c.lane.n == 0 }) {
 		return errDone
 	}
-	alive := time.NewTicker(max(time.Duration(c.timeoutMs)*time.Millisecond/4, time.Millisecond))
-	defer alive.Stop()
-	for in := false; !in; {
-		select {
-		case c.srv.heavy <- struct{}{}:
-			in = true
-		case <-alive.C: // it is the server that is late, and the client's pings lie unread
-			c.seen.Store(c.srv.now())
-			c.sign()
-		case <-c.period.ctx.Done():
-			return errDone
-		}
+	c.unlockTree()
+	c.flush()
+	c.keep() // it is the server that is late, and the client's pings lie unread
+	defer c.kept()
+	select {
+	case c.srv.heavy <- struct{}{}:
+	case <-whileOpen{c}.Done():
+		return errDone
 	}
 	c.read(q)
 	c.unlockTree()
 	<-c.srv.heavy
-	c.seen.Store(c.srv.now())
-	c.sign()
 	return nil
 }
 
@@ -324,7 +305,7 @@ func (c *conn) park(q *call) bool {
 		return false
 	}
 	e := newEntry(q, stateReady)
-	e.record = bytes.Clone(q.record)
+	e.record, e.units = bytes.Clone(q.record), c.expect(q)
 	c.enqueue(e)
 	return true
 }
@@ -343,7 +324,7 @@ func (c *conn) settle(q *call, zxid proto.Zxid, err proto.ErrCode, last bool) {
 		c.direct++
 	default:
 		e := newEntry(q, stateSettled)
-		e.record, e.header, e.last = nil, header, last
+		e.record, e.header, e.last, e.units = nil, header, last, readUnits
 		c.enqueue(e)
 	}
 }

@@ -105,6 +105,8 @@ type Server struct {
 	large       atomic.Int64   // bytes of large requests at work
 	limited     bool           // requests take the way through limitedRequest
 	heavy       chan struct{}  // holds a token for each read at work that may take long
+	hemmed      atomic.Int64   // units of parked reads with a write behind them; see turn.go
+	backlog     backlog        // connections whose lanes somebody else goes on with
 	readers     sync.WaitGroup // accept loops, connections, the reaper
 	writers     sync.WaitGroup // flushers, and connections whose socket is full
 
@@ -126,6 +128,8 @@ type Server struct {
 	result       tree.Result
 	dirty        []*conn // with scheduled set, not yet with a flusher
 	nextFlusher  int
+	left         []*conn // to go into backlog; with conn.behind set
+	purse        int     // units that parked reads may still take here
 	batch        tally
 	batchAt      int64  // when this batch began, nanoseconds since the start
 	event        []byte // scratch of Notify
@@ -159,6 +163,7 @@ type period struct {
 var (
 	errDone     = errors.New("done")
 	errWatches  = errors.New("too many watches")
+	errLate     = errors.New("a write was applied before what was asked ahead of it could be read")
 	errWord     = errors.New("four-letter word answered")
 	errStopped  = errors.New("server stopped")
 	errEnded    = errors.New("session closed")

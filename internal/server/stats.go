@@ -35,6 +35,7 @@ type Stats struct {
 	Unimplemented     int64   // requests with an opcode that is not served
 	LargeRejected     int64   // connections closed for a large request over the limit
 	ThrottleWaits     int64   // times that the throttle made a request wait
+	LateReads         int64   // connections closed because a write was applied before reads ahead of it
 	ThrottledOps      int64   // requests refused because they had waited for too long
 	Stale             int64   // stale requests that were worked on
 	StaleDropped      int64   // stale requests that were not
@@ -140,7 +141,7 @@ type counters struct {
 	overflows, badFrames, sessionless      atomic.Int64
 	idle, revalidations, unimplemented     atomic.Int64
 	connects, dropped, largeRejected       atomic.Int64
-	throttleWaits, throttledOps            atomic.Int64
+	throttleWaits, throttledOps, lateReads atomic.Int64
 	stale, staleDropped                    atomic.Int64
 	sizeLast, sizeMin, sizeMax             atomic.Int64 // 0: none
 	mismatches                             atomic.Int64
@@ -235,7 +236,7 @@ func (c *counters) snapshot() Stats {
 		Revalidations: c.revalidations.Load(), Unimplemented: c.unimplemented.Load(),
 		DigestMismatches: c.mismatches.Load(), ConnectRequests: c.connects.Load(), Dropped: c.dropped.Load(),
 		LargeRejected: c.largeRejected.Load(), ThrottleWaits: c.throttleWaits.Load(), ThrottledOps: c.throttledOps.Load(),
-		Stale: c.stale.Load(), StaleDropped: c.staleDropped.Load(),
+		Stale: c.stale.Load(), StaleDropped: c.staleDropped.Load(), LateReads: c.lateReads.Load(),
 	}
 	s.Responses = Sizes{-1, -1, -1}
 	if last := c.sizeLast.Load(); last > 0 {
@@ -261,7 +262,7 @@ func (c *counters) reset() {
 		&c.badFrames, &c.sessionless, &c.idle, &c.revalidations, &c.unimplemented, &c.mismatches,
 		&c.latencyCount, &c.latencySum, &c.latencyMin, &c.latencyMax, &c.connects, &c.dropped,
 		&c.largeRejected, &c.throttleWaits, &c.throttledOps, &c.stale, &c.staleDropped,
-		&c.sizeLast, &c.sizeMin, &c.sizeMax,
+		&c.sizeLast, &c.sizeMin, &c.sizeMax, &c.lateReads,
 	} {
 		n.Store(0)
 	}

@@ -21,6 +21,7 @@ func (c *conn) enqueue(e *entry) {
 		c.handOver(e)
 	}
 	c.lane.push(e)
+	c.crowded = c.lane.full()
 	c.srv.counters.outstanding.Add(1)
 }
 
@@ -64,31 +65,41 @@ func (c *conn) submit(q *call, state entryState) error {
 	}
 	c.unlockTree()
 	e := newEntry(q, state)
+	e.size, e.units = len(r.Raw), readUnits
 	if e.record = nil; state == stateSync {
 		e.record = r.Raw
 	}
 	e.ephemeral = c.srv.opts.LocalSessions && createsEphemeral(q.op, r.Body)
 	c.sign()
-	if err := c.srv.opts.Proposer.Reserve(c.period.ctx); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	if c.phase != phaseOpen {
+	return c.propose(e, r)
+}
+
+// propose puts a write or a sync into the lane and before the quorum. A write
+// waits until what is before it may be hemmed in.
+func (c *conn) propose(e *entry, r *replica.Request) error {
+	p := c.srv.opts.Proposer
+	for {
+		if err := c.reserve(); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		if c.phase != phaseOpen {
+			c.mu.Unlock()
+			p.Release()
+			return errDone
+		}
+		if e.state != stateWrite || c.hem() {
+			break
+		}
 		c.mu.Unlock()
-		c.srv.opts.Proposer.Release()
-		return errDone
+		p.Release() // others need not wait, too
+		if !c.await(func(c *conn) bool { return c.lane.loose == 0 }) {
+			return errDone
+		}
 	}
 	c.enqueue(e)
-	full := c.lane.full()
-	c.srv.opts.Proposer.Submit(r)
+	p.Submit(r)
 	c.mu.Unlock()
-	if full {
-		c.flush()
-		c.block(func(c *conn) bool { return !c.lane.full() })
-	}
-	// What waited here was the server, with the rest of the burst in its buffer.
-	c.seen.Store(c.srv.now())
-	c.sign()
 	return nil
 }
 

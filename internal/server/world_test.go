@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,7 @@ type world struct {
 	wall    int64
 	batch   int  // apply so many transactions at a time
 	held    bool // keep what comes
+	broke   bool // no units for reads that are due, but for what was hemmed in
 	waiting []answerable
 	seen    int // requests submitted
 	refused map[proto.SessionID]proto.ErrCode
@@ -184,6 +186,7 @@ func (w *world) answer(n int) {
 	var txns []*proto.Txn
 	flush := func() {
 		if len(txns) > 0 {
+			w.spoil(len(txns))
 			w.srv.Apply(txns)
 			w.prep.Applied(w.zxid)
 			txns = nil
@@ -205,6 +208,7 @@ func (w *world) answer(n int) {
 			w.srv.SessionEnded(a.req.Session, a.req.Cxid, false)
 		case a.req.Op == proto.OpSync:
 			flush()
+			w.spoil(1)
 			w.srv.Synced(a.req.Session, a.req.Cxid)
 		default:
 			r := a.req.Request
@@ -215,6 +219,14 @@ func (w *world) answer(n int) {
 	}
 	flush()
 	w.waiting = append(w.waiting[:0:0], w.waiting[n:]...)
+}
+
+// spoil leaves a world that is broke with as much debt as may be, behind what so
+// many decided requests will put in.
+func (w *world) spoil(decided int) {
+	if w.broke {
+		w.srv.purse = -purseDebt - decided*decidedUnits
+	}
 }
 
 // hold keeps all requests from now on until release.
@@ -242,6 +254,16 @@ func (w *world) submitted(n int) {
 	defer w.mu.Unlock()
 	for w.seen < n {
 		w.tick.Wait()
+	}
+}
+
+// until waits for a condition.
+func (w *world) until(what string, cond func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); !cond(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited in vain until %s", what)
+		}
 	}
 }
 

@@ -49,6 +49,14 @@ func (r *ACLRules) Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bo
 	return false
 }
 
+// LookCost is about how many pairs of an entry and an identity a look at acl compares, at most.
+func LookCost(acl []proto.ACL, ids []proto.ID) int {
+	if pairs := len(acl) * len(ids); pairs <= manyPairs || len(ids) <= fewIDs {
+		return pairs
+	}
+	return len(acl) + 8*len(ids) // the set is made first
+}
+
 // names reports whether an ACL that names who means everybody, or one of ids.
 func (r *ACLRules) names(who *proto.ID, ids []proto.ID) bool {
 	if who.Scheme == "world" && who.ID == "anyone" {
