@@ -180,6 +180,33 @@ func TestSetWatchesRemembers(t *testing.T) {
 	})
 }
 
+// One small multiRead or setWatches after another of the same long ACLs looks at
+// those once, as other reads do.
+func TestManyPathsRemember(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	c := w.connect()
+	ids, acl := longLists()
+	c.create("/n", "x", acl, 0)
+	op, reads := manyReads("/n", 2)
+	watches := &proto.SetWatchesRequest{RelativeZxid: 0, Exist: []string{"/n", "/n"}}
+	conn := w.connOf(c)
+	w.do(func() {
+		w.srv.tree.Lock()
+		defer w.srv.tree.Unlock()
+		conn.mu.Lock()
+		conn.ids = ids
+		conn.mu.Unlock()
+		for _, q := range []call{
+			{op: op, ids: ids, record: reads.Append(nil)},
+			{op: proto.OpSetWatches, ids: ids, record: watches.Append(nil)},
+		} {
+			if n := testing.AllocsPerRun(10, func() { w.srv.execute(conn, &q, &conn.burst) }); n > 3 { // a set of a thousand identities is more
+				t.Errorf("%v: %v allocations: the ACL is looked at each time", q.op, n)
+			}
+		}
+	})
+}
+
 // A client whose read waits for its turn is not silent.
 func TestAliveDuringHeavyRead(t *testing.T) {
 	w := newWorld(t, 0, func(o *Options) { o.MinSessionTimeout = time.Millisecond })

@@ -82,12 +82,12 @@ func pathWatch(record []byte) (path string, watch, ok bool) {
 }
 
 // find returns a znode that the requester may read, or the error to answer.
-func (s *Server) find(v *tree.Verdicts, path string, ids []proto.ID) (tree.Node, proto.ErrCode) {
+func (s *Server) find(c *conn, path string, ids []proto.ID) (tree.Node, proto.ErrCode) {
 	n, ok := s.tree.Get(path)
 	switch {
 	case !ok:
 		return n, proto.ErrNoNode
-	case !v.Allowed(&s.opts.ACL, n.ACL(), proto.PermRead, ids):
+	case !c.verdicts.Allowed(&s.opts.ACL, n.ACL(), proto.PermRead, ids):
 		return n, proto.ErrNoAuth
 	}
 	return n, proto.OK
@@ -103,7 +103,7 @@ func (s *Server) exists(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrBadArguments, t)
 		return
 	}
-	n, err := s.find(&c.verdicts, path, q.ids)
+	n, err := s.find(c, path, q.ids)
 	if err == proto.ErrNoAuth {
 		s.fail(c, q, err, t)
 		return
@@ -127,7 +127,7 @@ func (s *Server) getData(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	n, err := s.find(&c.verdicts, path, q.ids)
+	n, err := s.find(c, path, q.ids)
 	if err != proto.OK {
 		s.fail(c, q, err, t)
 		return
@@ -151,7 +151,7 @@ func (s *Server) getChildren(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	n, err := s.find(&c.verdicts, path, q.ids)
+	n, err := s.find(c, path, q.ids)
 	if err != proto.OK {
 		s.fail(c, q, err, t)
 		return
@@ -238,7 +238,7 @@ func (s *Server) getAllChildrenNumber(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	if _, err := s.find(&c.verdicts, path, q.ids); err != proto.OK {
+	if _, err := s.find(c, path, q.ids); err != proto.OK {
 		s.fail(c, q, err, t)
 		return
 	}
@@ -314,6 +314,8 @@ func (s *Server) multiRead(c *conn, q *call, t *tally) {
 	type op struct {
 		code proto.OpCode
 		path string
+		node tree.Node
+		err  proto.ErrCode
 	}
 	var ops []op
 	d := jute.NewDecoder(q.record)
@@ -333,27 +335,31 @@ func (s *Server) multiRead(c *conn, q *call, t *tally) {
 			s.fail(c, q, proto.ErrMarshalling, t)
 			return
 		}
-		ops = append(ops, op{h.Type, path})
+		ops = append(ops, op{code: h.Type, path: path})
 	}
 	if d.Err() != nil {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
+	c.verdicts.Wide()    // there may be as many ACLs as operations
+	for i := range ops { // before c.mu is taken, for which others wait
+		ops[i].node, ops[i].err = s.find(c, ops[i].path, q.ids)
+	}
+	c.verdicts.Narrow()
 	b, ok := c.reply(q, s.tree.LastZxid(), 128*len(ops)+proto.MultiHeaderSize)
 	if !ok {
 		return
 	}
-	var verdicts tree.Verdicts // of any number: there may be as many ACLs as operations
-	for _, op := range ops {
-		n, err := s.find(&verdicts, op.path, q.ids)
+	for i := range ops {
+		op := &ops[i]
 		switch {
-		case err != proto.OK:
-			b = proto.MultiHeader{Type: proto.OpError, Err: err}.Append(b)
-			b = jute.AppendInt(b, int32(err))
+		case op.err != proto.OK:
+			b = proto.MultiHeader{Type: proto.OpError, Err: op.err}.Append(b)
+			b = jute.AppendInt(b, int32(op.err))
 		case op.code == proto.OpGetData:
 			b = proto.MultiHeader{Type: op.code}.Append(b)
-			st := n.Stat()
-			b = st.Append(jute.AppendBuffer(b, n.Data()))
+			st := op.node.Stat()
+			b = st.Append(jute.AppendBuffer(b, op.node.Data()))
 		default:
 			b = proto.MultiHeader{Type: op.code}.Append(b)
 			names, _ := s.tree.Children(op.path, nil)

@@ -95,22 +95,23 @@ func (s *Server) setWatches(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	var verdicts tree.Verdicts // of any number, as in multiRead
+	c.verdicts.Wide() // as in multiRead
+	defer c.verdicts.Narrow()
 	watches, ok := s.tree.Watches(), true
 	for _, path := range req.Data {
 		n, found := s.tree.Get(path)
 		switch {
 		case !found:
-			s.missed(c, &verdicts, proto.EventNodeDeleted, path, nil, t)
+			s.missed(c, proto.EventNodeDeleted, path, nil, t)
 		case n.Persisted().Mzxid > req.RelativeZxid:
-			s.missed(c, &verdicts, proto.EventNodeDataChanged, path, n.ACL(), t)
+			s.missed(c, proto.EventNodeDataChanged, path, n.ACL(), t)
 		default:
 			ok = watches.Add(tree.WatchData, path, c.slot) && ok
 		}
 	}
 	for _, path := range req.Exist {
 		if n, found := s.tree.Get(path); found {
-			s.missed(c, &verdicts, proto.EventNodeCreated, path, n.ACL(), t)
+			s.missed(c, proto.EventNodeCreated, path, n.ACL(), t)
 		} else {
 			ok = watches.Add(tree.WatchData, path, c.slot) && ok
 		}
@@ -119,9 +120,9 @@ func (s *Server) setWatches(c *conn, q *call, t *tally) {
 		n, found := s.tree.Get(path)
 		switch {
 		case !found:
-			s.missed(c, &verdicts, proto.EventNodeDeleted, path, nil, t)
+			s.missed(c, proto.EventNodeDeleted, path, nil, t)
 		case n.Persisted().Pzxid > req.RelativeZxid:
-			s.missed(c, &verdicts, proto.EventNodeChildrenChanged, path, n.ACL(), t)
+			s.missed(c, proto.EventNodeChildrenChanged, path, n.ACL(), t)
 		default:
 			ok = watches.Add(tree.WatchChildren, path, c.slot) && ok
 		}
@@ -160,10 +161,10 @@ func (s *Server) tooManyWatches(c *conn, q *call, t *tally) {
 // missed tells the client of one event that happened while it was away, unless
 // the ACL keeps it from those who the client is by now. Such events carry no
 // zxid.
-func (s *Server) missed(c *conn, v *tree.Verdicts, typ proto.EventType, path string, acl []proto.ACL, t *tally) {
+func (s *Server) missed(c *conn, typ proto.EventType, path string, acl []proto.ACL, t *tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase >= phaseEnding || !v.Allowed(&s.opts.ACL, acl, proto.PermRead, c.ids) {
+	if c.phase >= phaseEnding || !c.verdicts.Allowed(&s.opts.ACL, acl, proto.PermRead, c.ids) {
 		return
 	}
 	b := c.start(28 + len(path))

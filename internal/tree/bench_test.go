@@ -228,3 +228,20 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchNodes, "ns/znode")
 }
+
+// BenchmarkLookAtAddresses is one look of a client at an ACL of 4,096 addresses, of which the last is its own.
+func BenchmarkLookAtAddresses(b *testing.B) {
+	acl := make([]proto.ACL, 4096)
+	for i := range acl {
+		acl[i] = proto.ACL{Perms: proto.PermAll, ID: proto.ID{Scheme: "ip", ID: fmt.Sprintf("10.0.%d.%d", i/256, i%256)}}
+	}
+	acl[len(acl)-1].ID.ID = "127.0.0.1"
+	ids := []proto.ID{{Scheme: "ip", ID: "127.0.0.1"}}
+	var r ACLRules
+	b.ReportAllocs()
+	for b.Loop() {
+		if !r.Allowed(acl, proto.PermRead, ids) {
+			b.Fatal("not allowed")
+		}
+	}
+}

@@ -37,12 +37,13 @@ func (r *ACLRules) Allowed(acl []proto.ACL, perm proto.Perms, ids []proto.ID) bo
 	if len(ids) > fewIDs && len(acl)*len(ids) > manyPairs {
 		return r.allowedByMany(acl, perm, ids)
 	}
+	l := look{r: r, ids: ids}
 	for i := range acl {
 		a := &acl[i]
 		if a.Perms&perm == 0 {
 			continue
 		}
-		if r.names(&a.ID, ids) {
+		if l.names(&a.ID) {
 			return true
 		}
 	}
@@ -57,13 +58,33 @@ func LookCost(acl []proto.ACL, ids []proto.ID) int {
 	return len(acl) + 8*len(ids) // the set is made first
 }
 
-// names reports whether an ACL that names who means everybody, or one of ids.
-func (r *ACLRules) names(who *proto.ID, ids []proto.ID) bool {
+// look is one look at an ACL. The address that a client comes from is parsed once for all entries.
+type look struct {
+	r    *ACLRules
+	ids  []proto.ID
+	addr address
+	of   int // addr is that of ids[of-1]; 0 for none
+	ok   bool
+}
+
+// names reports whether an ACL that names who means everybody, or one of l.ids.
+func (l *look) names(who *proto.ID) bool {
 	if who.Scheme == "world" && who.ID == "anyone" {
 		return true
 	}
-	for i := range ids {
-		if ids[i].Scheme == who.Scheme && r.matches(who.Scheme, ids[i].ID, who.ID) {
+	for i := range l.ids {
+		id := &l.ids[i]
+		switch {
+		case id.Scheme != who.Scheme:
+		case who.Scheme == "ip":
+			if l.of != i+1 { // few clients have a second address
+				l.of = i + 1
+				l.addr, l.ok = parseAddress(id.ID)
+			}
+			if w, bits, ok := parseRange(who.ID); ok && l.ok && l.addr.in(&w, bits) {
+				return true
+			}
+		case l.r.matches(who.Scheme, id.ID, who.ID):
 			return true
 		}
 	}
@@ -89,12 +110,13 @@ func (r *ACLRules) allowedByMany(acl []proto.ACL, perm proto.Perms, ids []proto.
 			others = append(others, id)
 		}
 	}
+	l := look{r: r, ids: others}
 	for i := range acl {
 		a := &acl[i]
 		if a.Perms&perm == 0 {
 			continue
 		}
-		if _, ok := equal[a.ID]; ok && r.has(a.ID.Scheme) || r.names(&a.ID, others) {
+		if _, ok := equal[a.ID]; ok && r.has(a.ID.Scheme) || l.names(&a.ID) {
 			return true
 		}
 	}
@@ -104,9 +126,20 @@ func (r *ACLRules) allowedByMany(acl []proto.ACL, perm proto.Perms, ids []proto.
 // Verdicts remember what Allowed has said, so that coming to one long ACL again and again costs it once. The zero value
 // is ready.
 type Verdicts struct {
-	Max   int // ACLs to remember at a time, which also stay in memory; 0 for any number
+	Max   int // ACLs to remember at a time, which also stay in memory; 0 for any number; see Wide
+	wide  bool
 	ids   []proto.ID
 	known map[verdictKey]bool
+}
+
+// Wide lets v remember any number of ACLs until Narrow, for a request that may come to many of them by turns.
+func (v *Verdicts) Wide() { v.wide = true }
+
+// Narrow ends Wide, and forgets everything if that was more than Max.
+func (v *Verdicts) Narrow() {
+	if v.wide = false; v.Max > 0 && len(v.known) > v.Max {
+		v.known = nil
+	}
 }
 
 type verdictKey struct {
@@ -131,7 +164,7 @@ func (v *Verdicts) Allowed(r *ACLRules, acl []proto.ACL, perm proto.Perms, ids [
 	k := verdictKey{&acl[0], len(acl), perm}
 	ok, found := v.known[k]
 	if !found {
-		if v.Max > 0 && len(v.known) >= v.Max {
+		if v.Max > 0 && len(v.known) >= v.Max && !v.wide {
 			clear(v.known)
 		}
 		if v.known == nil {
@@ -146,12 +179,10 @@ func (v *Verdicts) Allowed(r *ACLRules, acl []proto.ACL, perm proto.Perms, ids [
 // Reset forgets everything.
 func (v *Verdicts) Reset() { v.known, v.ids = nil, nil }
 
-// matches reports whether a connection's id is the one an ACL names, or among those. Source: the matches methods of the
+// matches reports whether a connection's id, of any scheme but ip, is the one an ACL names, or among those. Source: the matches methods of the
 // authentication providers.
 func (r *ACLRules) matches(scheme, id, want string) bool {
 	switch scheme {
-	case "ip":
-		return matchIP(id, want)
 	case "digest":
 		return !r.NoDigest && id == want
 	case "x509":

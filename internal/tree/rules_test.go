@@ -190,7 +190,7 @@ func TestIDsLikeJava(t *testing.T) {
 			got = everyScheme.validID(proto.ID{Scheme: fields[1], ID: id})
 		} else {
 			want, _ := unquote(t, strings.TrimSpace(rest))
-			got = everyScheme.matches(fields[1], id, want)
+			got = names(everyScheme, fields[1], id, want)
 		}
 		if got != (fields[2] == "1") {
 			t.Errorf("%s: %v", strings.TrimSpace(line), got)
@@ -257,6 +257,90 @@ func TestAllowedByMany(t *testing.T) {
 	if allowed < rounds/20 || allowed > rounds*19/20 {
 		t.Errorf("%d of %d were allowed", allowed, rounds)
 	}
+}
+
+// names reports whether a connection with one identity is meant by an ACL entry of the same scheme.
+func names(r *ACLRules, scheme, id, want string) bool {
+	l := look{r: r, ids: []proto.ID{{Scheme: scheme, ID: id}}}
+	return l.names(&proto.ID{Scheme: scheme, ID: want})
+}
+
+// A client's address is parsed once for all entries, and one of several is not taken for another.
+func TestLookParsesAddressesOnce(t *testing.T) {
+	ids := []proto.ID{{Scheme: "digest", ID: "10.0.0.1"}, {Scheme: "ip", ID: "10.0.0.2"}, {Scheme: "ip", ID: "nonsense"}, {Scheme: "ip", ID: "10.0.0.3"}}
+	l := look{r: new(ACLRules), ids: ids}
+	for _, x := range []struct {
+		want string
+		ok   bool
+	}{{"10.0.0.1", false}, {"10.0.0.2", true}, {"10.0.0.3", true}, {"10.0.0.2", true}, {"10.0.0.0/29", true}, {"10.0.0.4", false}, {"0.0.0.0", false}, {"nonsense", false}} {
+		if got := l.names(&proto.ID{Scheme: "ip", ID: x.want}); got != x.ok {
+			t.Errorf("%s: %t", x.want, got)
+		}
+	}
+	one := look{r: new(ACLRules), ids: ids[1:2]}
+	one.names(&proto.ID{Scheme: "ip", ID: "10.0.0.9"})
+	if one.of != 1 || !one.ok {
+		t.Fatalf("%+v: not remembered", one)
+	}
+	one.addr.b[3] = 9
+	if !one.names(&proto.ID{Scheme: "ip", ID: "10.0.0.9"}) {
+		t.Error("parsed again")
+	}
+}
+
+// The short way to parse an address gives what the long one gives, which a sign at the front enforces.
+func TestPlainAddresses(t *testing.T) {
+	parts := []string{"0", "7", "10", "255", "256", "999", "001", "0001", "", "x", "1 ", "٣"}
+	for _, p := range parts {
+		for i, s := range []string{p + ".2.3.4", "1." + p + ".3.4", "1.2.3." + p, "1.2.3" + p, "1.2.3.4." + p} {
+			plain, ok := parseAddress(s)
+			long, longOK := parseAddress("+" + s)
+			if p == "" && i == 0 { // of which a sign makes another nonsense
+				long, longOK = plain, false
+			}
+			if ok != longOK || ok && plain != long {
+				t.Errorf("%q: %v, %t by the short way, %v, %t by the long one", s, plain, ok, long, longOK)
+			}
+		}
+	}
+}
+
+// While many ACLs are come to by turns all are remembered, and no more than Max afterwards.
+func TestWideVerdicts(t *testing.T) {
+	var r ACLRules
+	v := Verdicts{Max: 2}
+	ids := []proto.ID{{Scheme: "ip", ID: "10.0.1.1"}}
+	ask := func(n int) {
+		v.Wide()
+		for k := range n {
+			v.Allowed(&r, longACL(k), proto.PermRead, ids)
+		}
+		if len(v.known) < n {
+			t.Errorf("%d of %d are remembered", len(v.known), n)
+		}
+		v.Narrow()
+	}
+	if ask(2); len(v.known) != 2 {
+		t.Errorf("%d are remembered for the next request", len(v.known))
+	}
+	if ask(3); len(v.known) > 2 {
+		t.Errorf("%d are remembered for the next request", len(v.known))
+	}
+	ask(1)
+	for k := range 5 {
+		v.Allowed(&r, longACL(k), proto.PermRead, ids)
+	}
+	if len(v.known) > 2 {
+		t.Errorf("%d are remembered", len(v.known))
+	}
+}
+
+// longACL is an ACL that is worth remembering, another one each time.
+func longACL(k int) (acl []proto.ACL) {
+	for i := range shortACL + 1 {
+		acl = append(acl, proto.ACL{Perms: proto.PermAll, ID: proto.ID{Scheme: "ip", ID: fmt.Sprintf("10.0.%d.%d", k, i)}})
+	}
+	return acl
 }
 
 // A thousand identities and four thousand entries are the most that a client can
