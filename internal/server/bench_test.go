@@ -50,6 +50,16 @@ func BenchmarkGetData(b *testing.B) {
 	pipeline(b, c, frameOf(1, op, req))
 }
 
+func BenchmarkGetChildren(b *testing.B) {
+	w := newWorld(b, 0, nil)
+	c := w.connect()
+	c.create("/n", "", proto.OpenACL, 0)
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		c.create("/n/"+name, "", proto.OpenACL, 0)
+	}
+	pipeline(b, c, frameOf(1, proto.OpGetChildren2, &proto.PathWatchRequest{Path: "/n"}))
+}
+
 // BenchmarkGetDataLimited is BenchmarkGetData with all limits on and far away.
 func BenchmarkGetDataLimited(b *testing.B) {
 	w := newWorld(b, 0, func(o *Options) {

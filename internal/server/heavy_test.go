@@ -81,6 +81,39 @@ func TestHeavyReadsWait(t *testing.T) {
 	w.gone(0)
 }
 
+// Few lists of thousands of children are made at a time.
+func TestLongListsWait(t *testing.T) {
+	const children = turnUnits/2 + 1
+	w := newWorld(t, 0, nil)
+	c, other := w.connect(), w.connect()
+	conn := w.connOf(c)
+	other.create("/many", "", proto.OpenACL, 0)
+	other.create("/few", "", proto.OpenACL, 0)
+	other.create("/few/1", "", proto.OpenACL, 0)
+	var b []byte
+	for i := range children {
+		b = append(b, frameOf(int32(i), proto.OpCreate, &proto.CreateRequest{Path: fmt.Sprintf("/many/%d", i), ACL: proto.OpenACL})...)
+	}
+	go other.nc.Write(b)
+	for range children {
+		other.next()
+	}
+	for range cap(w.srv.heavy) {
+		w.srv.heavy <- struct{}{}
+	}
+	c.must(proto.OpGetChildren2, &proto.PathWatchRequest{Path: "/few"})
+	for _, op := range []proto.OpCode{proto.OpGetChildren, proto.OpGetChildren2} {
+		xid := c.send(op, &proto.PathWatchRequest{Path: "/many"})
+		w.until("the list waits", func() bool { return conn.waiting.Load() })
+		other.must(setData("/many", "x"))
+		<-w.srv.heavy
+		if r := c.next(); r.Xid != xid || r.Err != proto.OK || len(r.body) < 4*children {
+			t.Errorf("%+v with %d bytes", r.ReplyHeader, len(r.body))
+		}
+		w.srv.heavy <- struct{}{}
+	}
+}
+
 // What a client may not read of a znode with a long ACL, a multiRead does not
 // tell either, however often it asks.
 func TestMultiReadOfLongACLs(t *testing.T) {

@@ -213,7 +213,7 @@ func (c *conn) dispatch(q *call) error {
 	case proto.OpPing, proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2,
 		proto.OpGetACL, proto.OpMultiRead, proto.OpGetEphemerals, proto.OpGetAllChildren, proto.OpWhoAmI,
 		proto.OpSetWatches, proto.OpSetWatches2, proto.OpAddWatch, proto.OpCheckWatches, proto.OpRemoveWatches:
-		if heavy(q) {
+		if heavy(q) || c.listsMany(q) {
 			return c.readHeavy(q)
 		}
 		c.read(q)
@@ -267,6 +267,16 @@ func heavy(q *call) bool {
 		return true
 	}
 	return false
+}
+
+// listsMany reports whether q wants the children of a znode that has so many that
+// the list is heavy.
+func (c *conn) listsMany(q *call) bool {
+	if q.op != proto.OpGetChildren && q.op != proto.OpGetChildren2 {
+		return false
+	}
+	c.lockTree()
+	return c.srv.units(q) > turnUnits
 }
 
 // readHeavy answers a read that may take long. It is not left to the quorum's

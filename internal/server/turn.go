@@ -40,7 +40,8 @@ const (
 	// manyUnits is for what may name many znodes: nobody has looked what they are,
 	// so that the backlog gets it, and no write hems it in.
 	manyUnits = max(hemmedMax, purseMax) + 1
-	// turnUnits is how much is read under one RLock in the backlog.
+	// turnUnits is how much is read under one RLock in the backlog, and above which
+	// a list of children is heavy.
 	turnUnits = 1 << 12
 )
 
