@@ -15,17 +15,18 @@ const configPath = "/zookeeper/config"
 // Apply applies committed transactions, in zxid order: to the tree, and from
 // there watch events, replies to the clients of this server and the reads that
 // waited behind them, as far as there are units for those, into the outboxes. A tree that is not what the leader
-// predicted is counted, and logged the first time. Source:
-// DataTree.compareDigest.
+// predicted is counted, and logged the first time, while this server serves: on the way there it may come from a leader's
+// fuzzy snapshot, and only with UPTODATE has it passed what that held too early. Source: DataTree.compareDigest.
 func (s *Server) Apply(txns []*proto.Txn) {
 	s.batchAt = s.now()
 	s.applying = true
 	mismatches, first, digest := int64(0), (*proto.Txn)(nil), int64(0)
+	serving := s.period.Load() != nil
 	s.refill(len(txns))
 	s.tree.Lock()
 	for _, txn := range txns {
 		s.tree.Apply(txn, &s.result)
-		if s.result.DigestMismatch {
+		if s.result.DigestMismatch && serving {
 			if mismatches++; first == nil {
 				first, digest = txn, s.tree.Digest()
 			}

@@ -55,4 +55,11 @@ func TestDigestMismatch(t *testing.T) {
 	if len(lines) != 1 || !strings.Contains(lines[0], want) {
 		t.Errorf("%q, want one like %q", lines, want)
 	}
+	w.do(func() {
+		w.srv.StopServing("a new election")
+		apply(5) // it may come from a leader's fuzzy snapshot
+	})
+	if s := w.srv.Stats(); s.DigestMismatches != 1 {
+		t.Errorf("%d mismatches, one of them while nobody was served", s.DigestMismatches)
+	}
 }
