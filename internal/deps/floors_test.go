@@ -27,6 +27,7 @@ var floors = map[string]int{
 	"internal/zab":      1,
 	"internal/storage":  1,
 	"internal/auth":     1,
+	"internal/repair":   1,
 
 	"internal/replica": 2,
 	"internal/wire":    2,
@@ -69,6 +70,7 @@ var sameFloor = map[string][]string{
 	"proto":            {"jute"},
 	"internal/tree":    {"proto", "jute"},
 	"zk/zktest":        {"internal/node"},
+	"internal/repair":  {"internal/storage"},  // whose gaps it fills
 	"internal/persist": {"internal/replica"},  // whose disk actions it runs
 	"internal/config":  {"internal/ensemble"}, // zoo.cfg has the same server lines as the dynamic configuration
 }
@@ -91,6 +93,7 @@ var only = map[string]struct {
 var pure = []string{
 	"jute", "proto", "internal/ensemble", "internal/tree",
 	"internal/prep", "internal/election", "internal/zab", "internal/replica", "internal/wire",
+	"internal/repair",
 }
 
 // banned are imports that the pure floor does without.

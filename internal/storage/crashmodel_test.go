@@ -154,6 +154,9 @@ func (s *Store) find() (f found, err error) {
 	if err != nil {
 		return f, err
 	}
+	if err := checkIndexes(s.fs, s.logDir, rec.Snapshot); err != nil {
+		return f, err
+	}
 	for _, n := range st.nodes {
 		if z, sum, ok := parseNode(&n); ok {
 			if replayed, ok := byZxid[z]; ok && replayed != sum {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -55,7 +56,10 @@ func unlocked(t testing.TB, mem *vfs.Mem) *vfs.Mem {
 	return out
 }
 
-const batchLog = "/d/version-2/log.100000001"
+const (
+	batchLog   = "/d/version-2/log.100000001"
+	batchIndex = "/d/version-2/index.100000001"
+)
 
 // recoverDir recovers /d and returns how many entries were replayed.
 func recoverDir(t testing.TB, mem vfs.FS) (Recovered, error) {
@@ -70,16 +74,23 @@ func recoverDir(t testing.TB, mem vfs.FS) (Recovered, error) {
 
 // TestNoSilentLoss damages an unclosed log in every way a disk does, at every
 // sector and many bytes, and checks that no entry of a batch before the last
-// one is ever lost without an error.
+// one is ever lost without an error, and with an index none at all.
 func TestNoSilentLoss(t *testing.T) {
-	for _, size := range []int{10, 300, 1500} {
+	for i := range 6 {
+		size, indexed := []int{10, 300, 1500}[i/2], i%2 == 0
 		mem, ends := batches(t, size, false, 1, 3, 2, 4, 3)
 		whole := get(t, mem, batchLog)
 		safe, total := ends[len(ends)-2], ends[len(ends)-1]
+		if indexed {
+			safe = total
+		}
 		perEntry := (total - logHeaderSize) / 13
 		damage := func(what string, at int64, b []byte) {
 			put(t, mem, batchLog, b)
 			put(t, mem, "/d/version-2/"+writingName, []byte("log.100000001"))
+			if !indexed {
+				mem.Remove(batchIndex)
+			}
 			rec, err := recoverDir(t, mem)
 			var c *CorruptionError
 			switch {
@@ -103,7 +114,7 @@ func TestNoSilentLoss(t *testing.T) {
 			}
 		}
 		for at := int64(0); at < total; at++ {
-			if at >= 4 && at < logHeaderSize || size > 100 && at%7 > 0 { // version and dbid are not looked at
+			if at >= 4 && at < logHeaderSize || size > 100 && at%13 > 0 { // version and dbid are not looked at
 				continue
 			}
 			b := bytes.Clone(whole)
@@ -113,7 +124,8 @@ func TestNoSilentLoss(t *testing.T) {
 	}
 }
 
-// TestLogEnds is the table of what may stand at the end of the newest log.
+// TestLogEnds is the table of what may stand at the end of the newest log, with
+// nothing else to go by.
 func TestLogEnds(t *testing.T) {
 	mem, ends := batches(t, 100, true, 1, 1, 1)
 	good := get(t, mem, batchLog)
@@ -151,6 +163,9 @@ func TestLogEnds(t *testing.T) {
 		"length negative":            {edit(func(b []byte) []byte { b[cut+8] = 0x80; return b }), -1, cut},
 	} {
 		put(t, mem, batchLog, tc.log)
+		if err := mem.Remove(batchIndex); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
 		rec, err := recoverDir(t, mem)
 		var c *CorruptionError
 		switch {

@@ -19,8 +19,17 @@
 // Damage is never repaired by guessing. A log may end in the middle of the
 // batch that was being written when the machine stopped, because nobody was
 // told that this batch is safe; anything else that does not read back as it was
-// written is a [CorruptionError], and the server does not start. tail.go says
-// how the two are told apart.
+// written is a [CorruptionError], and the server must not vote with it. tail.go
+// and the index beside each log say how the two are told apart.
+//
+//	Recover fails ──► Survey: what is intact, and which transactions are missing
+//	                     │                    ▲
+//	                     │ Gaps               │ Lookup, on another server
+//	                     ▼                    │
+//	        Mend: the logs as they were ◄── entries     or  SetAside, when a leader's
+//	                     │                                  snapshot replaces it all
+//	                     ▼
+//	                  Recover
 //
 // A failed write or sync is a [FatalError]. After it nothing is known about
 // what the disk holds, so it sticks, nothing is retried, and the process must end.

@@ -22,6 +22,7 @@ import (
 const (
 	acceptedName = "acceptedEpoch"
 	currentName  = "currentEpoch"
+	epochsName   = ".paddock.epochs" // a copy of both, with a checksum; see epochcopy.go
 )
 
 // Epochs are the two promises.
@@ -34,44 +35,83 @@ type Epochs struct{ Accepted, Current int64 }
 // Java has the same repair only if currentEpoch.tmp is there and otherwise
 // refuses to start. Errors: *EpochError, *CorruptionError, *FatalError.
 func (s *Store) LoadEpochs(last proto.Zxid) (Epochs, error) {
-	floor := max(last.Epoch(), 0)
-	accepted, hasAccepted, err := s.readEpoch(acceptedName)
-	if err != nil {
-		return Epochs{}, err
+	f := s.readEpochs(last)
+	e := f.judge()
+	if f.lost.Any() {
+		return Epochs{}, f.lost.Damage[0]
 	}
-	current, hasCurrent, err := s.readEpoch(currentName)
-	if err != nil {
-		return Epochs{}, err
+	for _, err := range f.lost.Damage {
+		s.logger.Warn("an epoch file was damaged, and only one epoch is possible", "err", err, "accepted", e.Accepted, "current", e.Current)
 	}
-	if hasAccepted && hasCurrent && accepted < current {
-		return Epochs{}, &EpochError{Dir: s.snapDir, Accepted: accepted, Current: current}
+	if f.hasCurrent && e.Current != f.current {
+		s.logger.Warn("currentEpoch was behind the log and has been caught up", "from", f.current, "to", e.Current)
 	}
-	s.epochs = Epochs{Accepted: accepted, Current: current}
-	current = max(current, floor)
-	accepted = max(accepted, current)
-	if err := s.saveLoaded(Epochs{accepted, current}, hasAccepted, hasCurrent); err != nil {
-		return Epochs{}, err
-	}
-	return s.epochs, s.removeEpochTmp()
+	return s.saveLoaded(f, e)
 }
 
 // saveLoaded writes what differs from the files. The accepted epoch goes
-// first, so that the invariant holds in between.
-func (s *Store) saveLoaded(e Epochs, hasAccepted, hasCurrent bool) error {
-	if hasCurrent && e.Current != s.epochs.Current {
-		s.logger.Warn("currentEpoch was behind the log and has been caught up", "from", s.epochs.Current, "to", e.Current)
-	}
-	if !hasAccepted || e.Accepted != s.epochs.Accepted {
-		if err := s.saveEpoch(acceptedName, e.Accepted); err != nil {
-			return err
-		}
-	}
-	if !hasCurrent || e.Current != s.epochs.Current {
-		if err := s.saveEpoch(currentName, e.Current); err != nil {
-			return err
-		}
-	}
+// first, so that the invariant holds in between, and the copy last: a file that
+// it tells of must be there.
+func (s *Store) saveLoaded(f *epochFiles, e Epochs) (Epochs, error) {
 	s.epochs = e
+	if !f.hasAccepted || e.Accepted != f.accepted {
+		if err := s.saveEpoch(acceptedName, e.Accepted); err != nil {
+			return Epochs{}, err
+		}
+	}
+	if !f.hasCurrent || e.Current != f.current {
+		if err := s.saveEpoch(currentName, e.Current); err != nil {
+			return Epochs{}, err
+		}
+	}
+	if !f.hasCopy || f.copy != e {
+		if err := s.saveCopy(e); err != nil {
+			return Epochs{}, err
+		}
+	}
+	return e, s.removeEpochTmp()
+}
+
+// LostEpochs says which of the two promises cannot be read.
+type LostEpochs struct {
+	Accepted, Current bool
+	Damage            []error // for people
+}
+
+// Any reports whether one of them is lost.
+func (l LostEpochs) Any() bool { return l.Accepted || l.Current }
+
+// SurveyEpochs reads the epoch files after Recover or LoadEpochs has failed, and
+// writes nothing. Of a promise that is lost it returns the least that it can have
+// been: a server that has one must not be trusted until a leader has brought it
+// up to date, because it may have promised more. last is the newest transaction
+// that was here for certain.
+func (s *Store) SurveyEpochs(last proto.Zxid) (Epochs, LostEpochs) {
+	f := s.readEpochs(last)
+	s.epochs, s.lost = f.judge(), f.lost
+	return s.epochs, s.lost
+}
+
+// RaiseAccepted says that a lost promise was for no newer epoch than this, and
+// writes it down as if it had been for this one.
+func (s *Store) RaiseAccepted(epoch int64) error {
+	e := s.epochs
+	e.Accepted = max(e.Accepted, epoch)
+	s.lost.Accepted = false
+	return s.saveEpochs(e, acceptedName, e.Accepted)
+}
+
+// SaveLostEpochs writes the epoch files that could not be read, once a leader has
+// brought this server up to date, after which only what it promised to that
+// leader counts.
+func (s *Store) SaveLostEpochs() error {
+	if len(s.lost.Damage) == 0 {
+		return nil
+	}
+	if err := errors.Join(s.saveCopy(s.epochs), s.saveEpoch(acceptedName, s.epochs.Accepted), s.saveEpoch(currentName, s.epochs.Current)); err != nil {
+		return err
+	}
+	s.lost = LostEpochs{}
 	return nil
 }
 
@@ -81,11 +121,9 @@ func (s *Store) SaveAcceptedEpoch(epoch int64) error {
 	if epoch < s.epochs.Accepted {
 		panic(fmt.Sprintf("storage: accepted epoch %d would go back from %d", epoch, s.epochs.Accepted))
 	}
-	if err := s.saveEpoch(acceptedName, epoch); err != nil {
-		return err
-	}
-	s.epochs.Accepted = epoch // memory follows the disk, never the other way round
-	return nil
+	e := s.epochs
+	e.Accepted = epoch
+	return s.saveEpochs(e, acceptedName, epoch)
 }
 
 // SaveCurrentEpoch notes durably that the server has the history of epoch. The
@@ -94,10 +132,20 @@ func (s *Store) SaveCurrentEpoch(epoch int64) error {
 	if epoch > s.epochs.Accepted {
 		panic(fmt.Sprintf("storage: current epoch %d would exceed accepted epoch %d", epoch, s.epochs.Accepted))
 	}
-	if err := s.saveEpoch(currentName, epoch); err != nil {
+	e := s.epochs
+	e.Current = epoch
+	return s.saveEpochs(e, currentName, epoch)
+}
+
+// saveEpochs writes one of the files, and before it the copy of both.
+func (s *Store) saveEpochs(e Epochs, name string, epoch int64) error {
+	if err := s.saveCopy(e); err != nil {
 		return err
 	}
-	s.epochs.Current = epoch
+	if err := s.saveEpoch(name, epoch); err != nil {
+		return err
+	}
+	s.epochs = e // memory follows the disk, never the other way round
 	return nil
 }
 
@@ -115,7 +163,7 @@ func (s *Store) readEpoch(name string) (epoch int64, ok bool, err error) {
 		return 0, false, nil
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("read epoch file: %w", err)
+		return 0, false, &CorruptionError{File: path, Err: err}
 	}
 	// Java reads the first line; -1 is what it writes for a database that may not vote.
 	epoch, err = strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
@@ -125,10 +173,20 @@ func (s *Store) readEpoch(name string) (epoch int64, ok bool, err error) {
 	return epoch, true, nil
 }
 
+// AcceptedEpoch reads the promise from the disk, -1 if that cannot be done. It
+// may run beside everything else.
+func (s *Store) AcceptedEpoch() int64 {
+	epoch, _, err := s.readEpoch(acceptedName)
+	if err != nil {
+		return -1
+	}
+	return max(epoch, 0)
+}
+
 // removeEpochTmp deletes what an interrupted save left. Nobody was told that it
 // had happened, and what could be needed of it is in the log.
 func (s *Store) removeEpochTmp() error {
-	for _, name := range []string{acceptedName, currentName} {
+	for _, name := range []string{acceptedName, currentName, epochsName} {
 		err := s.fs.Remove(filepath.Join(s.snapDir, name+tmpSuffix))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("delete unfinished epoch file: %w", err)

@@ -23,6 +23,16 @@ func (e *CorruptionError) Error() string {
 	return fmt.Sprintf("storage: %s at byte %d: %v; %s", e.File, e.Offset, e.Err, nextStep(e.File))
 }
 
+// IsDamage reports whether err says that a directory is damaged, as opposed to
+// one that cannot be read or written at all.
+func IsDamage(err error) bool {
+	var fatal *FatalError
+	var corrupt *CorruptionError
+	var snapshot *NoSnapshotError
+	var epoch *EpochError
+	return !errors.As(err, &fatal) && (errors.As(err, &corrupt) || errors.As(err, &snapshot) || errors.As(err, &epoch))
+}
+
 // nextStep says what to do about a damaged file.
 func nextStep(file string) string {
 	switch base := filepath.Base(file); {
@@ -30,6 +40,8 @@ func nextStep(file string) string {
 		return "for a report run: paddock snap verify " + file
 	case strings.HasPrefix(base, logPrefix):
 		return "for a report run: paddock log verify " + file
+	case base == asideName:
+		return "start it together with the others: it gets the history from their leader"
 	case base == acceptedName:
 		// Forgetting a promise could let two leaders share an epoch; a newer one than was made harms nobody.
 		return "write into it the newest acceptedEpoch of any server of the ensemble, never a smaller one: echo -n EPOCH > " + file

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/adler32"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -156,3 +157,5 @@ func newSum(b []byte) hash.Hash32 {
 	sum.Write(b)
 	return sum
 }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }

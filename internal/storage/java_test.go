@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,5 +168,37 @@ func TestJavaTruncate(t *testing.T) {
 	rec, err := s.Recover(newState(), func(Entry) error { return nil })
 	if err != nil || rec.LastZxid != want.Last {
 		t.Errorf("Recover = %+v, %v; want %s", rec, err, want.Last)
+	}
+}
+
+// TestJavaDirectoriesAreMended recovers every captured directory, damages the
+// newest transaction of each log in turn, and gets it back from a copy.
+func TestJavaDirectoriesAreMended(t *testing.T) {
+	for name, mem := range javaDirs(t) {
+		whole, err := replayed(t, mem)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		logs, _ := listFiles(mem, "/d/version-2", logPrefix)
+		for _, f := range logs {
+			var last place
+			if _, err := VerifyLog(mem, "/d/version-2/"+f.name, func(at int64, e Entry) error {
+				last = place{f.name, at, at + entryFrame + int64(len(e.Payload)), IDOf(e)}
+				return nil
+			}); err != nil || last.file == "" {
+				t.Fatalf("%s/%s: %v", name, f.name, err)
+			}
+			for _, how := range damages {
+				dir := unlocked(t, mem)
+				damage(t, dir, last, how)
+				v, err := mend(t, dir, mem)
+				if err != nil {
+					t.Errorf("%s/%s, %s: %+v, %v", name, f.name, how, v, err)
+				}
+				if got, err := replayed(t, dir); err != nil || !slices.Equal(got, whole) {
+					t.Errorf("%s/%s, %s: %d of %d, %v", name, f.name, how, len(got), len(whole), err)
+				}
+			}
+		}
 	}
 }

@@ -115,3 +115,12 @@ func checkLogHeader(b []byte) error {
 	}
 	return nil
 }
+
+// PayloadZxid returns the zxid of a payload from elsewhere; ok is false if it
+// cannot be one.
+func PayloadZxid(p []byte) (z proto.Zxid, ok bool) {
+	if len(p) < proto.TxnHeaderSize || len(p) > maxEntry {
+		return 0, false
+	}
+	return payloadZxid(p), true
+}

@@ -23,8 +23,9 @@ type logReader struct {
 	win    []byte // bytes of the file from winOff on
 	winOff int64
 
-	pos int64 // of the next entry; 0 while the header has not been read
-	bad error // why there is no entry at pos; nil if there is nothing
+	pos int64  // of the next entry; 0 while the header has not been read
+	bad error  // why there is no entry at pos; nil if there is nothing
+	sum uint32 // checksum of the newest entry's payload
 }
 
 func openLog(fs vfs.FS, path string) (*logReader, error) {
@@ -87,7 +88,7 @@ func (r *logReader) next() (e Entry, ok bool, err error) {
 	}
 	payload := make([]byte, n)
 	copy(payload, b)
-	r.pos += entryFrame + n
+	r.pos, r.sum = r.pos+entryFrame+n, uint32(sum)
 	return Entry{payloadZxid(payload), payload}, true, nil
 }
 
@@ -106,6 +107,9 @@ func checkEntry(b []byte, sum uint64) error {
 // valid until the next call.
 func (r *logReader) read(off int64, n int) ([]byte, error) {
 	n = int(min(int64(n), max(r.size-off, 0)))
+	if n == 0 {
+		return nil, nil
+	}
 	if off < r.winOff || off+int64(n) > r.winOff+int64(len(r.win)) {
 		if err := r.fill(off, n); err != nil {
 			return nil, err
@@ -153,46 +157,91 @@ func (q *sequence) next(z proto.Zxid) error {
 	return fmt.Errorf("transaction %s follows %s: transactions between them are missing", z, q.prev)
 }
 
+// Follows reports whether z may come right behind prev in a log.
+func Follows(prev, z proto.Zxid) bool {
+	q := sequence{prev}
+	return z > prev && q.next(z) == nil
+}
+
 // scanEnd says how a scan ended.
 type scanEnd struct {
-	name string // of the last file, base name; "" if there was none
-	end  int64  // behind its last entry; 0 if not even its header is there
-	size int64  // of that file
-	torn bool   // remains of an interrupted batch lie behind end
+	name string     // of the last file, base name; "" if there was none
+	end  int64      // behind its last entry; 0 if not even its header is there
+	size int64      // of that file
+	torn bool       // remains of an interrupted batch lie behind end
+	last proto.Zxid // newest of this file and those before, none if not above 0
 }
 
 // errStop returned by a visitor ends a scan early and is not an error.
 var errStop = errors.New("stop")
 
-// scan reads log files in order and calls visit with every entry, its file's
-// path and its offset. The files must be a suffix of those in the directory.
-func (s *Store) scan(files []dirFile, visit func(path string, at int64, e Entry) error) (scanEnd, error) {
+// visitor gets every entry of a scan, with its file's path and its offset.
+type visitor func(path string, at int64, e Entry) error
+
+// scan reads log files in order and calls visit with every entry. The files must
+// be a suffix of those in the directory and lead on from base, a snapshot. With
+// update it also brings their indexes up to date.
+func (s *Store) scan(files []dirFile, base proto.Zxid, update bool, visit visitor) (scanEnd, error) {
 	open, err := writing(s.fs, s.logDir)
 	if err != nil {
 		return scanEnd{}, fmt.Errorf("scan logs: %w", err)
 	}
 	var end scanEnd
 	for i, file := range files {
-		var next proto.Zxid
+		f := scanned{dirFile: file, open: file.name == open, update: update, base: base, before: noZxid}
 		if i+1 < len(files) {
-			next = files[i+1].zxid
+			f.next = files[i+1].zxid
 		}
-		end, err = s.scanFile(file.name, next, file.name == open, visit)
-		if err != nil {
+		if i > 0 || file.zxid > base {
+			f.before = max(base, end.last)
+		}
+		if end, err = s.scanFile(f, visit); err != nil {
 			return end, err
 		}
 	}
 	return end, nil
 }
 
-// scanFile scans one file. next is the first zxid of the following file, 0 in the last one.
-func (s *Store) scanFile(name string, next proto.Zxid, open bool, visit func(string, int64, Entry) error) (scanEnd, error) {
-	r, err := openLog(s.fs, filepath.Join(s.logDir, name))
+// scanned says what is known of a file that is to be scanned.
+type scanned struct {
+	dirFile
+	next   proto.Zxid // first one of the following file, 0 in the last one
+	open   bool       // Paddock did not close it in good order
+	update bool       // bring its index up to date
+	base   proto.Zxid // of the snapshot
+	before proto.Zxid // newest transaction before it, noZxid if that is not known
+}
+
+// needs reports whether the following file leaves something out if nothing behind
+// last is in this one: it goes on neither there nor behind the snapshot, nor with
+// what this file was named by.
+func (f *scanned) needs(last proto.Zxid) bool {
+	return f.next != 0 && f.next != last+1 && f.next != f.base+1 && (last >= 0 || f.next != f.zxid)
+}
+
+// scanFile scans one file. The index says what must be there and decides what
+// the end of the file alone leaves open; where the two contradict each other
+// and the log reads well, the log is right: Java may have cut it.
+func (s *Store) scanFile(f scanned, visit visitor) (end scanEnd, err error) {
+	x, err := openIndex(s.fs, s.logDir, f.name)
+	if err != nil {
+		return scanEnd{}, err
+	}
+	defer x.close()
+	r, err := openLog(s.fs, filepath.Join(s.logDir, f.name))
 	if err != nil {
 		return scanEnd{}, err
 	}
 	defer r.close()
-	last := proto.Zxid(-1)
+	u := &indexUpdate{s: s, x: x, before: f.before}
+	if _, ok := indexOf(f.name); ok && f.update && !s.opts.NoSync {
+		u.log = f.name
+	}
+	if err := continues(x, f.before); err != nil {
+		return scanEnd{}, r.corrupt(0, err)
+	}
+	end = scanEnd{name: f.name, last: f.before}
+	own := proto.Zxid(-1) // newest of this file
 	for {
 		at := max(r.pos, logHeaderSize)
 		e, ok, err := r.next()
@@ -202,19 +251,38 @@ func (s *Store) scanFile(name string, next proto.Zxid, open bool, visit func(str
 		if !ok {
 			break
 		}
-		last = e.Zxid
+		own, end.last = e.Zxid, max(end.last, e.Zxid)
 		if err := visit(r.path, at, e); err != nil {
 			return scanEnd{}, err
 		}
+		x.from(r.pos) // keeps up, so that both use what was read once
+		if err := u.add(at, e, r.sum); err != nil {
+			return scanEnd{}, &FatalError{Part: PartLog, File: r.path, Err: fmt.Errorf("its index: %w", err)}
+		}
 	}
-	torn, err := r.ending(next == 0 && open)
-	if err != nil {
+	if lost, ok := x.from(r.pos); ok && !(r.pos == r.size && r.pos > logHeaderSize) {
+		return scanEnd{}, r.corrupt(r.pos, fmt.Errorf("%w, but transaction %s, at byte %d, was durable once", r.reason(), lost.Zxid, lost.off))
+	}
+	if end.torn, err = r.ending(f.next == 0 && f.open); err != nil {
 		return scanEnd{}, err
 	}
-	if next != 0 && (torn || r.pos == 0) && next != last+1 {
+	if (end.torn || own < 0) && f.needs(own) {
 		// An earlier server started again behind an interrupted batch: Java does not
 		// cut it off. Where the next file takes up the thread, nothing is lost.
-		return scanEnd{}, r.corrupt(r.pos, fmt.Errorf("the log breaks off after %s, and the next file begins with %s", last, next))
+		return scanEnd{}, r.corrupt(r.pos, fmt.Errorf("the log breaks off after %s, and the next file begins with %s", own, f.next))
 	}
-	return scanEnd{name: name, end: r.pos, size: r.size, torn: torn}, nil
+	if err := u.finish(); err != nil {
+		return scanEnd{}, &FatalError{Part: PartLog, File: r.path, Err: fmt.Errorf("its index: %w", err)}
+	}
+	end.end, end.size = r.pos, r.size
+	return end, nil
+}
+
+// continues checks that a log continues the history before it, as far as that
+// is known. Between epochs no sequence of zxids shows that a file is missing.
+func continues(x *indexReader, before proto.Zxid) error {
+	if before >= 0 && x.before > before && x.before.Counter() > 0 {
+		return fmt.Errorf("this log continues a history up to %s, and what is before it ends at %s: a log is missing", x.before, before)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +30,7 @@ type LogWriter struct {
 	buf   []byte     // encoded since the last Flush; of a new file, with the header
 	count int        // entries in buf
 	first proto.Zxid // of buf
+	last  proto.Zxid // newest transaction of the history, flushed or not
 
 	f         vfs.File // nil between two files
 	name      string   // of f, with directory
@@ -36,6 +38,10 @@ type LogWriter struct {
 	allocated int64    // length of f, at least
 	zeroed    int64    // f holds entries or written zeros up to here
 	err       *FatalError
+
+	index    vfs.File // beside f; nil when nothing is sure to be durable
+	indexBuf []byte   // records of buf; of a new file, with the header
+	indexPos int64    // end of what is written
 }
 
 // Append encodes entries behind those not yet flushed. It keeps nothing of the
@@ -54,9 +60,15 @@ func (w *LogWriter) Append(entries ...Entry) error {
 			w.first = e.Zxid
 			if w.f == nil {
 				w.buf = appendLogHeader(w.buf[:0])
+				w.indexBuf = appendIndexHeader(w.indexBuf[:0], w.last)
+				w.pos = 0
 			}
 		}
+		at := len(w.buf)
 		w.buf = appendEntry(w.buf, e.Payload)
+		w.indexBuf = appendIndexRecord(w.indexBuf, indexEntry{
+			EntryID{e.Zxid, int32(len(e.Payload)), binary.BigEndian.Uint32(w.buf[at+4:])}, w.pos + int64(at)})
+		w.last = e.Zxid
 		w.count++
 		if len(w.buf) >= maxBatch {
 			if err := w.Flush(); err != nil {
@@ -93,6 +105,9 @@ func (w *LogWriter) Flush() error {
 		if err := w.s.syncDir(w.s.logDir); err != nil {
 			return w.fail(w.name, err)
 		}
+	}
+	if err := w.writeIndex(); err != nil {
+		return w.fail(w.name, fmt.Errorf("its index: %w", err))
 	}
 	w.s.metrics.LogBytes.Add(uint64(batch))
 	w.s.metrics.LogEntries.Add(uint64(w.count))
@@ -139,6 +154,21 @@ func (w *LogWriter) write(b []byte, batch int) error {
 	return err
 }
 
+// writeIndex notes that the batch is durable. It is not synced: losing it costs
+// only what it could tell about a log that is damaged, too.
+func (w *LogWriter) writeIndex() error {
+	b := w.indexBuf
+	if w.indexBuf = b[:0]; cap(b) > maxBatch {
+		w.indexBuf = nil
+	}
+	if w.index == nil {
+		return nil
+	}
+	_, err := w.index.WriteAt(b, w.indexPos)
+	w.indexPos += int64(len(b))
+	return err
+}
+
 // zeroStep is how far ahead of small batches the log is written with zeros.
 const zeroStep = 256 << 10
 
@@ -181,7 +211,23 @@ func (w *LogWriter) create() error {
 	}
 	w.f, w.name, w.pos, w.allocated, w.zeroed = f, path, 0, 0, 0
 	w.s.metrics.LogFiles.Add(1)
-	return nil
+	return w.createIndex()
+}
+
+// createIndex makes the index of a new log. With forceSync=no there is none:
+// nothing of the log is sure to be durable.
+func (w *LogWriter) createIndex() (err error) {
+	name, _ := indexOf(filepath.Base(w.name))
+	path := filepath.Join(w.s.logDir, name)
+	w.index, w.indexPos = nil, 0
+	if !w.s.opts.NoSync {
+		w.index, err = w.s.fs.Create(path)
+		return err
+	}
+	if err = w.s.fs.Remove(path); errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return err
 }
 
 // Roll flushes and closes the current file, so that the next entry begins a
@@ -197,12 +243,23 @@ func (w *LogWriter) Roll() error {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
+		err = w.closeIndex()
+	}
+	if err == nil {
 		err = clearWriting(w.s.fs, w.s.logDir)
 	}
 	if err != nil {
 		return w.fail(w.name, err)
 	}
 	return nil
+}
+
+func (w *LogWriter) closeIndex() error {
+	x := w.index
+	if w.index = nil; x == nil {
+		return nil
+	}
+	return errors.Join(x.Sync(), x.Close())
 }
 
 // Size returns the length of the open file up to its newest flushed entry in

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"syscall"
 
 	"github.com/paddock-io/paddock/internal/storage/vfs"
 )
@@ -41,13 +42,14 @@ func clearWriting(fsys vfs.FS, dir string) error {
 	return fsys.SyncDir(dir)
 }
 
-// writing returns the name noted by setWriting, or "".
+// writing returns the name noted by setWriting, or "". A note that does not read
+// counts as none: the end of a log is judged more strictly then.
 func writing(fsys vfs.FS, dir string) (string, error) {
 	b, err := readSmall(fsys, filepath.Join(dir, writingName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+	if err != nil && !errors.Is(err, syscall.EIO) && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
 	}
-	return string(b), err
+	return string(b), nil
 }
 
 // readSmall returns the first bytes of a file that is meant to hold a few.

@@ -46,6 +46,11 @@ func (s *Store) Purge(keep int) (removed []string, err error) {
 		}
 	}
 	for _, f := range logs[:len(logs)-len(needed)] {
+		if index, ok := indexOf(f.name); ok {
+			if err := s.fs.Remove(filepath.Join(s.logDir, index)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("purge: %w", err)
+			}
+		}
 		doomed = append(doomed, filepath.Join(s.logDir, f.name))
 	}
 	for _, path := range doomed {

@@ -23,11 +23,11 @@ func (s *Store) ReadLog(first proto.Zxid, fn func(Entry) error) error {
 	var seq sequence
 	started := false
 	for i, file := range logs {
-		var next proto.Zxid
+		f := scanned{dirFile: file, before: noZxid, base: first - 1}
 		if i+1 < len(logs) {
-			next = logs[i+1].zxid
+			f.next = logs[i+1].zxid
 		}
-		err := s.readLogFile(file.name, next, func(path string, at int64, e Entry) error {
+		err := s.readLogFile(f, func(path string, at int64, e Entry) error {
 			if !started && e.Zxid < first {
 				return nil
 			}
@@ -51,12 +51,12 @@ func (s *Store) ReadLog(first proto.Zxid, fn func(Entry) error) error {
 
 // readLogFile reads one file; in the newest one, where next is 0, whatever
 // does not read is still to be written.
-func (s *Store) readLogFile(name string, next proto.Zxid, visit func(string, int64, Entry) error) error {
-	if next != 0 {
-		_, err := s.scanFile(name, next, false, visit)
+func (s *Store) readLogFile(f scanned, visit visitor) error {
+	if f.next != 0 {
+		_, err := s.scanFile(f, visit)
 		return err
 	}
-	r, err := openLog(s.fs, filepath.Join(s.logDir, name))
+	r, err := openLog(s.fs, filepath.Join(s.logDir, f.name))
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,8 @@ func VerifyLog(fs vfs.FS, path string, visit func(at int64, e Entry) error) (Log
 		return info, fmt.Errorf("verify log: %w", err)
 	}
 	s := &Store{fs: fs, logDir: filepath.Dir(path)}
-	end, err := s.scanFile(filepath.Base(path), 0, open == filepath.Base(path), func(_ string, at int64, e Entry) error {
+	file := scanned{dirFile: dirFile{name: filepath.Base(path)}, open: open == filepath.Base(path), before: noZxid}
+	end, err := s.scanFile(file, func(_ string, at int64, e Entry) error {
 		if info.Entries == 0 {
 			info.First = e.Zxid
 		}

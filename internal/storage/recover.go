@@ -1,10 +1,12 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/paddock-io/paddock/proto"
@@ -57,6 +59,11 @@ func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, e
 	if err := s.settle(); err != nil {
 		return rec, err
 	}
+	if marked, err := s.setAsideMarked(); err != nil {
+		return rec, err
+	} else if marked {
+		return rec, errSetAside(s.asidePath())
+	}
 	trusted, err := s.initMarked()
 	if err != nil {
 		return rec, err
@@ -82,19 +89,27 @@ func (s *Store) Recover(sink Loader, replay func(Entry) error) (rec Recovered, e
 		case len(logs) == 0:
 			rec.Fresh, rec.LastZxid = true, -1
 			return rec, nil
-		case !s.opts.TrustEmptySnapshot:
+		case !s.opts.TrustEmptySnapshot && !s.beginsEmpty(logs):
 			return rec, &NoSnapshotError{Dir: s.logDir}
 		}
 		rec.NeedSnapshot = true
 		sink.Reset()
 	} else if rec.LastZxid, err = s.loadSnapshot(snaps, sink, &rec); err != nil {
-		return rec, err
+		if none := (*NoSnapshotError)(nil); !errors.As(err, &none) || !s.beginsEmpty(logs) {
+			return rec, err
+		}
+		s.logger.Warn("no snapshot is good, but the logs begin with the first transaction", "dir", s.logDir)
+		rec.LastZxid, rec.NeedSnapshot = 0, true
+		sink.Reset()
 	}
 	s.metrics.LoadSnapshotTime.Store(int64(time.Since(start)))
 	if err := s.replay(from(logs, rec.LastZxid), replay, &rec); err != nil {
 		return rec, err
 	}
-	return rec, s.checkReached(snaps, &rec)
+	if err := s.checkReached(snaps, &rec); err != nil {
+		return rec, err
+	}
+	return rec, s.removeStrayIndexes(logs)
 }
 
 // settle makes the names in the directories durable as they are. Without it, what a killed process had
@@ -170,7 +185,7 @@ func (s *Store) loadSnapshot(snaps []dirFile, sink Loader, rec *Recovered) (prot
 func (s *Store) replay(files []dirFile, replay func(Entry) error, rec *Recovered) error {
 	start := time.Now()
 	seq, base, skipping := sequence{rec.LastZxid}, rec.LastZxid, true
-	end, err := s.scan(files, func(path string, at int64, e Entry) error {
+	end, err := s.scan(files, base, true, func(path string, at int64, e Entry) error {
 		if skipping && e.Zxid <= base {
 			return nil
 		}
@@ -187,10 +202,29 @@ func (s *Store) replay(files []dirFile, replay func(Entry) error, rec *Recovered
 	if err != nil {
 		return err
 	}
-	rec.LastZxid = seq.prev
+	if err := s.checkLost(files, seq.prev); err != nil {
+		return err
+	}
+	rec.LastZxid, s.log.last = seq.prev, seq.prev
 	s.metrics.ReplayTime.Store(int64(time.Since(start)))
 	s.metrics.ReplayEntries.Store(uint64(rec.Entries))
 	return s.trim(end, rec)
+}
+
+// checkLost refuses a history that ends before a log which is gone, but whose
+// index tells of transactions that were durable.
+func (s *Store) checkLost(logs []dirFile, last proto.Zxid) error {
+	stray, err := s.strayIndexes(logs, last)
+	if err != nil || len(stray) == 0 {
+		return err
+	}
+	z := stray[len(stray)-1].zxid
+	end, n, err := s.indexEnd(z)
+	if err != nil {
+		return err
+	}
+	return &CorruptionError{File: filepath.Join(s.logDir, logName(z)),
+		Err: fmt.Errorf("the log is gone, but its index tells of %d transactions up to %s", n, end)}
 }
 
 // trim makes the newest log end with its last entry, durably, before anybody
@@ -209,7 +243,10 @@ func (s *Store) trim(end scanEnd, rec *Recovered) error {
 	switch {
 	case end.name == "":
 	case end.end == 0:
-		if err = s.fs.Remove(path); err == nil {
+		if err = s.removeIndex(end.name); err == nil {
+			err = s.fs.Remove(path)
+		}
+		if err == nil {
 			err = s.fs.SyncDir(s.logDir)
 		}
 	default:
@@ -240,6 +277,22 @@ func (s *Store) cut(path string, size int64) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
+}
+
+// beginsEmpty reports whether the oldest log continues an empty history, so that
+// no snapshot is needed. Its index says so, or that of a log which is gone.
+func (s *Store) beginsEmpty(logs []dirFile) bool {
+	stray, err := s.strayIndexes(logs, 0)
+	if err != nil || len(logs)+len(stray) == 0 {
+		return false
+	}
+	oldest := slices.MinFunc(slices.Concat(logs, stray), func(a, b dirFile) int { return cmp.Compare(a.zxid, b.zxid) })
+	x, err := openIndex(s.fs, s.logDir, logName(oldest.zxid))
+	if err != nil {
+		return false
+	}
+	defer x.close()
+	return x.before == 0
 }
 
 // checkReached refuses a state that is older than a snapshot which could not

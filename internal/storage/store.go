@@ -51,6 +51,7 @@ type Store struct {
 	locks    []io.Closer
 	log      *LogWriter
 	epochs   Epochs // as on disk, since LoadEpochs
+	lost     LostEpochs
 }
 
 // Open makes or checks the directories, locks them and deletes what atomic
@@ -104,6 +105,9 @@ func (s *Store) prepare() error {
 	}
 	if err := s.checkSwapped(); err != nil {
 		return err
+	}
+	if err := s.finishMending(); err != nil {
+		return fmt.Errorf("finish mending the log: %w", err)
 	}
 	return s.removeStaleTmp()
 }
@@ -192,19 +196,23 @@ func (s *Store) checkSwapped() error {
 	return nil
 }
 
-// removeStaleTmp deletes snapshots that were never finished. Those of the epoch
-// files are LoadEpochs' business.
+// removeStaleTmp deletes snapshots and mended logs that were never finished.
+// Those of the epoch files are LoadEpochs' business.
 func (s *Store) removeStaleTmp() error {
-	names, err := s.fs.List(s.snapDir)
-	if err != nil {
-		return &DirError{Dir: s.snapDir, Err: err}
-	}
-	for _, name := range names {
-		if strings.HasPrefix(name, snapPrefix) && strings.HasSuffix(name, tmpSuffix) {
-			if err := s.fs.Remove(filepath.Join(s.snapDir, name)); err != nil {
-				return fmt.Errorf("delete unfinished snapshot: %w", err)
+	for _, stale := range [][2]string{{s.snapDir, snapPrefix}, {s.logDir, mendedPrefix}} {
+		dir, prefix := stale[0], stale[1]
+		names, err := s.fs.List(dir)
+		if err != nil {
+			return &DirError{Dir: dir, Err: err}
+		}
+		for _, name := range names {
+			if !strings.HasPrefix(name, prefix) || !strings.HasSuffix(name, tmpSuffix) {
+				continue
 			}
-			s.logger.Info("deleted an unfinished snapshot", "file", name)
+			if err := s.fs.Remove(filepath.Join(dir, name)); err != nil {
+				return fmt.Errorf("delete an unfinished file: %w", err)
+			}
+			s.logger.Info("deleted an unfinished file", "file", name)
 		}
 	}
 	return nil

@@ -287,13 +287,13 @@ func TestTruncate(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		to    proto.Zxid
-		files string // left of logs and snapshots; "" if refused
+		files string // left of logs, their indexes and snapshots; "" if refused
 	}{
-		"to the end":               {z(10), "log.100000001 log.100000005 log.100000007 snapshot.0 snapshot.100000003 snapshot.100000008"},
-		"inside the last file":     {z(8), "log.100000001 log.100000005 log.100000007 snapshot.0 snapshot.100000003 snapshot.100000008"},
-		"dirty snapshot":           {z(7), "log.100000001 log.100000005 log.100000007 snapshot.0 snapshot.100000003"},
-		"to the end of a file":     {z(6), "log.100000001 log.100000005 snapshot.0 snapshot.100000003"},
-		"dirty by its end":         {z(4), "log.100000001 snapshot.0"},
+		"to the end":               {z(10), "index.100000001 index.100000005 index.100000007 log.100000001 log.100000005 log.100000007 snapshot.0 snapshot.100000003 snapshot.100000008"},
+		"inside the last file":     {z(8), "index.100000001 index.100000005 log.100000001 log.100000005 log.100000007 snapshot.0 snapshot.100000003 snapshot.100000008"},
+		"dirty snapshot":           {z(7), "index.100000001 index.100000005 log.100000001 log.100000005 log.100000007 snapshot.0 snapshot.100000003"},
+		"to the end of a file":     {z(6), "index.100000001 index.100000005 log.100000001 log.100000005 snapshot.0 snapshot.100000003"},
+		"dirty by its end":         {z(4), "index.100000001 log.100000001 snapshot.0"},
 		"to the first":             {z(1), "log.100000001 snapshot.0"},
 		"to the snapshot":          {0, "snapshot.0"},
 		"beyond the end":           {z(11), ""},
@@ -322,6 +322,9 @@ func TestTruncate(t *testing.T) {
 		})
 		if err != nil || rec.LastZxid != tc.to {
 			t.Errorf("%s: %+v, %v", name, rec, err)
+		}
+		if err := checkIndexes(s.fs, s.logDir, rec.Snapshot); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 		// And on with another history.
 		next := proto.MakeZxid(2, 1)

@@ -28,6 +28,8 @@ import (
 //     it, or one of its sectors is missing. A flipped bit is not, garbage is
 //     not, nor is a length that no sector loss explains.
 //  3. It lies no farther from the end of the data than a batch is long.
+//     Where a mark says that the newest batch ended before the bad entry, that is
+//     enough: a whole batch behind it would have put another mark in its place.
 //  4. If the file was closed in good order, or written by Java, there are no
 //     marks to go by: then no intact entry may follow either.
 //
@@ -105,12 +107,12 @@ type tail struct {
 
 func (r *logReader) loadTail(end int64) (*tail, error) {
 	t := &tail{base: r.pos &^ (vfs.SectorSize - 1), pos: r.pos, data: end, marks: map[int64]bool{}}
-	b, err := r.read(t.base, int(end-t.base))
+	b, err := r.read(t.pos, int(end-t.pos)) // what lies before pos does not matter, and may not read
 	if err != nil {
 		return nil, err
 	}
-	t.b = make([]byte, len(b)+vfs.SectorSize)
-	copy(t.b, b)
+	t.b = make([]byte, end-t.base+vfs.SectorSize)
+	copy(t.b[t.pos-t.base:], b)
 	last := int64(-1)
 	for off := (r.pos + vfs.SectorSize - 1) &^ (vfs.SectorSize - 1); off < end; off += vfs.SectorSize {
 		if m, ok := parseMark(t.b[off-t.base:], off); ok {
@@ -135,8 +137,8 @@ func (t *tail) damage(open bool) error {
 	switch {
 	case t.newest.start > t.pos:
 		return fmt.Errorf("a later batch, from byte %d on, had been written", t.newest.start)
-	case t.data == t.pos:
-		return nil
+	case t.data == t.pos || t.newest.end == t.pos && t.pos > 0:
+		return nil // behind the newest batch that was ever whole: whatever is there, nobody was told of it
 	case t.pos == 0:
 		return t.headerDamage(open)
 	}

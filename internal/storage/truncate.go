@@ -62,7 +62,11 @@ func (s *Store) DiscardAbove(z proto.Zxid) error {
 	if err != nil {
 		return err
 	}
-	return s.cutAt(c, dirty)
+	if err := s.cutAt(c, dirty); err != nil {
+		return err
+	}
+	s.log.last = z
+	return nil
 }
 
 // DropBefore removes every snapshot older than the one named z and all logs of
@@ -162,7 +166,7 @@ func (s *Store) findCut(z, base proto.Zxid) (logCut, error) {
 	}
 	logs = from(logs, base)
 	c, seq := logCut{have: base}, sequence{base}
-	_, err = s.scan(logs, func(path string, at int64, e Entry) error {
+	_, err = s.scan(logs, base, false, func(path string, at int64, e Entry) error {
 		if e.Zxid <= z {
 			if e.Zxid <= base {
 				return nil
@@ -206,7 +210,10 @@ func (s *Store) cutAt(c logCut, dirty []string) error {
 	}
 	for i := len(c.files) - 1; i >= 0; i-- {
 		path := filepath.Join(s.logDir, c.files[i])
-		var err error
+		err := s.removeIndex(c.files[i])
+		if err != nil {
+			return &FatalError{Part: PartLog, File: path, Err: fmt.Errorf("its index: %w", err)}
+		}
 		if i == 0 && c.at > logHeaderSize {
 			err = s.cut(path, c.at)
 		} else if err = s.fs.Remove(path); err == nil {
