@@ -31,6 +31,13 @@ type Disk struct {
 	// Reloaded takes a fresh tree, before the Truncated or Reloaded event that
 	// tells the replica of it.
 	Reloaded func(*Recovered)
+
+	// Damage is what Open said; nil for a whole directory. It belongs to whoever
+	// calls Work.
+	Damage *Damage
+	// Damaged is told that the directory is whole now (nil), or damaged otherwise
+	// than before. It may be nil if Damage is.
+	Damaged func(*Damage)
 }
 
 // Work runs operations in order; runs of appends are synced together, which is
@@ -79,6 +86,12 @@ func (d *Disk) do(op Op) error {
 	case RollLog:
 		return d.Store.Log().Roll()
 	case replica.SaveEpoch:
+		if d.Damage != nil && d.Damage.Lost.Any() {
+			// The file will read again, and what was lost of it must not be forgotten.
+			if err := d.Store.Distrust(); err != nil {
+				return fmt.Errorf("save %s: %w", op.Kind, err)
+			}
+		}
 		save := d.Store.SaveAcceptedEpoch
 		if op.Kind == zab.CurrentEpoch {
 			save = d.Store.SaveCurrentEpoch
@@ -93,6 +106,8 @@ func (d *Disk) do(op Op) error {
 		return d.saveSnapshot(op.Zxid)
 	case replica.Reload:
 		return d.reload(func(last proto.Zxid) replica.Event { return replica.Reloaded{Last: last} })
+	case Mend:
+		return d.mend(op)
 	default:
 		panic(fmt.Sprintf("persist: unknown disk operation %T", op))
 	}
@@ -115,9 +130,12 @@ func (d *Disk) truncate(z proto.Zxid) error {
 // reload recovers a fresh tree and hands it over, to be swapped in before the
 // replica sees the event.
 func (d *Disk) reload(event func(last proto.Zxid) replica.Event) error {
-	rec, err := Recover(d.Store)
-	if err != nil {
-		return fmt.Errorf("reload the tree: %w", err)
+	rec := distrusted()
+	if d.Damage == nil {
+		var err error
+		if rec, err = Recover(d.Store); err != nil {
+			return fmt.Errorf("reload the tree: %w", err)
+		}
 	}
 	d.Reloaded(rec)
 	d.Report(event(rec.Last))
@@ -128,6 +146,12 @@ func (d *Disk) reload(event func(last proto.Zxid) replica.Event) error {
 // own log behind it belong to a history that the leader does not have; they
 // must be gone before the snapshot is there, or a restart would replay them.
 func (d *Disk) saveSnapshot(z proto.Zxid) error {
+	damaged := d.Damage != nil
+	if damaged {
+		if err := d.replaceDamaged(); err != nil {
+			return fmt.Errorf("move the damaged history away: %w", err)
+		}
+	}
 	if err := d.Store.DiscardAbove(z); err != nil {
 		return fmt.Errorf("cut the log behind the leader's snapshot %s: %w", z, err)
 	}
@@ -136,6 +160,11 @@ func (d *Disk) saveSnapshot(z proto.Zxid) error {
 	}
 	if err := d.Store.DropBefore(z); err != nil {
 		return fmt.Errorf("remove what the leader's snapshot %s replaces: %w", z, err)
+	}
+	if damaged {
+		if err := d.trustAgain(); err != nil {
+			return fmt.Errorf("note that the history is whole: %w", err)
+		}
 	}
 	d.Report(replica.SnapshotSaved{Zxid: z})
 	return nil

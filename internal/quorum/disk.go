@@ -23,7 +23,7 @@ func newDisk(p *Peer) *disk {
 	return &disk{wake: make(chan struct{}, 1), ops: persist.Disk{
 		Store: p.store, Tree: p.tree, MaxBatch: p.opts.MaxBatch, Logger: p.log,
 		Report:   func(ev replica.Event) { p.durable.see(ev); p.inbox.put(ev) },
-		Reloaded: p.setReloaded,
+		Reloaded: p.setReloaded, Damaged: p.damaged,
 	}}
 }
 

@@ -25,6 +25,7 @@ type link struct {
 	peer   *Peer
 	budget int        // bytes that may wait in the queue
 	in     linkReader // owned by readLoop
+	br     *bufio.Reader
 
 	mu     sync.Mutex
 	queue  []zab.Message // guarded by mu
@@ -49,6 +50,7 @@ const (
 func newLink(p *Peer, id zab.LinkID, nc net.Conn, leads bool) *link {
 	l := &link{id: id, nc: nc, leads: leads, peer: p, budget: linkQueueBudget, wake: make(chan struct{}, 1)}
 	l.in.l = l
+	l.br = bufio.NewReaderSize(&l.in, linkReadBuffer)
 	return l
 }
 
@@ -186,7 +188,7 @@ func (l *link) streamTree() error {
 
 // readLoop turns packets into events until the link ends, and returns why.
 func (l *link) readLoop() error {
-	br := bufio.NewReaderSize(&l.in, linkReadBuffer)
+	br := l.br
 	limit := l.peer.opts.MaxPacket
 	if l.leads {
 		limit = maxFirstPacket

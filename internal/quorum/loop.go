@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paddock-io/paddock/internal/persist"
+	"github.com/paddock-io/paddock/internal/repair"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
@@ -27,6 +28,7 @@ type loopState struct {
 	reqs    replica.Requests
 	touches []replica.Touch
 	said    map[saidKey]time.Duration // when a quota was warned of
+	repair  *repair.Machine           // while the data directory is damaged
 
 	snap      *snapshotter
 	snapTxns  int   // applied since the last snapshot began
@@ -116,6 +118,9 @@ func (p *Peer) batch() {
 	if l.now-l.ticked >= p.opts.Tick/8 || l.now >= p.replica.Deadline() {
 		p.tick(began)
 	}
+	if l.repair != nil && l.now >= l.repair.Deadline() {
+		p.repairStep(repair.Tick{})
+	}
 	events := p.inbox.take(l.events)
 	for _, ev := range events {
 		p.step(ev)
@@ -150,6 +155,9 @@ func (p *Peer) tick(at time.Time) {
 // well within a ping's interval, so an eighth of a tick is the most.
 func (p *Peer) untilTick() time.Duration {
 	next := min(p.loop.ticked+p.opts.Tick/8, p.replica.Deadline())
+	if p.loop.repair != nil {
+		next = min(next, p.loop.repair.Deadline())
+	}
 	return max(next-time.Since(p.start), 0)
 }
 

@@ -16,6 +16,8 @@ type Metrics struct {
 	SnapshotTime atomic.Int64 // nanoseconds that the last one took
 	Mismatches   atomic.Int64 // transactions replayed at the start after which the tree was not what its digest says
 	Proposals    Sizes        // of a leader's proposals
+	Damaged      atomic.Int64 // 1 while the data directory is damaged and not made whole
+	Fetched      atomic.Int64 // lost transactions that other servers have sent
 	QuotaErrors  Names        // requests that a leader refused for a quota, by namespace
 
 	lookingSince atomic.Int64 // nanoseconds since the peer was made

@@ -70,7 +70,8 @@ func (p *Peer) accept(ln net.Listener) {
 	}
 }
 
-// open starts a link and tells the loop.
+// open starts a link and tells the loop: of one that was accepted only when its
+// first bytes are there, because they may be a question, which is none of its business.
 func (p *Peer) open(nc net.Conn, leads bool) {
 	k := newLink(p, zab.LinkID(p.lastLink.Add(1)), nc, leads)
 	p.netMu.Lock()
@@ -83,12 +84,14 @@ func (p *Peer) open(nc net.Conn, leads bool) {
 		p.inbound++
 	}
 	p.conns[k] = struct{}{}
-	p.arrivals[k.id] = k
 	p.netMu.Unlock()
 
-	p.inbox.put(replica.Connected{Link: k.id, Dialed: !leads})
 	p.wg.Go(func() {
-		k.run()
+		if !leads || k.greet() {
+			p.announce(k)
+			k.run()
+		}
+		nc.Close()
 		p.netMu.Lock()
 		delete(p.conns, k)
 		if leads {
@@ -96,6 +99,14 @@ func (p *Peer) open(nc net.Conn, leads bool) {
 		}
 		p.netMu.Unlock()
 	})
+}
+
+// announce tells the loop of a new link.
+func (p *Peer) announce(k *link) {
+	p.netMu.Lock()
+	p.arrivals[k.id] = k
+	p.netMu.Unlock()
+	p.inbox.put(replica.Connected{Link: k.id, Dialed: !k.leads})
 }
 
 // adopt moves a new link to the loop.

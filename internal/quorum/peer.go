@@ -137,6 +137,8 @@ type Peer struct {
 	wg          sync.WaitGroup        // accept loop, links, dials
 	netCtx      context.Context       // for dials; ends when the network shuts down
 	endNet      context.CancelFunc
+	lookups     chan struct{} // holds a token while a damaged server's question is answered
+	promiseLost atomic.Bool   // acceptedEpoch is not what was promised
 
 	loop loopState
 }
@@ -148,24 +150,43 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 	p := &Peer{
 		opts: opts, log: opts.Logger, store: store, start: time.Now(),
 		inbox: newInbox(), calls: make(chan func(time.Duration)),
-		arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{}, unreachable: map[proto.PeerID]bool{},
+		lookups: make(chan struct{}, 1), arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{}, unreachable: map[proto.PeerID]bool{},
 	}
 	p.netCtx, p.endNet = context.WithCancel(context.Background())
 	p.requests = newRequestQueue(opts.MaxOutstanding, p.inbox.signal)
-	if err := p.recover(); err != nil {
+	damage, err := p.recover()
+	if err != nil {
 		return nil, err
 	}
 	p.disk = newDisk(p)
+	if p.disk.ops.Damage = damage; damage != nil {
+		p.beginRepair(damage)
+	}
 	p.publish()
 	return p, nil
 }
 
-// recover loads the tree and builds the replica over it.
-func (p *Peer) recover() error {
-	began := time.Now()
+// mendable reports whether there are others who could make this server's data whole.
+func (p *Peer) mendable() bool {
+	voters := p.opts.Ensemble.Voters()
+	return !p.opts.Standalone && (len(voters) > 1 || p.opts.Observer && len(voters) > 0)
+}
+
+// load reads the data directory.
+func (p *Peer) load() (*persist.Recovered, zab.Durable, *persist.Damage, error) {
+	if p.mendable() {
+		return persist.Open(p.store)
+	}
 	rec, disk, err := persist.Start(p.store, p.opts.Standalone)
+	return rec, disk, nil, err
+}
+
+// recover loads the tree and builds the replica over it.
+func (p *Peer) recover() (*persist.Damage, error) {
+	began := time.Now()
+	rec, disk, damage, err := p.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.tree = rec.Tree
 	rec.Hist.MaxTxns = p.opts.History
@@ -191,7 +212,7 @@ func (p *Peer) recover() error {
 	for _, err := range rec.Skipped {
 		p.log.Warn("a newer snapshot could not be used", "err", err)
 	}
-	return nil
+	return damage, nil
 }
 
 // furnish gives a tree that was loaded what no snapshot has.

@@ -99,6 +99,10 @@ type SnapshotSent struct{ Link zab.LinkID }
 // Reloaded answers Reload: the tree is what the disk holds, up to Last.
 type Reloaded struct{ Last proto.Zxid }
 
+// Mended says that a damaged history is whole again on disk, as it was before
+// the damage: this server may vote with it once the tree is reloaded.
+type Mended struct{ Accepted, Current int64 }
+
 func (*Request) isEvent()      {}
 func (Requests) isEvent()      {}
 func (Revalidate) isEvent()    {}
@@ -118,3 +122,4 @@ func (Truncated) isEvent()     {}
 func (SnapshotSaved) isEvent() {}
 func (SnapshotSent) isEvent()  {}
 func (Reloaded) isEvent()      {}
+func (Mended) isEvent()        {}

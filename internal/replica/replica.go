@@ -68,6 +68,7 @@ type Replica struct {
 	persisted proto.Zxid // newest transaction known durable
 	diskOps   int        // epoch, truncate and snapshot writes under way
 	reload    bool       // the tree must be reloaded before the next vote
+	mended    bool       // the history on disk is whole again, and the tree does not show it yet
 	tail      []*proto.Txn
 	reason    string // why we are looking
 
@@ -225,15 +226,32 @@ func (r *Replica) diskAnswer(now time.Duration, ev Event, out []Action) []Action
 		r.hist.Truncate(ev.Last)
 	case SnapshotSaved:
 		r.diskOps--
-		r.appended, r.persisted = ev.Zxid, ev.Zxid
+		r.appended, r.persisted, r.mended = ev.Zxid, ev.Zxid, false
 		if r.state == learning {
 			return r.learner.SnapshotSaved(now, ev.Zxid, out)
 		}
 		r.reload = false // the tree is on disk after all
+	case Mended:
+		return r.onMended(now, ev, out)
 	case Reloaded:
 		r.diskOps--
 		r.hist.Reset(ev.Last)
 		r.appended, r.persisted = ev.Last, ev.Last
+	}
+	return r.tryLook(now, out)
+}
+
+// onMended goes on with a history that is whole again: at once while looking,
+// else when the role ends. A learner gets a snapshot from its leader anyway.
+func (r *Replica) onMended(now time.Duration, ev Mended, out []Action) []Action {
+	r.disk.AcceptedEpoch, r.disk.CurrentEpoch = ev.Accepted, ev.Current
+	if r.state == learning {
+		r.mended = true
+		return out
+	}
+	r.reload = true
+	if r.state == looking {
+		r.state, r.reason, r.lookAt = draining, "the damaged history was mended", now
 	}
 	return r.tryLook(now, out)
 }
@@ -350,7 +368,8 @@ func (r *Replica) endRole(now time.Duration, reason string, out []Action) []Acti
 	case learning:
 		r.tail = slices.Clone(r.learner.EndTerm())
 		r.pauseAfter(now, r.learner.Following())
-		r.reload = r.learner.MustReload()
+		r.reload = r.learner.MustReload() || r.mended
+		r.mended = false
 	}
 	r.leader, r.learner, r.sessions, r.local, r.reaper = nil, nil, nil, nil, nil
 	r.role, r.state, r.reason = zab.RoleNone, draining, reason

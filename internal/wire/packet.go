@@ -39,6 +39,17 @@ const (
 	pktAckEpoch     int32 = 18
 )
 
+// Packets that only Paddock sends, alone on a connection of their own: a damaged
+// server's question for lost transactions, and the answer. Package repair has
+// their data. A Java leader closes a connection that begins like this.
+const (
+	PacketQuestion int32 = 0x50444b51 // "PDKQ"
+	PacketAnswer   int32 = 0x50444b41 // "PDKA"
+)
+
+// AppendPacket appends one of these packets.
+func AppendPacket(b []byte, typ int32, data []byte) []byte { return appendPacket(b, typ, 0, data) }
+
 // protocolVersion is that of Zab 1.0, the only one spoken since 3.4.
 const protocolVersion int32 = 0x10000
 
