@@ -1,0 +1,88 @@
+package replica
+
+import (
+	"testing"
+	"time"
+
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// distrusted returns server 2, whose history must not be trusted, looking.
+func distrusted(t *testing.T) *bench {
+	b := newBench(t)
+	b.r.hist.Reset(-1)
+	b.r.disk = zab.Durable{AcceptedEpoch: 4, CurrentEpoch: 3, LastZxid: -1}
+	b.r.appended, b.r.persisted = -1, -1
+	b.run(b.r.look(b.now, nil))
+	return b
+}
+
+// vote returns what the server proposes to the others, nothing if it does not.
+func (b *bench) vote(actions []Action) (v []proto.Notification) {
+	for _, a := range actions {
+		if s, ok := a.(SendVote); ok {
+			v = append(v, s.Note)
+		}
+	}
+	return v
+}
+
+// TestMendedWhileLooking: the tree is reloaded, and then the vote is worth what
+// the history is.
+func TestMendedWhileLooking(t *testing.T) {
+	b := distrusted(t)
+	expect(t, "mended", b.step(Mended{Accepted: 7, Current: 5}), Reload{})
+	last := proto.MakeZxid(5, 9)
+	votes := b.vote(b.r.Step(b.now, Reloaded{Last: last}, nil))
+	if len(votes) == 0 || votes[0].Zxid != last || votes[0].PeerEpoch != 5 || b.r.disk.AcceptedEpoch != 7 {
+		t.Errorf("votes %+v, disk %+v", votes, b.r.disk)
+	}
+}
+
+// TestMendedWhileLearning: the leader's snapshot is on its way. If it does not
+// come to its end, the mended history counts.
+func TestMendedWhileLearning(t *testing.T) {
+	for _, saved := range []bool{false, true} {
+		b := distrusted(t)
+		b.elect(3)
+		b.step(Connected{Link: 1, Dialed: true})
+		b.message(1, zab.LeaderInfo{Epoch: 8})
+		out := b.step(EpochSaved{Kind: zab.AcceptedEpoch, Epoch: 8})
+		expect(t, "ackepoch", out, Send{Link: 1, Msg: zab.AckEpoch{CurrentEpoch: 3, LastZxid: -1}})
+		b.message(1, zab.Snap{Zxid: proto.MakeZxid(7, 2)})
+		expect(t, "mended", b.step(Mended{Accepted: 8, Current: 5}))
+		b.message(1, zab.NewLeader{Epoch: 8})
+		if saved {
+			b.step(SnapshotSaved{Zxid: proto.MakeZxid(7, 2)})
+			b.step(EpochSaved{Kind: zab.CurrentEpoch, Epoch: 8})
+		}
+		out = b.step(Disconnected{Link: 1, Reason: "gone"})
+		if !saved {
+			out = b.step(SnapshotSaved{Zxid: proto.MakeZxid(7, 2)}) // of the old role
+		}
+		reloads := false
+		for _, a := range out {
+			_, is := a.(Reload)
+			reloads = reloads || is
+		}
+		b.now += time.Minute
+		if saved && (reloads || b.r.hist.Last() != proto.MakeZxid(7, 2)) {
+			t.Errorf("saved: reloads %v, history up to %s", reloads, b.r.hist.Last())
+		}
+	}
+}
+
+// TestMendedBeforeSync: the role ends before the leader has sent anything.
+func TestMendedBeforeSync(t *testing.T) {
+	b := distrusted(t)
+	b.elect(3)
+	b.step(Connected{Link: 1, Dialed: true})
+	expect(t, "mended", b.step(Mended{Accepted: 7, Current: 5}))
+	out := b.step(Disconnected{Link: 1, Reason: "gone"})
+	expect(t, "the role ends", out, Reload{})
+	b.step(Reloaded{Last: proto.MakeZxid(5, 9)})
+	if b.r.disk.LastZxid != proto.MakeZxid(5, 9) || b.r.disk.CurrentEpoch != 5 {
+		t.Errorf("looks with %+v", b.r.disk)
+	}
+}
