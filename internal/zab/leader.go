@@ -234,8 +234,7 @@ func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action
 	if m.ConfigVersion > l.opts.Ensemble.Version {
 		return l.hangup(f, "learner has a newer configuration", out)
 	}
-	if m.AcceptedEpoch < 0 || m.AcceptedEpoch >= math.MaxInt32 {
-		// Zxids would become negative in the next epoch.
+	if m.AcceptedEpoch < 0 || m.AcceptedEpoch >= maxEpoch {
 		return l.hangup(f, fmt.Sprintf("learner cannot have accepted epoch %d", m.AcceptedEpoch), out)
 	}
 	if l.phase == Broadcast && m.AcceptedEpoch > l.epoch && l.opts.Ensemble.IsVoter(int64(m.ID)) {
@@ -255,8 +254,14 @@ func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action
 	return l.tryFixEpoch(out)
 }
 
+// maxEpoch is the last epoch there can be: the zxids of the one after the next
+// would be negative.
+const maxEpoch = math.MaxInt32 - 1
+
 // tryFixEpoch fixes the epoch once a quorum has said which epochs it has
-// promised: one more than any of them, observers' included.
+// promised: one more than any of them, observers' included. What a server says
+// that is no member does not count, though Java lets it: anybody could use up
+// all epochs with one packet.
 func (l *Leader) tryFixEpoch(out []Action) []Action {
 	if l.epoch != 0 {
 		return out
@@ -266,9 +271,12 @@ func (l *Leader) tryFixEpoch(out []Action) []Action {
 	}
 	highest := l.disk.AcceptedEpoch
 	for _, f := range l.learners {
-		if f.state >= infoReceived {
+		if _, member := l.opts.Ensemble.Member(int64(f.info.ID)); member && f.state >= infoReceived {
 			highest = max(highest, f.info.AcceptedEpoch)
 		}
+	}
+	if highest >= maxEpoch {
+		return l.resign(fmt.Sprintf("all epochs are used up: %d has been accepted", highest), out)
 	}
 	l.epoch = highest + 1
 	return append(out, SaveEpoch{AcceptedEpoch, l.epoch}, Note{Fact: FactEpochProposed, Epoch: l.epoch})

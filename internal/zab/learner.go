@@ -184,7 +184,13 @@ func (f *Learner) MustReload() bool { return f.inMemory }
 
 // EndTerm returns the proposals that are in the log but not applied, oldest
 // first. The tree must have them before this server votes (ZOOKEEPER-2845).
-func (f *Learner) EndTerm() []*proto.Txn { return f.pending[:f.logged] }
+func (f *Learner) EndTerm() []*proto.Txn {
+	tail := f.pending[:f.logged]
+	for len(tail) > 0 && tail[0].Zxid <= f.applied { // a repetition of what the tree has
+		tail = tail[1:]
+	}
+	return tail
+}
 
 // Appended returns the newest transaction given to the log.
 func (f *Learner) Appended() proto.Zxid { return f.appended }

@@ -13,6 +13,8 @@ func (f *Learner) leaderInfo(m LeaderInfo, out []Action) []Action {
 	}
 	f.epoch = m.Epoch
 	switch {
+	case m.Epoch > maxEpoch: // having accepted it, we could never follow anybody else
+		return f.resign(fmt.Sprintf("there is no epoch %d", m.Epoch), out)
 	case m.Epoch < f.disk.AcceptedEpoch:
 		return f.resign(fmt.Sprintf("the leader's epoch %d is older than the accepted epoch %d", m.Epoch, f.disk.AcceptedEpoch), out)
 	case m.Epoch == f.disk.AcceptedEpoch:
@@ -49,6 +51,9 @@ func (f *Learner) beginSync(m Message, out []Action) []Action {
 	f.state, f.queued = syncing, f.disk.LastZxid
 	switch m := m.(type) {
 	case Snap:
+		if m.Zxid < 0 || m.Zxid.Epoch() > f.epoch { // no recovery would find a file of such a name
+			return f.resign(fmt.Sprintf("SNAP as of %s in epoch %d", m.Zxid, f.epoch), out)
+		}
 		f.inMemory, f.snapped = true, true
 		f.queued, f.applied = m.Zxid, m.Zxid
 		f.hist.Reset(m.Zxid)
@@ -77,16 +82,17 @@ func (f *Learner) Truncated(now time.Duration, asked, last proto.Zxid, out []Act
 	return f.unstash(now, out)
 }
 
-// proposal takes a transaction. There are no holes inside an epoch (Learner,
-// 3.9.4); only the first one of a synchronisation may repeat what we have.
+// proposal takes a transaction. There are no holes (Learner, 3.9.4, which looks
+// inside an epoch only): our own recovery would refuse a log with one. Only the
+// first one of a synchronisation may repeat what we have.
 func (f *Learner) proposal(t *proto.Txn, out []Action) []Action {
 	if f.state < syncing {
 		return f.resign("PROPOSAL before synchronisation", out)
 	}
 	z := t.Zxid
-	repeats := f.state == syncing && !f.anyProposal && z <= f.queued
-	if !repeats && z != f.queued+1 && z.Epoch() <= f.queued.Epoch() {
-		return f.resign(fmt.Sprintf("proposal %s does not follow %s", z, f.queued), out)
+	repeats := f.state == syncing && !f.anyProposal && 0 < z && z <= f.queued
+	if !repeats && !follows(f.queued, z) || z.Epoch() > f.epoch {
+		return f.resign(fmt.Sprintf("proposal %s does not follow %s in epoch %d", z, f.queued, f.epoch), out)
 	}
 	f.anyProposal, f.queued = true, z
 	f.pending = append(f.pending, t)
@@ -94,6 +100,12 @@ func (f *Learner) proposal(t *proto.Txn, out []Action) []Action {
 		return f.log(out)
 	}
 	return out
+}
+
+// follows reports whether z can be the transaction right behind last: the next
+// one of its epoch, or the first one of a later epoch.
+func follows(last, z proto.Zxid) bool {
+	return z.Counter() != 0 && z == last+1 || z.Counter() == 1 && z.Epoch() > last.Epoch()
 }
 
 // log appends every pending proposal that is not in the log yet.
@@ -106,8 +118,16 @@ func (f *Learner) log(out []Action) []Action {
 }
 
 // logOne appends a transaction and, unless this is an observer, has it
-// acknowledged once it is durable.
+// acknowledged once it is durable. One that repeats what we have is so already.
+//
+// Invariant: the log never goes back; one that does is refused when it rolls.
 func (f *Learner) logOne(t *proto.Txn, out []Action) []Action {
+	if t.Zxid <= f.appended {
+		if !f.opts.Observer {
+			out = append(out, Send{f.link, Ack{t.Zxid}})
+		}
+		return out
+	}
 	f.appended = t.Zxid
 	if !f.opts.Observer {
 		f.unacked = append(f.unacked, t.Zxid)
@@ -137,10 +157,13 @@ func (f *Learner) commit(z proto.Zxid, out []Action) []Action {
 	return out
 }
 
-// apply gives a decided transaction to the tree. After a fuzzy snapshot the
-// tree may hold it already; it is idempotent.
+// apply gives a decided transaction to the tree. One that repeats what we have
+// is passed over: it is not logged again, and must not get into the tree alone.
 func (f *Learner) apply(t *proto.Txn, out []Action) []Action {
-	f.applied = max(f.applied, t.Zxid)
+	if t.Zxid <= f.applied {
+		return out
+	}
+	f.applied = t.Zxid
 	f.hist.Add(t)
 	return append(out, Apply{t})
 }
