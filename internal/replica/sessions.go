@@ -33,9 +33,11 @@ func newSessions(tick, now time.Duration) *sessions {
 }
 
 // bucketOf returns the bucket that ends strictly after now+timeout. Source:
-// ExpiryQueue.roundToNextInterval.
+// ExpiryQueue.roundToNextInterval. A timeout below zero, which a learner may
+// forward and a log may hold, ends with the next bucket; in Java such a session
+// never ends.
 func (t *sessions) bucketOf(now, timeout time.Duration) int64 {
-	return int64((now+timeout)/t.tick) + 1
+	return max(int64((now+timeout)/t.tick)+1, t.next)
 }
 
 // add tracks a session that nobody owns yet, or returns the one that is there.

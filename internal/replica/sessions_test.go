@@ -28,6 +28,17 @@ func TestBucketOf(t *testing.T) {
 	}
 }
 
+// TestNegativeTimeout: whatever timeout a session was opened with, it ends.
+func TestNegativeTimeout(t *testing.T) {
+	s := newSessions(2*time.Second, 11*time.Second)
+	s.add(11*time.Second, 1, -1)
+	s.add(11*time.Second, 2, -24*24*time.Hour)
+	s.touch(11*time.Second, 2, 0)
+	if got := s.expire(13 * time.Second); !slices.Equal(got, []proto.SessionID{1, 2}) {
+		t.Errorf("%v end", got)
+	}
+}
+
 func TestSessions(t *testing.T) {
 	const tick = 2 * time.Second
 	s := newSessions(tick, 11*time.Second)
