@@ -137,7 +137,6 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		},
 		Reap:           replica.ReapOptions{Interval: c.ContainerCheckInterval, PerMinute: c.ContainerMaxPerMinute},
 		Emulate353:     c.Emulate353TTL,
-		MaxPacket:      max(64<<20, 2*(c.JuteMaxBuffer+c.JuteMaxBufferExtraSize)),
 		MaxOutstanding: outstandingLimit(c), History: max(c.CommitLogCount, 20_000),
 		UnconfirmedSync: !c.LinearizableSync,
 		SnapCount:       c.SnapCount, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,

@@ -2,6 +2,7 @@ package prep
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/paddock-io/paddock/internal/tree"
@@ -65,5 +66,32 @@ func TestMultiIsBounded(t *testing.T) {
 	}
 	if p.Outstanding() != 0 {
 		t.Errorf("%d changes are left behind", p.Outstanding())
+	}
+}
+
+// A client's request is bounded by its frame, one that a learner forwards is not.
+func TestSingleIsBounded(t *testing.T) {
+	p := New(tree.New(), Options{Digest: true, MaxTxn: 10_000})
+	data, z := make([]byte, 10_001), proto.MakeZxid(1, 0)
+	must := &proto.CreateRequest{Path: "/there", ACL: proto.OpenACL}
+	long := "/" + strings.Repeat("x", 10_000)
+	acl := []proto.ACL{{Perms: proto.PermAll, ID: proto.ID{Scheme: "digest", ID: long + ":h"}}}
+	for i, q := range []Request{
+		{Op: proto.OpCreate, Body: must},
+		{Op: proto.OpCreate, Body: &proto.CreateRequest{Path: "/a", Data: data, ACL: proto.OpenACL}},
+		{Op: proto.OpCreateContainer, Body: &proto.CreateRequest{Path: "/a", Data: data, ACL: proto.OpenACL, Flags: proto.Container}},
+		{Op: proto.OpCreate2, Body: &proto.CreateRequest{Path: long, ACL: proto.OpenACL}},
+		{Op: proto.OpCreate2, Body: &proto.CreateRequest{Path: "/a", ACL: acl}},
+		{Op: proto.OpSetData, Body: &proto.SetDataRequest{Path: "/there", Data: data, Version: -1}},
+	} {
+		z++
+		q.Session = 1
+		txn := p.Prepare(&q, z, 1)
+		if refused := txn.Type == proto.OpError; refused != (i > 0) || len(txn.Raw) > 10_000 {
+			t.Errorf("request %d: %s of %d bytes", i, txn.Type, len(txn.Raw))
+		}
+	}
+	if p.Outstanding() != 2 {
+		t.Errorf("%d changes are outstanding, want those of the first request", p.Outstanding())
 	}
 }

@@ -47,6 +47,9 @@ func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (pr
 	if p.tree.KindOf(parent.stat.EphemeralOwner) == tree.Ephemeral {
 		return 0, nil, proto.ErrNoChildrenForEphemerals
 	}
+	if createSize(path, r.Data, acl) > p.opts.MaxTxn {
+		return 0, nil, proto.ErrMarshalling
+	}
 	if err := p.quota(path, 1, int64(len(r.Data))); err != proto.OK {
 		return 0, nil, err
 	}

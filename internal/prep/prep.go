@@ -29,9 +29,12 @@ type Request struct {
 // Options are the settings of a Prep; the zero value checks ACLs and writes no
 // digests.
 type Options struct {
-	ACL    tree.ACLRules // what ACLs mean
-	MaxTxn int           // bytes a transaction's record may have; 0 means 2 MiB
-	Digest bool          // say in each transaction what the tree's digest is after it
+	ACL tree.ACLRules // what ACLs mean
+	// MaxTxn is about how many bytes a transaction's record may have; 0 means 2
+	// MiB. Clients' requests are shorter, but a learner forwards what it likes, and
+	// a log that must hold more than its reader believes ends the server.
+	MaxTxn int
+	Digest bool // say in each transaction what the tree's digest is after it
 
 	EnforceQuota  bool  // hard limits of quotas refuse (zookeeper.enforceQuota)
 	ExtendedTypes bool  // znodes may have a time to live (zookeeper.extendedTypesEnabled)

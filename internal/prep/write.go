@@ -80,6 +80,9 @@ func (p *Prep) setData(req *Request, r *proto.SetDataRequest) (proto.OpCode, pro
 	if err := p.access(req, r.Path, proto.PermWrite); err != proto.OK {
 		return 0, nil, err
 	}
+	if len(r.Path)+len(r.Data) > p.opts.MaxTxn {
+		return 0, nil, proto.ErrMarshalling
+	}
 	if err := p.quota(r.Path, 0, int64(len(r.Data))-int64(node.dataLen)); err != proto.OK {
 		return 0, nil, err
 	}

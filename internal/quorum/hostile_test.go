@@ -305,3 +305,38 @@ func TestSnapByHand(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 }
+
+// join takes a learner made by hand to where it is served.
+func (l *learner) join(info zab.FollowerInfo, last proto.Zxid) {
+	l.t.Helper()
+	l.send(info)
+	epoch := l.next().(zab.LeaderInfo).Epoch
+	l.send(zab.AckEpoch{LastZxid: last})
+	for {
+		switch l.next().(type) {
+		case zab.NewLeader:
+			l.send(zab.Ack{Zxid: proto.MakeZxid(epoch, 0)})
+		case zab.UpToDate:
+			return
+		}
+	}
+}
+
+// TestLargeRequest: a learner may forward more than any client may send. The
+// log's reader has a limit, and a leader that logged more would end.
+func TestLargeRequest(t *testing.T) {
+	v := newTarget(t)
+	l := v.leader.learner()
+	l.join(zab.FollowerInfo{ID: 9, Observer: true}, 0)
+	l.send(&zab.Forward{Session: 77, Op: proto.OpCreateSession, Raw: (&proto.CreateSessionRequest{Timeout: 60_000}).Append(nil)})
+	if m, ok := l.next().(zab.Inform); !ok || m.Txn.Type != proto.OpCreateSession {
+		t.Fatalf("%+v", m)
+	}
+	const packet = 64 << 20
+	create := &proto.CreateRequest{Path: "/large", ACL: proto.OpenACL, Data: make([]byte, packet-16-len((&proto.CreateRequest{Path: "/large", ACL: proto.OpenACL}).Append(nil)))}
+	l.send(&zab.Forward{Session: 77, Cxid: 1, Op: proto.OpCreate, Raw: create.Append(nil)})
+	if m, ok := l.next().(zab.Inform); !ok || m.Txn.Type != proto.OpError {
+		t.Fatalf("%+v", m)
+	}
+	v.untouched()
+}

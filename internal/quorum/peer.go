@@ -43,7 +43,7 @@ type Options struct {
 	LocalSessions, UpgradeSessions bool          // see replica.Options
 	ReadOnlyAfter                  time.Duration // see replica.Options
 
-	MaxPacket      int   // bytes a peer may send as one packet; 0 means 64 MiB
+	MaxPacket      int   // bytes a peer may send as one packet; 0 means 64 MiB, which is what the log takes
 	MaxOutstanding int   // client requests undecided at once; 0 means 1000
 	History        int   // transactions kept for learners; 0 means 20,000
 	MaxBatch       int   // transactions in one sync of the log; 0 means 1000
