@@ -415,3 +415,23 @@ func TestChildren(t *testing.T) {
 		t.Errorf("Children of nothing = %q %v", got, ok)
 	}
 }
+
+// TestPathsOfNothing: prep lets no such path through, but a peer or a damaged
+// file may bring it. It must not get into a dump, which it would end.
+func TestPathsOfNothing(t *testing.T) {
+	tr := New()
+	apply(tr, mkCreate(1, "/a", "", -1))
+	want := tr.Digest()
+	for i, path := range []string{"", "/", "//", "//b", "/a/", "/a//", "/a//b", "//a", "a", "a/b", "///"} {
+		if res := apply(tr, mkCreate(proto.Zxid(i)+2, path, "x", 0)); res.Err != proto.ErrNoNode {
+			t.Errorf("%q: %v", path, res.Err)
+		}
+		if path != "" && NewLoader().Node(path, nil, -1, &proto.StatPersisted{}) == nil {
+			t.Errorf("%q is loaded", path)
+		}
+		check(t, tr)
+	}
+	if tr.Digest() != want {
+		t.Error("the tree has changed")
+	}
+}

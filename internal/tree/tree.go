@@ -210,11 +210,12 @@ func (t *Tree) Replace(from *Tree) {
 	t.expected, t.digestLog = from.expected, from.digestLog
 }
 
-// splitPath returns the parent's path, "" for the root, of a path that has a
-// slash.
+// splitPath returns the parent's path, "" for the root. ok is false for what
+// names no znode but the root: such a path without a name, which would read as
+// the end of a dump, or below a second name of the root, which no look-up finds.
 func splitPath(path string) (parent string, ok bool) {
 	i := strings.LastIndexByte(path, '/')
-	if i < 0 || path == "/" {
+	if i < 0 || i == len(path)-1 || i == 1 && path[0] == '/' {
 		return "", false
 	}
 	return path[:i], true
