@@ -24,7 +24,7 @@ func TestLiarAsStranger(t *testing.T) {
 			}
 		}
 		v.untouched()
-		l.leave()
+		l.hangup()
 		v.untouched()
 		boundedHeap(t)
 	})
@@ -57,7 +57,7 @@ func TestLiarBetweenLeaders(t *testing.T) {
 		}
 		v.leader.start()
 		allServe(t, v.servers...)
-		l.leave()
+		l.hangup()
 		leader, _ := leaderOf(t, v.servers)
 		if e := leader.peer.Status().Epoch; e > v.epoch+5 {
 			t.Errorf("from epoch %d to %d", v.epoch, e)
@@ -80,7 +80,7 @@ func TestLiarAsFollower(t *testing.T) {
 				v.write()
 			}
 		}
-		l.leave()
+		l.hangup()
 		v.recovered(false)
 		boundedHeap(t)
 	})
@@ -101,13 +101,6 @@ const (
 
 func newLearnerLiar(t *testing.T, rng *rand.Rand, to []*server, ids []proto.PeerID) *learnerLiar {
 	return &learnerLiar{liar: newLiar(t, rng), to: to, ids: ids}
-}
-
-func (l *learnerLiar) leave() {
-	for _, k := range l.links {
-		k.nc.Close()
-	}
-	l.wg.Wait()
 }
 
 // step says one thing on one link, or opens or closes one.
@@ -159,7 +152,7 @@ func (l *learnerLiar) join(k *lie) {
 	}
 	epoch, _ := k.state()
 	k.send(zab.AckEpoch{CurrentEpoch: pick[int64](rng, epoch, epoch, epoch-1, 0, -1, epoch+1, math.MaxInt32, math.MinInt32),
-		LastZxid: pick[proto.Zxid](rng, 0, 0, proto.MakeZxid(epoch, 1), proto.MakeZxid(epoch, 0), l.anyZxid(epoch, 2))}, false)
+		LastZxid: pick[proto.Zxid](rng, 0, 0, proto.MakeZxid(epoch, 1), proto.MakeZxid(epoch, 0), anyZxid(rng, proto.MakeZxid(epoch, 2)))}, false)
 	if !k.saw(pktNewLeader) || rng.IntN(16) == 0 {
 		return
 	}
@@ -178,7 +171,7 @@ func (l *learnerLiar) say(k *lie) {
 	case 0:
 		k.send(zab.FollowerInfo{ID: pick(rng, l.ids...), AcceptedEpoch: 1}, false)
 	case 1:
-		k.send(zab.AckEpoch{CurrentEpoch: epoch, LastZxid: l.anyZxid(epoch, last.Counter())}, false)
+		k.send(zab.AckEpoch{CurrentEpoch: epoch, LastZxid: anyZxid(rng, last)}, false)
 	case 2: // never proposed, or of another epoch
 		k.send(zab.Ack{Zxid: pick[proto.Zxid](rng, proto.MakeZxid(epoch, 1<<30), proto.MakeZxid(epoch+1, 0), proto.MakeZxid(epoch+1, 1), -1, 0, math.MinInt64, math.MaxInt64)}, false)
 	case 3:

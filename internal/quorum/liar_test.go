@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -145,18 +146,29 @@ func (v *victims) alive() {
 			s.done = nil
 			s.stop()
 			s.store.Close()
+			if exit := (*ExitError)(nil); errors.As(err, &exit) && exit.Code == ExitBind {
+				v.t.Skip("a port was taken by somebody else while its server was down: ", err)
+			}
 			v.t.Fatalf("server %d has ended: %v", s.opts.Self, err)
 		default:
 		}
 	}
 }
 
+// serve waits until all servers do.
+func (v *victims) serve() {
+	v.t.Helper()
+	eventually(v.t, "everybody serves", func() bool {
+		v.alive()
+		return !slices.ContainsFunc(v.servers, func(s *server) bool { return !s.serves() })
+	})
+}
+
 // recovered demands that the servers serve and agree, and unless history was
 // rewritten hold what was acknowledged.
 func (v *victims) recovered(rewritten bool) {
 	v.t.Helper()
-	v.alive()
-	allServe(v.t, v.servers...)
+	v.serve()
 	if rewritten {
 		eventually(v.t, "a session is opened", func() bool {
 			s := v.leader()
@@ -201,20 +213,36 @@ func (v *victims) restarted() {
 type liar struct {
 	t   *testing.T
 	rng *rand.Rand
-	wg  sync.WaitGroup // readers of its links
+	wg  sync.WaitGroup // its listeners, and the readers of its links
+
+	connMu sync.Mutex
+	conns  []net.Conn // guarded by connMu: every quorum link
+	done   bool       // guarded by connMu
 }
 
 func newLiar(t *testing.T, rng *rand.Rand) *liar {
 	l := &liar{t: t, rng: rng}
-	t.Cleanup(l.wg.Wait) // behind the connections' own
+	t.Cleanup(l.hangup)
 	return l
+}
+
+// hangup ends every link; there are no more after it.
+func (l *liar) hangup() {
+	l.connMu.Lock()
+	l.done = true
+	for _, nc := range l.conns {
+		nc.Close()
+	}
+	l.connMu.Unlock()
+	l.wg.Wait()
 }
 
 // lie is one link. What the other end says is read to the end, or it would wait
 // for room in the socket.
 type lie struct {
 	*liar
-	nc net.Conn
+	nc  net.Conn
+	rng *rand.Rand // the liar's, unless the link has a goroutine of its own
 
 	mute bool          // it has stopped within a packet, and what follows would be read as a part of it
 	news chan struct{} // holds a token when something has come
@@ -242,9 +270,13 @@ const (
 
 // begin takes over a connection.
 func (l *liar) begin(nc net.Conn) *lie {
-	k := &lie{liar: l, nc: nc, news: make(chan struct{}, 1)}
-	l.t.Cleanup(func() { nc.Close() })
+	k := &lie{liar: l, nc: nc, rng: l.rng, news: make(chan struct{}, 1)}
 	nc.SetWriteDeadline(time.Now().Add(patience))
+	l.connMu.Lock()
+	defer l.connMu.Unlock()
+	if l.conns = append(l.conns, nc); l.done {
+		nc.Close()
+	}
 	l.wg.Go(k.read)
 	return k
 }
@@ -345,14 +377,14 @@ func (k *lie) half(b []byte) {
 
 // noise sends a packet of any kind but ACK, which would be believed.
 func (k *lie) noise() {
-	l, rng := k.liar, k.rng
+	rng := k.rng
 	b := make([]byte, 0, 64)
 	typ := pick(rng, rng.Int32N(20), rng.Int32N(20), -1, math.MaxInt32)
 	if typ == pktAck {
 		typ = 0
 	}
 	b = appendInt(b, typ)
-	b = appendLong(b, int64(l.anyZxid(1, 1)))
+	b = appendLong(b, int64(anyZxid(rng, proto.MakeZxid(1, 1))))
 	n := pick(rng, 0, 0, 4, 8, 9, 12, 13, 20, 32, 100, 3000)
 	b = appendInt(b, pick(rng, int32(n), int32(n), int32(n), -1, -2, math.MaxInt32, 65<<20))
 	for range n {
@@ -367,10 +399,10 @@ func (k *lie) noise() {
 	k.mute = rng.IntN(2) == 0
 }
 
-// anyZxid returns one near an epoch and a counter, or far from both.
-func (l *liar) anyZxid(epoch int64, counter uint32) proto.Zxid {
-	e := pick(l.rng, epoch, epoch, epoch, epoch-1, epoch+1, 0, -1, math.MaxInt32, math.MinInt32)
-	return proto.MakeZxid(e, pick(l.rng, counter, counter, counter+1, counter-1, counter+2, 0, 1, 2, 3, math.MaxUint32, l.rng.Uint32()))
+// anyZxid returns one near z, or far from it.
+func anyZxid(rng *rand.Rand, z proto.Zxid) proto.Zxid {
+	e := pick(rng, z.Epoch(), z.Epoch(), z.Epoch(), z.Epoch()-1, z.Epoch()+1, 0, -1, math.MaxInt32, math.MinInt32)
+	return proto.MakeZxid(e, pick(rng, z.Counter(), z.Counter(), z.Counter()+1, z.Counter()-1, 0, 1, 2, 3, math.MaxUint32, rng.Uint32()))
 }
 
 func appendInt(b []byte, v int32) []byte {
