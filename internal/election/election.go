@@ -47,8 +47,9 @@ type Election struct {
 	voters  []proto.PeerID      // of either, ascending
 	text    string              // of the committed one
 
+	started     bool
 	state       State
-	round       int64 // logical clock: grows with every election, or jumps to a peer's
+	round       int64 // logical clock: grows with every election, or jumps to a peer's, which may be any number
 	vote        Vote  // the last decision
 	established bool  // vote has led to a serving leader
 
@@ -102,7 +103,7 @@ func (e *Election) Reconfigure(committed, lastSeen ensemble.Ensemble) {
 // current epoch. What the transport said of peers before no longer counts. Java: FastLeaderElection.lookForLeader.
 func (e *Election) Start(now time.Duration, lastZxid proto.Zxid, currentEpoch int64, out []Action) []Action {
 	e.round++
-	e.state, e.established = Looking, false
+	e.started, e.state, e.established = true, Looking, false
 	e.interval, e.finalizeAt = e.opts.MinInterval, Never
 	clear(e.received)
 	clear(e.outside)
@@ -132,7 +133,7 @@ func (e *Election) observer() bool {
 
 // Receive handles a notification from a peer, in every state.
 func (e *Election) Receive(now time.Duration, from proto.PeerID, n proto.Notification, out []Action) []Action {
-	if from == e.opts.Self || e.round == 0 || n.State < Looking || n.State > Observing {
+	if from == e.opts.Self || !e.started || n.State < Looking || n.State > Observing {
 		return out
 	}
 	e.PeerReachable(from)
@@ -160,7 +161,7 @@ func (e *Election) Receive(now time.Duration, from proto.PeerID, n proto.Notific
 // reach. It must be given for every refused attempt, since each Start forgets it.
 func (e *Election) PeerUnreachable(now time.Duration, id proto.PeerID, out []Action) []Action {
 	i, ok := e.index(id)
-	if !ok || e.state != Looking || e.round == 0 {
+	if !ok || e.state != Looking || !e.started {
 		return out
 	}
 	e.unreachable[i] = true

@@ -1,6 +1,7 @@
 package election
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -547,5 +548,29 @@ func TestHostileNumbers(t *testing.T) {
 			e.Start(time.Hour, 0, 0, nil)
 			e.Tick(2*time.Hour, nil)
 		}
+	}
+}
+
+// A voter that lies may drive the round to its end, where it begins anew with the lowest number, and then to any other.
+// Servers go on from each.
+func TestAnyRound(t *testing.T) {
+	for _, round := range []int64{math.MaxInt64, -1, math.MaxInt64 - 1, math.MinInt64, -2, 0} {
+		s := start(t, members(t, 3, 0), 1, 5, 1)
+		jump := func(to int64) {
+			s.e.Receive(0, 3, say(Looking, 3, 9, to, 1), nil)
+			if s.e.Round() != to {
+				t.Fatalf("in round %d instead of %d", s.e.Round(), to)
+			}
+			s.e.Start(0, 5, 1, nil)
+		}
+		if round <= 0 {
+			jump(math.MaxInt64)
+		}
+		if round > math.MinInt64 {
+			jump(round)
+		}
+		next := s.e.Round()
+		s.hear(3, say(Looking, 2, 6, next, 1), fmt.Sprintf("2<LOOKING 2@0x6,1 r%d; 3<LOOKING 2@0x6,1 r%d", next, next))
+		s.hear(2, say(Looking, 2, 6, next, 1), fmt.Sprintf("= FOLLOWING 2@0x6,1 r%d", next))
 	}
 }
