@@ -205,11 +205,17 @@ func (d *snapDecoder) acls(sink Sink) error {
 	return err
 }
 
+// aclEntryMin is how many bytes an entry of an ACL has at least.
+const aclEntryMin = 12
+
 // acl reads one vector of ACL entries, which together may be as long as one field.
 func (d *snapDecoder) acl() ([]proto.ACL, error) {
 	count, err := d.count()
 	if err != nil {
 		return nil, err
+	}
+	if int(count) > d.max/aclEntryMin {
+		return nil, fmt.Errorf("%w: an ACL of %d entries", jute.ErrLength, count)
 	}
 	acl := make([]proto.ACL, 0, min(count, 16))
 	for end := d.off + int64(d.max); count > 0; count-- {

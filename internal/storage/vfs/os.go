@@ -14,8 +14,9 @@ import (
 )
 
 // OS is the operating system's file system. Files are made readable and
-// writable by their owner only, and a symbolic link is never opened in the
-// place of a file.
+// writable by their owner only. A symbolic link is never opened in the place of
+// a file, and neither is what is no file: opening a pipe would wait for somebody
+// to write, and a device has no end.
 type OS struct{}
 
 const (
@@ -35,12 +36,40 @@ func (OS) Create(name string) (File, error) {
 }
 
 func openFile(name string, flags int) (File, error) {
-	f, err := os.OpenFile(name, flags|unix.O_NOFOLLOW, filePerm)
+	fd, err := openRegular(name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC)
 	if err != nil {
-		return nil, err
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return osFile{f}, nil
+	return osFile{os.NewFile(uintptr(fd), name)}, nil
 }
+
+// openRegular opens without waiting, and then lets reads and writes wait as those
+// of files do, which costs nothing at each sync.
+func openRegular(name string, flags int) (int, error) {
+	for {
+		fd, err := unix.Open(name, flags, filePerm)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return -1, err
+		}
+		var st unix.Stat_t
+		if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+			err = errIrregular
+		}
+		if err == nil {
+			err = unix.SetNonblock(fd, false)
+		}
+		if err != nil {
+			return -1, errors.Join(err, unix.Close(fd))
+		}
+		return fd, nil
+	}
+}
+
+// errIrregular is why a directory, pipe, socket or device is not opened.
+var errIrregular = errors.New("not a regular file")
 
 // Rename implements FS.
 func (OS) Rename(from, to string) error { return os.Rename(from, to) }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -115,6 +117,33 @@ func TestOSPermissions(t *testing.T) {
 		if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v", path, fi.Mode(), err)
 		}
+	}
+}
+
+// TestOSTakesFilesOnly: whatever lies in the place of a file is not opened, and
+// nobody waits for it.
+func TestOSTakesFilesOnly(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := errors.Join(os.Mkdir(at("directory"), 0o700), syscall.Mkfifo(at("pipe"), 0o600),
+		os.WriteFile(at("file"), []byte("kept"), 0o600), os.Symlink(at("file"), at("link")), os.Symlink("/dev/zero", at("device"))); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("unix", at("socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	for _, name := range []string{at("directory"), at("pipe"), at("link"), at("device"), at("socket"), "/dev/zero", "/dev/null"} {
+		for how, open := range map[string]func(string) (File, error){"Open": OS{}.Open, "OpenWrite": OS{}.OpenWrite, "Create": OS{}.Create} {
+			var path *fs.PathError
+			if _, err := open(name); !errors.As(err, &path) || path.Path != name {
+				t.Errorf("%s of a %s: %v", how, filepath.Base(name), err)
+			}
+		}
+	}
+	if b, err := os.ReadFile(at("file")); string(b) != "kept" {
+		t.Errorf("the file behind the link: %q, %v", b, err)
 	}
 }
 
