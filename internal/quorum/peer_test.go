@@ -115,15 +115,34 @@ func standalone(t *testing.T) *server {
 		InitTimeout: 50 * testTick, SyncTimeout: 25 * testTick}}
 }
 
+// listenLow listens on a port below those that the system gives to outgoing
+// connections, which might take it while its server is down.
+func listenLow(t *testing.T) net.Listener {
+	t.Helper()
+	for range 100 {
+		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(15_000+rand.IntN(17_000))))
+		if err == nil {
+			return ln
+		}
+	}
+	t.Fatal("no port is free")
+	return nil
+}
+
 // ensembleOf prepares n voters on loopback ports that were free a moment ago.
 func ensembleOf(t *testing.T, n int) []*server {
 	t.Helper()
 	text := ""
+	var held []net.Listener // until every port is chosen, or one might be chosen twice
 	for i := range n {
-		q, e := freeAddr(t), freeAddr(t)
-		_, qp, _ := net.SplitHostPort(q)
-		_, ep, _ := net.SplitHostPort(e)
+		q, e := listenLow(t), listenLow(t)
+		held = append(held, q, e)
+		_, qp, _ := net.SplitHostPort(q.Addr().String())
+		_, ep, _ := net.SplitHostPort(e.Addr().String())
 		text += fmt.Sprintf("server.%d=127.0.0.1:%s:%s:participant\n", i+1, qp, ep)
+	}
+	for _, ln := range held {
+		ln.Close()
 	}
 	ens, err := ensemble.Parse(text + "version=0")
 	if err != nil {
