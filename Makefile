@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 DIST ?= dist#        where make dist puts the directory paddock
 FUZZTIME ?= 20s#     for each fuzz target
+SECONDS ?= 60#       for each test of make hostile
 N ?= 500000#         requests of make differential; seeds of make sim, there 10000 if not given
 SERVERS ?= 1#        on each side there
 FROM ?= 0#           the first seed there; 0 takes seeds that have not been used
@@ -82,6 +83,11 @@ fuzz: ## every fuzz target for FUZZTIME
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
+
+.PHONY: hostile
+hostile: ## liars on the client, quorum and election ports, each kind for SECONDS; RUN=TestLiarAsVoter SEED=7 replays one
+	$(GO) test -count=1 -p 1 -timeout 2h -run '$(or $(RUN),TestLiar)' ./internal/quorum ./internal/server \
+		$(if $(SEED),-hostile.seed=$(SEED),-hostile.seconds=$(SECONDS))
 
 .PHONY: bench-compare
 bench-compare: ## Paddock beside Java ZooKeeper, in turns, as one table; ARGS='-rounds 3 -seconds 10'
