@@ -160,7 +160,25 @@ func FuzzInitialMessage(f *testing.F) {
 	f.Add(peerBytes(f, goldenV2))
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 9})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := DecodeInitialMessage(b)
+		var m InitialMessage
+		var err error
+		// As it is read: no length is believed that is beyond the limit.
+		bounded(t, len(b), func() {
+			for had := 0; err == nil; {
+				var size int
+				if size, err = InitialMessageSize(b[:min(had, len(b))]); err == nil && (size <= had || size > len(b)) {
+					break
+				}
+				if size > initialHeaderSize+MaxElectionAddr {
+					t.Fatalf("%d bytes are to be read", size)
+				}
+				had = size
+			}
+			m, err = DecodeInitialMessage(b)
+		})
+		if err != nil && !errors.Is(err, ErrInitialMessage) && !errors.Is(err, jute.ErrShort) && !errors.Is(err, jute.ErrLength) {
+			t.Fatal(err)
+		}
 		if err != nil || len(m.Addrs) == 0 {
 			return
 		}
@@ -180,8 +198,13 @@ func FuzzNotification(f *testing.F) {
 	f.Add(peerBytes(f, goldenVote)[4:44])
 	f.Add(peerBytes(f, goldenVote)[4:32])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, err := DecodeNotification(b)
+		var n Notification
+		var err error
+		bounded(t, len(b), func() { n, err = DecodeNotification(b) })
 		if err != nil {
+			if !errors.Is(err, ErrNotification) {
+				t.Fatal(err)
+			}
 			return
 		}
 		n.Version = NotificationVersion

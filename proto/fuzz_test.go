@@ -8,6 +8,18 @@ import (
 	"github.com/paddock-io/paddock/jute"
 )
 
+// bounded fails the test if f allocates far more than the size of its input.
+func bounded(t *testing.T, size int, f func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	if n, most := after.TotalAlloc-before.TotalAlloc, uint64(64*size+64<<10); n > most {
+		t.Errorf("%d bytes allocated for %d", n, size)
+	}
+}
+
 // fuzzRequest feeds records of these operations to their decoders. What decodes
 // must encode and decode to the same again, and no input may allocate far more
 // than its own size.
@@ -26,13 +38,9 @@ func fuzzRequest(f *testing.F, seeds map[OpCode]Request) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, record []byte) {
 		op := ops[int(which)%len(ops)]
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		r, err := DecodeRequest(op, record)
-		runtime.ReadMemStats(&after)
-		if n, most := after.TotalAlloc-before.TotalAlloc, uint64(64*len(record)+64<<10); n > most {
-			t.Errorf("%s: %d bytes allocated for %d", op, n, len(record))
-		}
+		var r Request
+		var err error
+		bounded(t, len(record), func() { r, err = DecodeRequest(op, record) })
 		if err != nil {
 			return
 		}
@@ -101,7 +109,8 @@ func FuzzConnectRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, record []byte) {
 		var r, again ConnectRequest
 		d := jute.NewDecoder(record)
-		if r.Decode(&d); d.Err() != nil {
+		bounded(t, len(record), func() { r.Decode(&d) })
+		if d.Err() != nil {
 			return
 		}
 		d = jute.NewDecoder(r.Append(nil))

@@ -59,7 +59,9 @@ func FuzzDecodeTxn(f *testing.F) {
 		f.Add(unhex(f, tc.bytes))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		txn, err := DecodeTxn(raw)
+		var txn *Txn
+		var err error
+		bounded(t, len(raw), func() { txn, err = DecodeTxn(raw) })
 		if err != nil {
 			return
 		}

@@ -58,7 +58,13 @@ func FuzzPackets(f *testing.F) {
 			if leader {
 				decode = FromLeader
 			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			m, err := decode(p)
+			runtime.ReadMemStats(&after)
+			if n, most := after.TotalAlloc-before.TotalAlloc, uint64(64*len(b)+64<<10); n > most {
+				t.Fatalf("%d bytes allocated for %d", n, len(b))
+			}
 			if err != nil || m == nil {
 				continue
 			}
