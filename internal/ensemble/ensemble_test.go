@@ -1,6 +1,7 @@
 package ensemble
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -307,4 +308,18 @@ func FuzzCanonicalHost(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkParseLarge reads what a peer may attach to one notification, on the goroutine that elects.
+func BenchmarkParseLarge(b *testing.B) {
+	var text strings.Builder
+	for i := 0; text.Len() < 510<<10; i++ {
+		fmt.Fprintf(&text, "server.%d=h:1:2\n", i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse(text.String()); err == nil {
+			b.Fatal("taken")
+		}
+	}
 }

@@ -68,7 +68,7 @@ func IsMembershipKey(key string) bool {
 // FromProperties builds an ensemble from membership lines and returns every problem found, each with its line. With
 // problems the ensemble holds the lines that were good, so that a caller can look for further ones.
 func FromProperties(props []Property) (Ensemble, []*PropertyError) {
-	p := textParser{grouped: map[int64]int64{}}
+	p := textParser{servers: map[int64]bool{}, grouped: map[int64]int64{}}
 	for _, prop := range props {
 		if err := p.property(prop.Key, strings.TrimSpace(prop.Value)); err != nil {
 			p.problems = append(p.problems, &PropertyError{prop, err})
@@ -89,6 +89,7 @@ const maxMembers = 4096
 
 type textParser struct {
 	e        Ensemble
+	servers  map[int64]bool
 	grouped  map[int64]int64 // server id to group id
 	problems []*PropertyError
 }
@@ -124,12 +125,13 @@ func (p *textParser) server(id, spec string) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(p.e.Members, func(o Member) bool { return o.ID == m.ID }) {
+	if p.servers[m.ID] {
 		return fmt.Errorf("two servers have the id %d; each needs its own", m.ID)
 	}
 	if len(p.e.Members) == maxMembers {
 		return fmt.Errorf("more than %d servers", maxMembers)
 	}
+	p.servers[m.ID] = true
 	p.e.Members = append(p.e.Members, m)
 	return nil
 }
@@ -139,7 +141,7 @@ func (p *textParser) group(id, value string) error {
 	if err != nil {
 		return fmt.Errorf("group number %w", err)
 	}
-	if slices.ContainsFunc(p.e.groups, func(g group) bool { return g.id == gid }) || len(p.e.groups) == maxMembers {
+	if len(p.e.groups) == maxMembers || slices.ContainsFunc(p.e.groups, func(g group) bool { return g.id == gid }) {
 		return fmt.Errorf("group %d is listed twice, or there are more than %d groups", gid, maxMembers)
 	}
 	g := group{id: gid}
@@ -171,7 +173,7 @@ func (p *textParser) weight(id, value string) error {
 	if err != nil || w < 0 || w > maxWeight {
 		return fmt.Errorf("weight %q is not a number from 0 to %d", value, int64(maxWeight))
 	}
-	if slices.ContainsFunc(p.e.weights, func(o weight) bool { return o.server == sid }) || len(p.e.weights) == maxMembers {
+	if len(p.e.weights) == maxMembers || slices.ContainsFunc(p.e.weights, func(o weight) bool { return o.server == sid }) {
 		return fmt.Errorf("server %d has two weights, or there are more than %d weights", sid, maxMembers)
 	}
 	p.e.weights = append(p.e.weights, weight{sid, w})
