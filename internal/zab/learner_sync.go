@@ -90,7 +90,7 @@ func (f *Learner) proposal(t *proto.Txn, out []Action) []Action {
 		return f.resign("PROPOSAL before synchronisation", out)
 	}
 	z := t.Zxid
-	repeats := f.state == syncing && !f.anyProposal && 0 < z && z <= f.queued
+	repeats := f.state == syncing && !f.anyProposal && z > 0 && z.Counter() != 0 && z <= f.queued
 	if !repeats && !follows(f.queued, z) || z.Epoch() > f.epoch {
 		return f.resign(fmt.Sprintf("proposal %s does not follow %s in epoch %d", z, f.queued, f.epoch), out)
 	}
@@ -173,7 +173,10 @@ func (f *Learner) inform(t *proto.Txn, out []Action) []Action {
 	if f.state < syncing || !f.opts.Observer {
 		return f.resign("INFORM out of order", out)
 	}
-	return f.commit(t.Zxid, f.proposal(t, out))
+	if out = f.proposal(t, out); f.resigned {
+		return out
+	}
+	return f.commit(t.Zxid, out)
 }
 
 // newLeader makes the initial history durable: history first, then
