@@ -73,5 +73,9 @@ func FuzzDecodeTxn(f *testing.F) {
 		if again.TxnHeader != txn.TxnHeader {
 			t.Fatalf("header %+v became %+v", txn.TxnHeader, again.TxnHeader)
 		}
+		was := txn.Raw
+		if again.Encode(0); !bytes.Equal(again.Raw, was) {
+			t.Fatalf("%x became %x", was, again.Raw)
+		}
 	})
 }

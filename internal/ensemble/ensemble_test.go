@@ -3,6 +3,7 @@ package ensemble
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -257,7 +258,13 @@ func TestHostileText(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	javaAnswers(f, "config", func(text string, _ *string) { f.Add(text) })
 	f.Fuzz(func(t *testing.T, text string) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		e, err := Parse(text)
+		runtime.ReadMemStats(&after)
+		if n, most := after.TotalAlloc-before.TotalAlloc, uint64(128*len(text)+64<<10); n > most {
+			t.Errorf("%d bytes allocated for %d", n, len(text))
+		}
 		if err != nil {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ func FuzzConnection(f *testing.F) {
 	}
 	w := newWorld(f, 0, func(o *Options) { o.Words = func(string, io.Writer) {} })
 	f.Fuzz(func(t *testing.T, b []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		near, far := net.Pipe()
 		near.SetDeadline(time.Now().Add(patience))
 		w.srv.admit(far)
@@ -49,6 +52,10 @@ func FuzzConnection(f *testing.F) {
 			t.Fatal(err)
 		}
 		waitGone(t, w.srv, 0)
+		runtime.ReadMemStats(&after)
+		if n, most := after.TotalAlloc-before.TotalAlloc, uint64(256*len(b)+4<<20); n > most {
+			t.Errorf("%d bytes allocated for %d", n, len(b))
+		}
 	})
 }
 
