@@ -248,6 +248,11 @@ func TestNoFiles(t *testing.T) {
 			if err := errors.Join(os.Mkdir(v2, 0o700), os.WriteFile(filepath.Join(v2, "snapshot.0"), unhex(t, goldenSnap), 0o600), make(filepath.Join(v2, name))); err != nil {
 				t.Fatal(err)
 			}
+			if name == currentName { // beside nothing it can only have been 0
+				if err := os.WriteFile(filepath.Join(v2, acceptedName), []byte("5"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
 			s, err := Open(Options{DataDir: dir})
 			if err != nil {
 				t.Fatalf("%s as %s: %v", kind, name, err)
