@@ -21,6 +21,7 @@ import (
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/server"
 	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/storage/vfs"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -30,6 +31,12 @@ type Options struct {
 	Config  *config.Config
 	Logger  *slog.Logger // nil discards
 	Version string       // the banner of srvr and envi
+
+	// FS holds the files, and Listen and Dial are the network, of a server that
+	// lives in a test; nil is the operating system.
+	FS     vfs.FS
+	Listen func(network, addr string) (net.Listener, error)
+	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Node is one server. It runs once.
@@ -72,14 +79,20 @@ func New(o Options) (*Node, error) {
 		n.log = slog.New(slog.DiscardHandler)
 	}
 	c := o.Config
-	if err := c.CheckDirs(); err != nil {
-		return nil, &ExitError{ExitDataDir, err}
+	if o.FS == nil {
+		if err := c.CheckDirs(); err != nil {
+			return nil, &ExitError{ExitDataDir, err}
+		}
 	}
+	files := storageOptions(c, n.metrics, n.log)
+	files.FS = o.FS
 	var err error
-	if n.store, err = storage.Open(storageOptions(c, n.metrics, n.log)); err != nil {
+	if n.store, err = storage.Open(files); err != nil {
 		return nil, &ExitError{ExitDataDir, err}
 	}
-	if n.peer, err = quorum.New(peerOptions(c, n.log), n.store); err != nil {
+	peer := peerOptions(c, n.log)
+	peer.Listen, peer.Dial = o.Listen, o.Dial
+	if n.peer, err = quorum.New(peer, n.store); err != nil {
 		n.store.Close()
 		return nil, &ExitError{ExitUnexpected, err}
 	}
@@ -230,13 +243,24 @@ func (n *Node) listen() error {
 		n.log.Warn("no client port is configured, so no clients can connect")
 		return nil
 	}
-	addr, err := n.server.Listen(net.JoinHostPort(c.ClientPortAddress, strconv.Itoa(c.ClientPort)))
+	addr, err := n.bind(net.JoinHostPort(c.ClientPortAddress, strconv.Itoa(c.ClientPort)))
 	if err != nil {
 		return &ExitError{ExitUnexpected, fmt.Errorf("bind the client port: %w; is another server running on port %d?", err, c.ClientPort)}
 	}
 	n.addr = addr
 	n.log.Info("binding to port", "address", addr.String())
 	return nil
+}
+
+func (n *Node) bind(addr string) (net.Addr, error) {
+	if n.opts.Listen == nil {
+		return n.server.Listen(addr)
+	}
+	l, err := n.opts.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return l.Addr(), n.server.Accept(l)
 }
 
 // shutTimeout bounds how long connections may take to end.

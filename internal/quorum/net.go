@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -32,7 +33,7 @@ func (p *Peer) listen() error {
 	if p.opts.ListenAll {
 		host = ""
 	}
-	ln, err := listenTCP(net.JoinHostPort(host, strconv.Itoa(addr.Port)))
+	ln, err := p.opts.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(addr.Port)))
 	if err != nil {
 		return &ExitError{Code: ExitBind, Err: fmt.Errorf("bind the quorum port of server.%d: %w; is another server running with this id or port?", p.opts.Self, err)}
 	}
@@ -138,8 +139,9 @@ func (p *Peer) dial(leader proto.PeerID) {
 func (p *Peer) dialAny(addrs []ensemble.Addr) (net.Conn, error) {
 	var errs []error
 	for _, a := range addrs {
-		d := net.Dialer{Timeout: p.opts.CnxTimeout}
-		nc, err := d.DialContext(p.netCtx, "tcp", net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
+		ctx, cancel := context.WithTimeout(p.netCtx, p.opts.CnxTimeout)
+		nc, err := p.opts.Dial(ctx, "tcp", net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
+		cancel()
 		if err == nil {
 			return nc, nil
 		}

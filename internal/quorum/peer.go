@@ -50,6 +50,11 @@ type Options struct {
 	SnapCount      int   // transactions between snapshots; 0 means 100,000
 	SnapBytes      int64 // log bytes between snapshots; 0 means 4 GiB, negative none
 
+	// Listen and Dial open the quorum port, the election port and connections to
+	// those of others; nil is TCP.
+	Listen func(network, addr string) (net.Listener, error)
+	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+
 	Logger  *slog.Logger // nil discards
 	Metrics *Metrics     // nil for one of its own
 }
@@ -72,6 +77,12 @@ func (o *Options) setDefaults() {
 	}
 	if o.CnxTimeout == 0 {
 		o.CnxTimeout = 5 * time.Second
+	}
+	if o.Listen == nil {
+		o.Listen = net.Listen
+	}
+	if o.Dial == nil {
+		o.Dial = new(net.Dialer).DialContext
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -313,5 +324,3 @@ const (
 	ExitDisk       = 10
 	ExitBind       = 14
 )
-
-func listenTCP(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }

@@ -45,7 +45,7 @@ func bindAll(opts voteOptions) ([]net.Listener, error) {
 
 func bind(addr string, opts voteOptions) (net.Listener, error) {
 	for attempt := 1; ; attempt++ {
-		ln, err := net.Listen("tcp", addr)
+		ln, err := opts.listen("tcp", addr)
 		if err == nil {
 			return ln, nil
 		}

@@ -133,7 +133,7 @@ func (n *voteNet) dialAny(addrs []string) (net.Conn, error) {
 	var errs []error
 	for _, addr := range addrs {
 		ctx, cancel := context.WithTimeout(n.ctx, n.opts.ConnectTimeout)
-		nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		nc, err := n.opts.dial(ctx, "tcp", addr)
 		cancel()
 		if err == nil {
 			return nc, nil

@@ -38,6 +38,9 @@ type voteOptions struct {
 	Logger    *slog.Logger // nil discards
 
 	listeners []net.Listener // open already, instead of Listen
+
+	listen func(network, addr string) (net.Listener, error)                  // nil is TCP
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error) // the same
 }
 
 // Bounds of the election port.
@@ -102,6 +105,12 @@ func newVoteNet(opts voteOptions) (*voteNet, error) {
 	opts.HandshakeTimeout = cmp.Or(opts.HandshakeTimeout, 10*time.Second)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.listen == nil {
+		opts.listen = net.Listen
+	}
+	if opts.dial == nil {
+		opts.dial = new(net.Dialer).DialContext
 	}
 	if opts.Receive == nil {
 		opts.Receive = func(proto.PeerID, proto.Notification) {}

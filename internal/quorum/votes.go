@@ -15,6 +15,7 @@ func (p *Peer) openVotes() (*voteNet, error) {
 	opts := voteOptions{
 		Self: p.opts.Self, BindRetries: p.opts.BindRetries, Stop: p.netCtx.Done(),
 		ConnectTimeout: p.opts.CnxTimeout, HandshakeTimeout: p.opts.SyncTimeout, Logger: p.log,
+		listen: p.opts.Listen, dial: p.opts.Dial,
 		Receive: func(from proto.PeerID, n proto.Notification) {
 			p.inbox.putBounded(replica.Vote{From: from, Note: n})
 		},
