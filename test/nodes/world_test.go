@@ -1,0 +1,286 @@
+package nodes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/paddock-io/paddock/internal/config"
+	"github.com/paddock-io/paddock/internal/memnet"
+	"github.com/paddock-io/paddock/internal/node"
+	"github.com/paddock-io/paddock/internal/storage/vfs"
+	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/zk"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Times of all ensembles here.
+const (
+	tick        = 2 * time.Second
+	syncTimeout = 5 * tick
+	hopLow      = 100 * time.Microsecond // from one host to another
+	hopHigh     = 2 * time.Millisecond
+)
+
+// world is an ensemble and its network in a bubble.
+type world struct {
+	t       *testing.T
+	net     *memnet.Network
+	log     *slog.Logger
+	members []*member
+}
+
+// member is one server, from start to start.
+type member struct {
+	w    *world
+	id   int
+	name string
+	cfg  string // zoo.cfg
+	fs   *vfs.Mem
+	wrap func(vfs.FS) vfs.FS // what the next start puts around fs; nil for nothing
+
+	host *memnet.Host // of this start
+	node *node.Node   // nil while stopped
+	stop context.CancelFunc
+	done chan error
+}
+
+// inBubble runs a test with an ensemble of size servers, none of them started,
+// and stops what still runs at its end. Options are lines of zoo.cfg.
+func inBubble(t *testing.T, size int, seed uint64, f func(t *testing.T, w *world), options ...string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, net: memnet.New(seed)}
+		began := time.Now()
+		w.log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.String("at", time.Since(began).String())
+			}
+			return a
+		}}))
+		w.net.SetDelay(hopLow, hopHigh)
+		w.addMembers(size, options)
+		defer func() {
+			for _, m := range w.members {
+				m.halt()
+			}
+		}()
+		f(t, w)
+	})
+}
+
+func (w *world) addMembers(size int, options []string) {
+	var servers strings.Builder
+	for id := range size {
+		if size > 1 {
+			fmt.Fprintf(&servers, "server.%d=s%d:2888:3888\n", id+1, id+1)
+		}
+	}
+	for i := range size {
+		dir, id := w.t.TempDir(), i+1
+		text := fmt.Sprintf("dataDir=%s\nclientPort=2181\nclientPortAddress=s%d\ntickTime=%d\ninitLimit=10\nsyncLimit=%d\npreAllocSize=64\n%s%s\n",
+			dir, id, tick.Milliseconds(), syncTimeout/tick, servers.String(), strings.Join(options, "\n"))
+		cfg := filepath.Join(dir, "zoo.cfg")
+		for name, text := range map[string]string{cfg: text, filepath.Join(dir, "myid"): fmt.Sprintln(id)} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		m := &member{w: w, id: id, name: fmt.Sprintf("s%d", id), cfg: cfg, fs: vfs.NewMem()}
+		w.net.Host(m.name) // so that it can be looked up
+		w.members = append(w.members, m)
+	}
+}
+
+// start runs the server on the files it has.
+func (m *member) start() {
+	m.w.t.Helper()
+	c, _, err := config.Load(m.cfg, nil)
+	if err != nil {
+		m.w.t.Fatal(err)
+	}
+	m.host = m.w.net.Host(m.name)
+	var fs vfs.FS = m.fs
+	if m.wrap != nil {
+		fs = m.wrap(fs)
+	}
+	m.node, err = node.New(node.Options{
+		Config: c, Logger: m.w.log.With("id", m.id), Version: "test",
+		FS: fs, Listen: m.host.Listen, Dial: m.host.Dial,
+	})
+	if err != nil {
+		m.node = nil
+		m.w.t.Fatalf("start server %d: %v", m.id, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stop, m.done = cancel, make(chan error, 1)
+	go func(n *node.Node, done chan error) { done <- n.Run(ctx) }(m.node, m.done)
+}
+
+// halt stops the server in good order and waits for its end.
+func (m *member) halt() {
+	m.w.t.Helper()
+	if m.node == nil {
+		return
+	}
+	m.stop()
+	if err := <-m.done; err != nil {
+		m.w.t.Errorf("server %d ended: %v", m.id, err)
+	}
+	m.node = nil
+}
+
+func (w *world) start(members ...*member) {
+	w.t.Helper()
+	for _, m := range members {
+		m.start()
+	}
+}
+
+func (w *world) startAll() { w.start(w.members...) }
+
+func (w *world) haltAll() {
+	for _, m := range w.members {
+		m.halt()
+	}
+}
+
+// leader returns the server that leads as far as it knows itself, or nil.
+func (w *world) leader() *member {
+	for _, m := range w.members {
+		if m.node != nil && m.node.Role() == zab.RoleLeader {
+			return m
+		}
+	}
+	return nil
+}
+
+// serving returns how many servers take clients.
+func (w *world) serving() (count int) {
+	for _, m := range w.members {
+		if m.node != nil && m.node.Role() != zab.RoleNone {
+			count++
+		}
+	}
+	return count
+}
+
+// advance lets the clock go on.
+func advance(d time.Duration) { <-time.After(d) }
+
+// until lets the clock go on until something holds, and fails after limit.
+func (w *world) until(limit time.Duration, what string, holds func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(limit); !holds(); advance(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("after %v: not %s", limit, what)
+		}
+	}
+}
+
+// await waits until servers serve, one of them as the leader.
+func (w *world) await(servers int) *member {
+	w.t.Helper()
+	w.until(time.Minute, fmt.Sprintf("%d servers serving", servers), func() bool {
+		return w.serving() >= servers && w.leader() != nil
+	})
+	return w.leader()
+}
+
+// addrs is the connect string of some servers, of all if none is named.
+func (w *world) addrs(members ...*member) string {
+	if len(members) == 0 {
+		members = w.members
+	}
+	var list []string
+	for _, m := range members {
+		list = append(list, m.name+":2181")
+	}
+	return strings.Join(list, ",")
+}
+
+// client opens a session from a host of its own and waits for it. The test
+// closes it, or the end of the test does.
+func (w *world) client(host string, opts zk.Options, servers ...*member) *zk.Conn {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	opts.Dial = w.net.Host(host).Dial
+	opts.Logger = w.log.With("client", host)
+	c, err := zk.Connect(ctx, w.addrs(servers...), opts)
+	if err != nil {
+		w.t.Fatalf("client %s: %v", host, err)
+	}
+	w.t.Cleanup(func() { c.Detach() })
+	return c
+}
+
+// retry does what may be done twice until it is done.
+func (w *world) retry(f func(ctx context.Context) error) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	for {
+		err := f(ctx)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, zk.ErrConnectionLoss) {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) create(c *zk.Conn, path, data string, flags zk.CreateFlags) {
+	w.t.Helper()
+	w.retry(func(ctx context.Context) error {
+		_, err := c.Create(ctx, path, []byte(data), flags, zk.OpenACL)
+		if errors.Is(err, zk.ErrNodeExists) {
+			return nil // an earlier attempt
+		}
+		return err
+	})
+}
+
+func (w *world) set(c *zk.Conn, path, data string) {
+	w.t.Helper()
+	w.retry(func(ctx context.Context) error {
+		_, err := c.Set(ctx, path, []byte(data), zk.AnyVersion)
+		return err
+	})
+}
+
+// get reads what is decided by now.
+func (w *world) get(c *zk.Conn, path string) (data string) {
+	w.t.Helper()
+	w.retry(func(ctx context.Context) error {
+		b, _, err := c.GetLatest(ctx, path)
+		data = string(b)
+		return err
+	})
+	return data
+}
+
+// exists asks what is decided by now.
+func (w *world) exists(c *zk.Conn, path string) (ok bool) {
+	w.t.Helper()
+	w.retry(func(ctx context.Context) error {
+		_, err := c.DoLatest(ctx, zk.ExistsOp(path))
+		ok = err == nil
+		if errors.Is(err, zk.ErrNoNode) {
+			return nil
+		}
+		return err
+	})
+	return ok
+}
