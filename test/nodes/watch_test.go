@@ -55,7 +55,7 @@ func TestWatchesOverReconnect(t *testing.T) {
 		w.retry(func(ctx context.Context) error { return other.Delete(ctx, "/deleted", zk.AnyVersion) })
 		w.until(sessionTimeout, "noticed", func() bool { return c.State() == zk.Disconnected })
 		w.net.Heal()
-		w.net.Isolate(strings.TrimSuffix(server, ":2181")) // it must come by another
+		w.net.Partition("c", strings.TrimSuffix(server, ":2181")) // it must come by another
 		w.until(sessionTimeout, "connected again", func() bool { return c.State() == zk.Connected })
 		if c.Server() == server {
 			t.Fatalf("it came back by %s", server)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,6 +50,8 @@ type member struct {
 	cfg  string // zoo.cfg
 	fs   *vfs.Mem
 	wrap func(vfs.FS) vfs.FS // what the next start puts around fs; nil for nothing
+
+	dialled func(addr string) // told of each connection that the server has opened; nil for nobody
 
 	host *memnet.Host // of this start
 	node *node.Node   // nil while stopped
@@ -116,7 +120,7 @@ func (m *member) start() {
 	}
 	m.node, err = node.New(node.Options{
 		Config: c, Logger: m.w.log.With("id", m.id), Version: "test",
-		FS: fs, Listen: m.host.Listen, Dial: m.host.Dial,
+		FS: fs, Listen: m.host.Listen, Dial: telling(m.host.Dial, m.dialled),
 	})
 	if err != nil {
 		m.node = nil
@@ -125,6 +129,19 @@ func (m *member) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.stop, m.done = cancel, make(chan error, 1)
 	go func(n *node.Node, done chan error) { done <- n.Run(ctx) }(m.node, m.done)
+}
+
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// telling is dial that tells of each connection before anything goes over it.
+func telling(dial dialer, dialled func(addr string)) dialer {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err == nil && dialled != nil {
+			dialled(addr)
+		}
+		return c, err
+	}
 }
 
 // halt stops the server in good order and waits for its end.
@@ -215,7 +232,9 @@ func (w *world) client(host string, opts zk.Options, servers ...*member) *zk.Con
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	opts.Dial = w.net.Host(host).Dial
+	if opts.Dial == nil {
+		opts.Dial = w.net.Host(host).Dial
+	}
 	opts.Logger = w.log.With("client", host)
 	c, err := zk.Connect(ctx, w.addrs(servers...), opts)
 	if err != nil {
@@ -283,4 +302,17 @@ func (w *world) exists(c *zk.Conn, path string) (ok bool) {
 		return err
 	})
 	return ok
+}
+
+// ignore makes nil of an error that does not matter.
+func ignore(what, err error) error {
+	if errors.Is(err, what) {
+		return nil
+	}
+	return err
+}
+
+// draw returns a duration below d.
+func draw(random *rand.Rand, d time.Duration) time.Duration {
+	return time.Duration(random.Int64N(int64(d)))
 }
