@@ -19,6 +19,7 @@ import (
 type traffic struct {
 	w       *world
 	stop    chan struct{}
+	end     func() // stops the writers; may be called again
 	wg      sync.WaitGroup
 	writers []*writer
 }
@@ -42,6 +43,11 @@ const pace = 40 * time.Millisecond
 func (w *world) startTraffic(clients int, seed uint64) *traffic {
 	w.t.Helper()
 	tr := &traffic{w: w, stop: make(chan struct{})}
+	tr.end = sync.OnceFunc(func() {
+		close(tr.stop)
+		tr.wg.Wait()
+	})
+	w.atEnd(tr.end)
 	for i := range clients {
 		v := &writer{conn: w.client(fmt.Sprintf("w%d", i), zk.Options{SessionTimeout: 20 * time.Second}), dir: fmt.Sprintf("/w%d", i)}
 		w.create(v.conn, v.dir, "0", zk.Persistent)
@@ -57,7 +63,7 @@ func rest(stop chan struct{}, random *rand.Rand) bool {
 	select {
 	case <-stop:
 		return false
-	case <-time.After(draw(random, 2 * pace)):
+	case <-time.After(draw(random, 2*pace)):
 		return true
 	}
 }
@@ -104,12 +110,6 @@ func (v *writer) sets(stop chan struct{}, random *rand.Rand) {
 }
 
 func (v *writer) znode(n int) string { return fmt.Sprintf("%s/%06d", v.dir, n) }
-
-// end stops the writers.
-func (tr *traffic) end() {
-	close(tr.stop)
-	tr.wg.Wait()
-}
 
 // check compares what a client sees with what was acknowledged. Everybody must
 // have been stopped, and be it by end.
@@ -164,4 +164,14 @@ func (v *writer) check(t *testing.T, names []string, value int) (acked int) {
 		t.Errorf("%s: %d answers came in the wrong order", v.dir, v.inverse)
 	}
 	return len(v.acked) + v.settled
+}
+
+// acked returns how many writes have been acknowledged.
+func (tr *traffic) acked() (n int) {
+	for _, v := range tr.writers {
+		v.mu.Lock()
+		n += len(v.acked) + v.settled
+		v.mu.Unlock()
+	}
+	return n
 }
