@@ -37,6 +37,8 @@ type Conn struct {
 	subs     map[chan State]struct{}
 	changed  chan struct{} // closed when a waiting call should look again; nil if none waits
 	lastDial error         // why the latest attempt to connect failed
+
+	confirmed time.Time // see Confirmed
 }
 
 // Connect opens a session with the servers of a connect string such as

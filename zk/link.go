@@ -37,6 +37,8 @@ type link struct {
 	idle    bool   // writeLoop waits for wake, or is about to
 	pending callQueue
 	auths   callQueue
+	marks   []sentMark  // of batches not answered, oldest first; no more than there are calls pending
+	pings   []time.Time // when those that were not answered were sent, oldest first
 }
 
 func newLink(nc net.Conn, addr string, maxFrame int) *link {
@@ -159,6 +161,7 @@ func (c *Conn) writeLoop(ctx context.Context, l *link) error {
 				}
 				timer.Reset(l.pingEvery)
 				frames = ping
+				c.pinging(l)
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -183,6 +186,7 @@ func (c *Conn) takeOut(l *link, spare []byte) []byte {
 		return nil
 	}
 	l.out = spare
+	c.sending(l)
 	c.wakeIfRoom(l)
 	return frames
 }
@@ -212,6 +216,7 @@ func (c *Conn) readLoop(l *link) error {
 		case proto.XidNotification:
 			err = c.notified(l, h, &d)
 		case proto.XidPing:
+			c.ponged(l)
 		case proto.XidAuth:
 			err = c.authReplied(l, h)
 		default:
@@ -252,6 +257,7 @@ func (c *Conn) replied(l *link, h proto.ReplyHeader, d *jute.Decoder, owned bool
 	}
 	c.mu.Lock()
 	l.pending.pop()
+	c.answered(l, h.Xid)
 	if h.Zxid > c.sess.LastZxid { // Source: ClientCnxn.SendThread.readResponse
 		c.sess.LastZxid = h.Zxid
 	}

@@ -142,13 +142,14 @@ func (c *Conn) dial(ctx context.Context, addr string) (*link, error) {
 		return nil, err
 	}
 	l := newLink(nc, addr, c.opts.MaxFrame)
+	asked := time.Now()
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	resp, err := l.handshake(c.connectRequest())
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
-		err = c.welcome(l, resp)
+		err = c.welcome(l, resp, asked)
 	}
 	if err != nil {
 		nc.Close()
@@ -179,7 +180,7 @@ func (c *Conn) connectRequest() *proto.ConnectRequest {
 
 // welcome takes over what the server granted, or tells why it did not. A
 // server that answers with another session than the one asked for has lost it.
-func (c *Conn) welcome(l *link, resp *proto.ConnectResponse) error {
+func (c *Conn) welcome(l *link, resp *proto.ConnectResponse, asked time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	valid := resp.Timeout > 0 && resp.SessionID != 0
@@ -194,6 +195,7 @@ func (c *Conn) welcome(l *link, resp *proto.ConnectResponse) error {
 	// The id that a read-only server gives means nothing to any other server.
 	if l.readOnly = resp.ReadOnly; !l.readOnly {
 		c.sess.ID, c.sess.Passwd = resp.SessionID, resp.Passwd
+		c.confirm(asked)
 	}
 	c.timeout = time.Duration(resp.Timeout) * time.Millisecond
 	// Source: ClientCnxn.SendThread.onConnected.

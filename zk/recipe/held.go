@@ -41,9 +41,10 @@ func (h *Held) Path() string { return h.at.path }
 func (h *Held) Token() zk.Zxid { return h.at.token }
 
 // Lost is closed when somebody else may hold the lock: the session ended, the
-// znode was removed, or no server has been reached for so long that the
-// session may have expired. In the last case the lock may turn out to be held
-// still; release it all the same. Release does not close the channel.
+// znode was removed, or no server has answered anything sent in the time of the
+// session timeout (see zk.Conn.Confirmed, also for the one gap in this). In the
+// last case the lock may turn out to be held still; release it all the same.
+// Release does not close the channel.
 func (h *Held) Lost() <-chan struct{} { return h.lost }
 
 // Release gives the lock to the next in line. It waits for a connection if
@@ -67,27 +68,32 @@ func (h *Held) guard(ctx context.Context, states <-chan zk.State) bool {
 			close(gone)
 		}
 	})
-	var doubt <-chan time.Time // fires when the session may have expired
+	doubt := time.NewTimer(h.safe())
+	defer doubt.Stop()
 	for {
 		select {
-		case state, open := <-states:
-			switch {
-			case !open:
+		case _, open := <-states:
+			if !open {
 				return true
-			case state == zk.Connected:
-				doubt = nil
-			case state == zk.Disconnected && doubt == nil:
-				// At most 2/3 of the timeout have passed in silence until now.
-				doubt = time.After(h.lock.conn.Timeout() / 3)
 			}
 		case <-gone:
 			return true
-		case <-doubt:
-			return true
+		case <-doubt.C:
+			left := h.safe()
+			if left <= 0 {
+				return true
+			}
+			doubt.Reset(left)
 		case <-ctx.Done():
 			return false
 		}
 	}
+}
+
+// safe returns how long the session is certain to last, whether or not there is a
+// connection: an answer may have been long on its way.
+func (h *Held) safe() time.Duration {
+	return time.Until(h.lock.conn.Confirmed().Add(h.lock.conn.Timeout()))
 }
 
 // watch returns true when the holder's znode is gone and false when ctx or the
