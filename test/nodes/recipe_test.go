@@ -130,3 +130,88 @@ func (w *world) contend(ctx context.Context, name string, reg *register, random 
 		c.Close()
 	}
 }
+
+// Answers that come late say nothing of the time in which they were on their way:
+// the session lasts from when its server heard the client last. A holder must
+// know the loss by the time the lock can be another's.
+func TestLockIsLostInTime(t *testing.T) {
+	for name, tc := range map[string]struct {
+		ask  bool          // a request is under way, besides pings
+		late time.Duration // when answers arrive
+	}{
+		"late answer": {true, 3200 * time.Millisecond}, // before it sends a ping
+		"late pong":   {false, 6 * time.Second},        // sent a third of the timeout after the last request
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 3, 1, func(t *testing.T, w *world) {
+				w.startAll()
+				leader := w.await(3)
+				a := w.client("a", zk.Options{SessionTimeout: sessionTimeout}, leader)
+				held, err := recipe.NewLock(a, "/lock", recipe.LockOptions{}).Acquire(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := w.client("b", zk.Options{SessionTimeout: sessionTimeout})
+				next := make(chan *recipe.Held, 1)
+				go func() {
+					h, err := recipe.NewLock(b, "/lock", recipe.LockOptions{}).Acquire(t.Context())
+					if err != nil {
+						t.Error(err)
+					}
+					next <- h
+				}()
+				w.net.Block(leader.name, "a")
+				if tc.ask {
+					if err := a.Go(zk.GetOp("/"), func(zk.Result) {}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				advance(tc.late)
+				w.net.Heal()
+				advance(2 * hopHigh)
+				w.net.Isolate("a")
+				h := <-next
+				select {
+				case <-held.Lost():
+				default:
+					t.Error("another holds the lock, and the first does not know that it may be lost")
+				}
+				if err := h.Release(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// As long as its session is safe a holder is not told of a loss: a broken
+// connection is none, if another comes in time.
+func TestLockOutlivesConnections(t *testing.T) {
+	inBubble(t, 3, 1, func(t *testing.T, w *world) {
+		w.startAll()
+		w.await(3)
+		c := w.client("c", zk.Options{SessionTimeout: sessionTimeout})
+		held, err := recipe.NewLock(c, "/lock", recipe.LockOptions{}).Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			w.net.Isolate("c")
+			for _, m := range w.members {
+				w.net.Reset("c", m.name)
+			}
+			advance(sessionTimeout * 6 / 10)
+			w.net.Heal()
+			advance(time.Second)
+		}
+		advance(time.Hour) // and silence is none
+		select {
+		case <-held.Lost():
+			t.Error("the lock counts as lost")
+		default:
+		}
+		if err := held.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
