@@ -180,11 +180,20 @@ func (n *Node) serverOptions(c *config.Config) server.Options {
 		LocalSessions: c.LocalSessionsEnabled && !c.Standalone, UpgradeSessions: c.LocalSessionsUpgradingEnabled,
 		MaxFrame: c.JuteMaxBuffer, MaxClientConns: c.MaxClientCnxns, MaxConns: c.MaxCnxns,
 		Backlog: c.ClientPortListenBacklog, Whitelist: c.FourLetterWhitelist, Logger: n.log,
-		SessionlessTimeout:    c.SessionlessCnxnTimeout,
+		SessionlessTimeout: c.SessionlessCnxnTimeout, StallTimeout: stallTimeout(c),
 		LargeRequestThreshold: c.LargeRequestThreshold, LargeRequestMaxBytes: c.LargeRequestMaxBytes,
 		ConnThrottle: server.ConnThrottle(c.ConnectionThrottle), RequestThrottle: requestThrottle(&c.RequestThrottle),
 		Words: func(word string, w io.Writer) { n.words.Answer(word, w) },
 	}
+}
+
+// stallTimeout is when the others of an ensemble have given up a server that
+// stands still. A server alone has nobody to send its clients to.
+func stallTimeout(c *config.Config) time.Duration {
+	if c.Standalone {
+		return 0
+	}
+	return time.Duration(c.SyncLimit) * c.TickTime
 }
 
 func requestThrottle(c *config.RequestThrottle) server.RequestThrottle {

@@ -244,6 +244,7 @@ func (s *Server) reapLoop() {
 // connection expirer.
 func (s *Server) reap(now int64) {
 	var list []*conn
+	stalled := s.stalled(now)
 	s.mu.RLock()
 	for _, c := range s.conns {
 		if c == nil {
@@ -265,13 +266,26 @@ func (s *Server) reap(now int64) {
 			s.counters.idle.Add(1)
 			c.abort(errSilent)
 			list = append(list, c)
+		case timeout > 0 && stalled:
+			c.abort(errStalled)
+			list = append(list, c)
 		}
 		c.mu.Unlock()
 	}
 	s.mu.RUnlock()
+	if stalled && len(list) > 0 {
+		s.log.Warn("the goroutine that orders writes stands still; clients are sent to other servers", "clients", len(list))
+	}
 	for _, c := range list {
 		c.closeSocket()
 	}
+}
+
+// stalled reports whether the quorum's goroutine has not been heard of for so
+// long that other servers have gone on without this one.
+func (s *Server) stalled(now int64) bool {
+	limit := int64(s.opts.StallTimeout)
+	return limit > 0 && s.period.Load() != nil && now-s.reported.Load() > limit
 }
 
 // logEnd says why a connection ended: at debug level if that is usual.

@@ -51,8 +51,13 @@ type Options struct {
 	// request; 0 means 10 s, less means for ever. Java:
 	// zookeeper.nio.sessionlessCnxnTimeout.
 	SessionlessTimeout time.Duration
-	ConnThrottle       ConnThrottle
-	RequestThrottle    RequestThrottle
+	// StallTimeout is how long the quorum's goroutine may not have asked for signs
+	// of life (see Touched) before clients with a session are sent away: nobody
+	// else hears of them meanwhile, and another server may keep their sessions. 0
+	// keeps them.
+	StallTimeout    time.Duration
+	ConnThrottle    ConnThrottle
+	RequestThrottle RequestThrottle
 	// LargeRequestThreshold is the size in bytes above which requests are
 	// counted, LargeRequestMaxBytes what they may be in all; 0 or less means no
 	// such limit, and 100 MiB.
@@ -97,6 +102,7 @@ type Server struct {
 	cancel   context.CancelFunc
 
 	period      atomic.Pointer[period] // nil: not serving
+	reported    atomic.Int64           // when Touched was called last, nanoseconds since the start
 	nextSession atomic.Int64
 	nextConn    atomic.Uint64
 	counters    counters
@@ -174,6 +180,7 @@ var (
 	errOutbox      = errors.New("client does not read")
 	errSessionless = errors.New("no connect request")
 	errSilent      = errors.New("silent for longer than the session timeout")
+	errStalled     = errors.New("this server stands still")
 	errThrottled   = errors.New("too many connections at a time")
 	errStale       = errors.New("request is stale")
 	errShort       = errors.New("truncated request")
@@ -243,6 +250,7 @@ func (s *Server) now() int64 { return int64(time.Since(s.started)) }
 func (s *Server) Serve(role replica.Role) {
 	s.StopServing("role changed")
 	p := &period{role: role, began: s.now()}
+	s.reported.Store(p.began)
 	p.ctx, p.cancel = context.WithCancel(s.ctx)
 	s.period.Store(p)
 	s.log.Info("serving clients", "role", role.String())
@@ -352,6 +360,7 @@ func (s *Server) Close(ctx context.Context) error {
 
 // Touched appends the sessions that showed a sign of life since the last call.
 func (s *Server) Touched(dst []replica.Touch) []replica.Touch {
+	s.reported.Store(s.now())
 	s.touchMu.Lock()
 	list := s.touched
 	s.touched = nil
