@@ -60,7 +60,7 @@ func TestDisksHang(t *testing.T) {
 				}
 				w.startAll()
 				w.await(3)
-				tr := w.startTraffic(3, 1)
+				tr := w.startTraffic(2, 1)
 				advance(time.Second)
 				for _, i := range hung {
 					valves[i].close()
@@ -176,7 +176,7 @@ func TestLoopStandsStill(t *testing.T) {
 				release := m.hold()
 				before := tr.acked()
 				if tc.long {
-					advance(4 * syncTimeout)
+					advance(2*syncTimeout + 5*time.Second)
 				} else {
 					advance(syncTimeout - 3*time.Second)
 				}
@@ -191,6 +191,7 @@ func TestLoopStandsStill(t *testing.T) {
 				} else if lead.id != 3 && (!tc.long || tc.server != 2) {
 					t.Errorf("server %d leads", lead.id)
 				}
+				tr.end()
 				advance(2 * sessionTimeout)
 				// A follower that stands still answers pings, as Java's does, and cannot
 				// tell the leader of them.
@@ -202,7 +203,6 @@ func TestLoopStandsStill(t *testing.T) {
 						t.Errorf("session %d: %v, its ephemeral is there: %v", i, c.Err(), there)
 					}
 				}
-				tr.end()
 				for _, m := range w.members {
 					tr.check(w.client("reader", zk.Options{}, m))
 				}

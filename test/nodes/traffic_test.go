@@ -37,7 +37,7 @@ type writer struct {
 }
 
 // pace is the mean pause between a writer's requests of a kind.
-const pace = 40 * time.Millisecond
+const pace = 80 * time.Millisecond
 
 // startTraffic opens the sessions and begins.
 func (w *world) startTraffic(clients int, seed uint64) *traffic {
