@@ -186,8 +186,13 @@ func (m *member) halt() {
 		return
 	}
 	m.stop()
-	if err := <-m.done; err != nil {
-		m.w.t.Errorf("server %d ended: %v", m.id, err)
+	select {
+	case err := <-m.done:
+		if err != nil {
+			m.w.t.Errorf("server %d ended: %v", m.id, err)
+		}
+	case <-time.After(time.Hour): // clients would keep the clock going for ever
+		panic(fmt.Sprintf("server %d does not end", m.id))
 	}
 	m.node = nil
 }
