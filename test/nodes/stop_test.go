@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"context"
 	"flag"
 	"math/rand/v2"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/memnet"
 	"github.com/paddock-io/paddock/internal/storage/vfs"
 	"github.com/paddock-io/paddock/zk"
 )
@@ -98,14 +100,32 @@ func TestStopWhileClientsWrite(t *testing.T) {
 	})
 }
 
+// connectSilently opens connections to all ports of a server, as far as they are
+// open, and says nothing there.
+func (w *world) connectSilently(host *memnet.Host, m *member) {
+	for _, port := range []string{"2181", "2888", "3888"} {
+		if nc, err := host.Dial(context.Background(), "tcp", m.name+":"+port); err == nil {
+			w.atEnd(func() { nc.Close() })
+		}
+	}
+}
+
 // A server can be stopped at any moment of its start, of an election and of a
-// synchronisation, and comes back.
+// synchronisation, with clients at the door and strangers that say nothing, and
+// comes back.
 func TestStopAtAnyMoment(t *testing.T) {
 	seed := drawn(t)
 	inBubble(t, 3, seed, func(t *testing.T, w *world) {
 		random := rand.New(rand.NewPCG(seed, 1))
+		eager, err := zk.Open(w.addrs(), zk.Options{Dial: w.net.Host("eager").Dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.atEnd(eager.Detach)
+		stranger := w.net.Host("stranger")
 		for range 40 {
 			w.startAll()
+			w.connectSilently(stranger, w.members[random.IntN(3)])
 			for _, m := range random.Perm(3) {
 				advance(draw(random, 15*time.Millisecond)) // it takes about 15 until clients are served
 				w.quickly(time.Second, "stopping one", w.members[m].halt)
