@@ -215,7 +215,10 @@ func (n *Node) Addr() net.Addr { return n.addr }
 func (n *Node) Role() replica.Role { return n.server.Role() }
 
 // Close releases a Node that was never Run.
-func (n *Node) Close() error { return n.store.Close() }
+func (n *Node) Close() error {
+	n.shutServer()
+	return n.store.Close()
+}
 
 // Run serves until ctx ends, which gives nil, or until something fails, which
 // gives an *ExitError.

@@ -45,12 +45,18 @@ func (p *Peer) Run(ctx context.Context, sm StateMachine) error {
 	diskCtx, stopDisk := context.WithCancel(context.Background())
 	defer stopDisk()
 	diskDone := make(chan error, 1)
-	if err := p.listen(); err != nil {
+	stopBinding := context.AfterFunc(ctx, p.endNet) // a port that is taken may be tried for ever
+	err := p.listen()
+	stopBinding()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
 	}
 	go func() { diskDone <- p.disk.run(diskCtx) }() // ends with stopDisk, or when a write has failed
 
-	err := p.cycle(ctx, diskDone)
+	err = p.cycle(ctx, diskDone)
 	p.shutdown()
 	stopDisk()
 	derr := <-diskDone

@@ -127,6 +127,15 @@ func (w *world) addMembers(size int, options []string) {
 // start runs the server on the files it has.
 func (m *member) start() {
 	m.w.t.Helper()
+	m.prepare()
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stop, m.done = cancel, make(chan error, 1)
+	go func(n *node.Node, done chan error) { done <- n.Run(ctx) }(m.node, m.done)
+}
+
+// prepare makes the node.
+func (m *member) prepare() {
+	m.w.t.Helper()
 	c, _, err := config.Load(m.cfg, nil)
 	if err != nil {
 		m.w.t.Fatal(err)
@@ -144,9 +153,6 @@ func (m *member) start() {
 		m.node = nil
 		m.w.t.Fatalf("start server %d: %v", m.id, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	m.stop, m.done = cancel, make(chan error, 1)
-	go func(n *node.Node, done chan error) { done <- n.Run(ctx) }(m.node, m.done)
 }
 
 // teller is a handler that tells of each line.
