@@ -9,6 +9,7 @@ DIST ?= dist#        where make dist puts the directory paddock
 FUZZTIME ?= 20s#     for each fuzz target
 SECONDS ?= 60#       for each test of make hostile
 N ?= 500000#         requests of make differential; seeds of make sim, there 10000 if not given
+NODES ?= 10#         how often make nodes runs its tests
 SERVERS ?= 1#        on each side there
 FROM ?= 0#           the first seed there; 0 takes seeds that have not been used
 GO ?= go
@@ -74,6 +75,10 @@ crashpoints-mistakes: ## crash points with one mistake after the other planted i
 .PHONY: walkthrough
 walkthrough: ## the classic walkthrough with the real scripts, for three and five servers
 	$(GO) test -count=1 -v ./test/walkthrough/
+
+.PHONY: nodes
+nodes: ## whole nodes in memory, NODES times with fresh seeds; SEED=7 draws the same faults again
+	$(GO) test -race -count=$(if $(SEED),1,$(NODES)) -timeout 2h ./test/nodes/ $(if $(SEED),-nodes.seed=$(SEED))
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME

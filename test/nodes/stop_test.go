@@ -156,12 +156,12 @@ func (m *member) crash(random *rand.Rand) {
 	m.fs = after
 }
 
-// Servers are stopped, and crash, while the network parts them from each other
+// Servers, one of them an observer, are stopped, and crash, while the network parts them from each other
 // and from clients. When that is over they all come to serve again, and nothing
 // that was acknowledged is missing.
 func TestRestartsAndPartitions(t *testing.T) {
 	seed := drawn(t)
-	inBubble(t, 3, seed, func(t *testing.T, w *world) {
+	inBubble(t, 4, seed, func(t *testing.T, w *world) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		for _, m := range w.members {
 			// Syncs take time, so that crashes find something under way.
@@ -175,12 +175,12 @@ func TestRestartsAndPartitions(t *testing.T) {
 			}
 		}
 		w.startAll()
-		w.await(3)
+		w.await(4)
 		tr := w.startTraffic(3, seed)
-		names := []string{"s1", "s2", "s3", "w0", "w1", "w2"}
+		names := []string{"s1", "s2", "s3", "s4", "w0", "w1", "w2"}
 		for range 10 {
 			for range 1 + random.IntN(3) {
-				a, b := names[random.IntN(6)], names[random.IntN(6)]
+				a, b := names[random.IntN(7)], names[random.IntN(7)]
 				switch {
 				case a == b:
 					w.net.Isolate(a)
@@ -193,7 +193,7 @@ func TestRestartsAndPartitions(t *testing.T) {
 				}
 			}
 			advance(draw(random, 4*time.Second))
-			m := w.members[random.IntN(3)]
+			m := w.members[random.IntN(4)]
 			if random.IntN(2) == 0 {
 				w.quickly(time.Second, "stopping one", m.halt)
 			} else {
@@ -207,7 +207,7 @@ func TestRestartsAndPartitions(t *testing.T) {
 			advance(draw(random, 4*time.Second))
 		}
 		w.net.Heal()
-		w.await(3)
+		w.await(4)
 		advance(5 * time.Second)
 		tr.end()
 		for _, m := range w.members {
@@ -215,5 +215,5 @@ func TestRestartsAndPartitions(t *testing.T) {
 		}
 		w.quickly(time.Second, "stopping all", w.haltAll)
 		mustBeGone(t)
-	})
+	}, "observers=1")
 }

@@ -60,12 +60,13 @@ func (w *world) atEnd(f func()) { w.loose = append(w.loose, f) }
 
 // member is one server, from start to start.
 type member struct {
-	w    *world
-	id   int
-	name string
-	cfg  string // zoo.cfg
-	fs   *vfs.Mem
-	wrap func(vfs.FS) vfs.FS // what the next start puts around fs; nil for nothing
+	w     *world
+	id    int
+	name  string
+	cfg   string            // zoo.cfg
+	flags map[string]string // -D
+	fs    *vfs.Mem
+	wrap  func(vfs.FS) vfs.FS // what the next start puts around fs; nil for nothing
 
 	dialled func(addr string) // told of each connection that the server has opened; nil for nobody
 	logged  func(msg string)  // told of each log line, by the goroutine that writes it; nil for nobody
@@ -77,7 +78,8 @@ type member struct {
 }
 
 // inBubble runs a test with an ensemble of size servers, none of them started,
-// and stops what still runs at its end. Options are lines of zoo.cfg.
+// and stops what still runs at its end. Options are lines of zoo.cfg, properties
+// that begin with -D, and observers=n, which makes observers of the last n.
 func inBubble(t *testing.T, size int, seed uint64, f func(t *testing.T, w *world), options ...string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -102,23 +104,36 @@ func inBubble(t *testing.T, size int, seed uint64, f func(t *testing.T, w *world
 }
 
 func (w *world) addMembers(size int, options []string) {
-	var servers strings.Builder
-	for id := range size {
-		if size > 1 {
-			fmt.Fprintf(&servers, "server.%d=s%d:2888:3888\n", id+1, id+1)
+	var lines, servers strings.Builder
+	observers, flags := 0, map[string]string{}
+	for _, option := range options {
+		key, value, _ := strings.Cut(option, "=")
+		if name, ok := strings.CutPrefix(key, "-D"); ok {
+			flags[name] = value
+		} else if key == "observers" {
+			fmt.Sscan(value, &observers)
+		} else {
+			fmt.Fprintln(&lines, option)
 		}
+	}
+	for id := 1; id <= size && size > 1; id++ {
+		role := ""
+		if id > size-observers {
+			role = ":observer"
+		}
+		fmt.Fprintf(&servers, "server.%d=s%d:2888:3888%s\n", id, id, role)
 	}
 	for i := range size {
 		dir, id := w.t.TempDir(), i+1
 		text := fmt.Sprintf("dataDir=%s\nclientPort=2181\nclientPortAddress=s%d\ntickTime=%d\ninitLimit=10\nsyncLimit=%d\npreAllocSize=64\n%s%s\n",
-			dir, id, tick.Milliseconds(), syncTimeout/tick, servers.String(), strings.Join(options, "\n"))
+			dir, id, tick.Milliseconds(), syncTimeout/tick, servers.String(), lines.String())
 		cfg := filepath.Join(dir, "zoo.cfg")
 		for name, text := range map[string]string{cfg: text, filepath.Join(dir, "myid"): fmt.Sprintln(id)} {
 			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 				w.t.Fatal(err)
 			}
 		}
-		m := &member{w: w, id: id, name: fmt.Sprintf("s%d", id), cfg: cfg, fs: vfs.NewMem()}
+		m := &member{w: w, id: id, name: fmt.Sprintf("s%d", id), cfg: cfg, flags: flags, fs: vfs.NewMem()}
 		w.net.Host(m.name) // so that it can be looked up
 		w.members = append(w.members, m)
 	}
@@ -136,7 +151,7 @@ func (m *member) start() {
 // prepare makes the node.
 func (m *member) prepare() {
 	m.w.t.Helper()
-	c, _, err := config.Load(m.cfg, nil)
+	c, _, err := config.Load(m.cfg, m.flags)
 	if err != nil {
 		m.w.t.Fatal(err)
 	}
