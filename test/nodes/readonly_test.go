@@ -16,7 +16,7 @@ func TestReadOnly(t *testing.T) {
 	inBubble(t, 3, 1, func(t *testing.T, w *world) {
 		w.startAll()
 		w.await(3)
-		writer := w.client("writer", zk.Options{})
+		writer := w.client("writer", zk.Options{}, w.members[1:]...) // a local session cannot move
 		w.create(writer, "/a", "before", zk.Persistent)
 		alone := w.members[0]
 		w.net.Isolate(alone.name)
