@@ -25,11 +25,16 @@ func TestClientsMove(t *testing.T) {
 		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); advance(draw(random, 600*time.Millisecond)) {
 			client := fmt.Sprintf("w%d", random.IntN(3))
 			m := w.members[random.IntN(5)]
-			switch random.IntN(4) {
+			switch random.IntN(5) {
 			case 0:
 				w.net.Partition(client, m.name)
 			case 1:
 				w.net.Heal()
+			case 2:
+				for _, m := range w.members {
+					w.net.CutAfter(client, m.name, random.IntN(500))
+					w.net.CutAfter(m.name, client, random.IntN(500))
+				}
 			default:
 				for _, m := range w.members {
 					moves += w.net.Reset(client, m.name)
