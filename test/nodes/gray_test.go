@@ -60,7 +60,7 @@ func TestDisksHang(t *testing.T) {
 				}
 				w.startAll()
 				w.await(3)
-				tr := w.startTraffic(2, 1)
+				tr := w.startTraffic(1, 1)
 				advance(time.Second)
 				for _, i := range hung {
 					valves[i].close()
@@ -111,13 +111,12 @@ func TestDiskFails(t *testing.T) {
 					}
 					w.startAll()
 					w.await(3)
-					tr := w.startTraffic(2, 1)
+					tr := w.startTraffic(1, 1)
 					w.failed(bad)
 					w.await(2)
-					advance(3 * time.Second)
 					bad.start()
 					w.await(3)
-					advance(3 * time.Second)
+					advance(time.Second)
 					tr.end()
 					for _, m := range w.members {
 						tr.check(w.client("reader", zk.Options{}, m))
@@ -140,7 +139,7 @@ func (w *world) failed(bad *member) {
 			}
 			bad.node, bad.wrap = nil, nil
 			return
-		case <-time.After(10 * time.Second):
+		case <-time.After(8 * time.Second):
 		}
 		for _, restart := range []func(*member){(*member).halt, (*member).start} {
 			for _, m := range w.members {
@@ -194,7 +193,7 @@ func TestLoopStandsStill(t *testing.T) {
 				w.startAll()
 				w.await(3)
 				m := w.members[tc.server]
-				tr := w.startTraffic(2, 1)
+				tr := w.startTraffic(1, 1)
 				var idle []*zk.Conn
 				// A leader that stands still misses signs of life that were there. A follower
 				// has not passed on those of its clients, and they need the time.
