@@ -30,9 +30,10 @@ func TestMain(m *testing.M) {
 	if raced {
 		// A timer that is due when a goroutine comes to wait for it is run by that
 		// goroutine, and all of a bubble then use one context of the race detector,
-		// which is not made for two threads: Go 1.26 crashes now and then
-		// (runtime.(*timer).unlockAndRun, bubble.timers.raceCtx). Without -race the
-		// tests use all cores.
+		// which is not made for two threads (runtime.(*timer).unlockAndRun,
+		// bubble.timers.raceCtx). Go 1.26 crashes by that now and then; eight
+		// goroutines that wait for timers of the past show it at once. Without -race
+		// the tests use all cores.
 		runtime.GOMAXPROCS(1)
 	}
 	goleak.VerifyTestMain(m)
