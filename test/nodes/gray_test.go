@@ -169,6 +169,9 @@ func (m *member) hold() (release func()) {
 	if err != nil {
 		m.w.t.Fatal(err)
 	}
+	if _, err := nc.Write([]byte{0, 0, 0, 3}); err != nil { // not a question: the loop has to hear of it
+		m.w.t.Fatal(err)
+	}
 	nc.Close()
 	select {
 	case <-held:
