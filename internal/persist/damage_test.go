@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -306,5 +307,45 @@ func TestDiesInTheMiddle(t *testing.T) {
 	}
 	if deaths < 10 || deaths == 60 {
 		t.Errorf("it died %d times of 60", deaths)
+	}
+}
+
+// TestUnnoticedDamage: what no start needs may be damaged for long. When a leader's
+// snapshot comes, the log cannot be cut there, and is moved away.
+func TestUnnoticedDamage(t *testing.T) {
+	mem, cells := committed(t, true)
+	opts := storage.Options{FS: mem, DataDir: "/d", PreallocBytes: 1 << 15}
+	s, err := storage.Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, _, _, err := persist.Open(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.WriteSnapshot(rec.Last, &persist.Source{Tree: rec.Tree}); err != nil {
+		t.Fatal(err)
+	}
+	if !gridDamages["all zeros"](mem, cells[1]) {
+		t.Fatal("nothing damaged")
+	}
+	z := proto.MakeZxid(1, 3)
+	var events []replica.Event
+	disk := persist.Disk{
+		Store: s, Tree: tree.New(), MaxBatch: 10, Logger: slog.New(slog.DiscardHandler),
+		Report: func(ev replica.Event) { events = append(events, ev) },
+	}
+	if err := disk.Work([]persist.Op{replica.SaveSnapshot{Zxid: z}}); err != nil || len(events) != 1 {
+		t.Fatalf("%v, %v", events, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = storage.Open(opts); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if rec, _, damage, err := persist.Open(s); err != nil || damage != nil || rec.Last != z {
+		t.Errorf("%+v, %v, %v", rec, damage, err)
 	}
 }

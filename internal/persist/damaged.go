@@ -47,6 +47,11 @@ func Open(s *storage.Store) (*Recovered, zab.Durable, *Damage, error) {
 		rec, disk, err := Start(s, false)
 		return rec, disk, nil, err
 	}
+	if !lost.Any() { // a save that was interrupted may be noted in the copy only
+		if e, err = s.LoadEpochs(v.Last); err != nil {
+			return nil, zab.Durable{}, nil, err
+		}
+	}
 	disk = zab.Durable{AcceptedEpoch: e.Accepted, CurrentEpoch: e.Current, LastZxid: Distrusted}
 	return distrusted(), disk, &Damage{Survey: v, Lost: lost, Cause: cause}, nil
 }
@@ -123,4 +128,17 @@ func (d *Disk) trustAgain() error {
 	}
 	d.setDamage(nil)
 	return nil
+}
+
+// setAsideUnnoticed makes room for the leader's snapshot z where a log cannot be
+// cut because it does not read, though no start had needed what is damaged.
+func (d *Disk) setAsideUnnoticed(z proto.Zxid) error {
+	v, err := d.Store.Survey()
+	if err != nil {
+		return err
+	}
+	if err := d.Store.SetAside(v); err != nil {
+		return err
+	}
+	return d.Store.DiscardAbove(z)
 }

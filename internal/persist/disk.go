@@ -152,7 +152,12 @@ func (d *Disk) saveSnapshot(z proto.Zxid) error {
 			return fmt.Errorf("move the damaged history away: %w", err)
 		}
 	}
-	if err := d.Store.DiscardAbove(z); err != nil {
+	err := d.Store.DiscardAbove(z)
+	if storage.IsDamage(err) { // in what our own snapshots hold, so that nobody has noticed
+		damaged = true
+		err = d.setAsideUnnoticed(z)
+	}
+	if err != nil {
 		return fmt.Errorf("cut the log behind the leader's snapshot %s: %w", z, err)
 	}
 	if _, err := d.Store.WriteSnapshot(z, &Source{Tree: d.Tree}); err != nil {

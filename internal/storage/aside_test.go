@@ -187,9 +187,10 @@ func TestSurveyEpochs(t *testing.T) {
 	}{
 		"both well":                       {"5", "4", proto.MakeZxid(4, 1), Epochs{5, 4}, LostEpochs{}},
 		"log ahead":                       {"5", "4", proto.MakeZxid(6, 1), Epochs{6, 6}, LostEpochs{}},
-		"accepted lost":                   {"x", "4", proto.MakeZxid(3, 1), Epochs{4, 4}, LostEpochs{Accepted: true}},
+		"accepted lost":                   {"x", "4", proto.MakeZxid(4, 1), Epochs{4, 4}, LostEpochs{Accepted: true}},
+		"accepted lost, current alone":    {"x", "4", proto.MakeZxid(3, 1), Epochs{3, 3}, LostEpochs{Accepted: true, Current: true}},
 		"accepted lost, log ahead":        {"", "4", proto.MakeZxid(5, 1), Epochs{5, 5}, LostEpochs{Accepted: true}},
-		"accepted unreadable":             {"!", "4", proto.MakeZxid(3, 1), Epochs{4, 4}, LostEpochs{Accepted: true}},
+		"accepted unreadable":             {"!", "4", proto.MakeZxid(4, 1), Epochs{4, 4}, LostEpochs{Accepted: true}},
 		"current lost":                    {"5", "\x00", proto.MakeZxid(3, 1), Epochs{5, 3}, LostEpochs{Current: true}},
 		"current lost, only one possible": {"5", "\x00", proto.MakeZxid(5, 1), Epochs{5, 5}, LostEpochs{}},
 		"both lost":                       {"-2", "!", proto.MakeZxid(3, 1), Epochs{3, 3}, LostEpochs{Accepted: true, Current: true}},

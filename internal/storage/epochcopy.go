@@ -52,7 +52,7 @@ type epochFiles struct {
 	hasAccepted, hasCurrent bool // the file is there and reads
 	badAccepted, badCurrent error
 	copy                    Epochs
-	hasCopy                 bool
+	hasCopy, brokenCopy     bool // a broken one is no copy, and makes one wonder
 
 	lost LostEpochs // set by judge
 }
@@ -62,6 +62,8 @@ func (s *Store) readEpochs(last proto.Zxid) *epochFiles {
 	f.accepted, f.hasAccepted, f.badAccepted = s.readEpoch(acceptedName)
 	f.current, f.hasCurrent, f.badCurrent = s.readEpoch(currentName)
 	if f.copy, f.hasCopy = s.readCopy(); !f.hasCopy {
+		_, err := s.fs.Stat(filepath.Join(s.snapDir, epochsName))
+		f.brokenCopy = err == nil
 		return f
 	}
 	gone := func(name string) error {
@@ -101,9 +103,15 @@ func (f *epochFiles) judge() Epochs {
 
 // compare finds numbers that read and cannot be right.
 func (f *epochFiles) compare() {
-	if f.badAccepted != nil && f.badCurrent == nil && f.hasCopy && f.current > max(f.copy.Current, f.floor) {
-		// Nothing confirms it, and a vote for an epoch whose history is not here could win.
-		f.badCurrent = &CorruptionError{File: filepath.Join(f.dir, currentName), Err: fmt.Errorf("it says %d, and its copy %d", f.current, f.copy.Current)}
+	unconfirmed := func(name string, says int64) error {
+		return &CorruptionError{File: filepath.Join(f.dir, name), Err: fmt.Errorf("it says %d, which nothing confirms", says)}
+	}
+	switch { // what was damaged beside it is no witness
+	case (f.badAccepted != nil || f.brokenCopy) && f.badCurrent == nil && f.current > max(f.copy.Current, f.floor):
+		// A vote for an epoch whose history is not here could win.
+		f.badCurrent = unconfirmed(currentName, f.current)
+	case f.badAccepted == nil && f.badCurrent != nil && f.hasCopy && f.accepted > max(f.copy.Accepted, f.floor):
+		f.badAccepted = unconfirmed(acceptedName, f.accepted)
 	}
 	if f.badAccepted != nil || f.badCurrent != nil || !f.hasAccepted || !f.hasCurrent {
 		return

@@ -397,6 +397,9 @@ func TestDropBefore(t *testing.T) {
 	if rec, err := s.Recover(newState(), func(Entry) error { return nil }); err != nil || rec.LastZxid != newEpoch || rec.Entries != 1 {
 		t.Fatalf("%+v, %v", rec, err)
 	}
+	if names, err := mem.List("/d/version-2"); err != nil || slices.Contains(names, "index.1") || !slices.Contains(names, "index.200000001") {
+		t.Errorf("left are %v, %v", names, err)
+	}
 	if _, ok := mem.Zero("/d/version-2/snapshot.14", 40, 40); !ok {
 		t.Fatal("nothing damaged")
 	}

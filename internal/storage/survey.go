@@ -213,6 +213,9 @@ func (v *surveyor) piece(l *surveyedLog, p walked) {
 		l.low = l.low || p.id.Zxid <= v.Base
 		v.transaction(p.id, true)
 	case intact:
+		if z := p.id.Zxid; z > v.Base && z <= v.seq.prev {
+			return // logged twice, or behind a stray copy of a later one: a mended log has it once, in its place
+		}
 		v.addRun(l, p)
 		v.transaction(p.id, false)
 	}

@@ -103,6 +103,11 @@ func (s *Store) DropBefore(z proto.Zxid) error {
 func (s *Store) removeAll(dir string, files []dirFile, part Part) error {
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
+		if part == PartLog { // an index that outlived its log would tell of a history that begins here
+			if err := s.removeIndex(f.name); err != nil {
+				return &FatalError{Part: part, File: path, Err: err}
+			}
+		}
 		if err := s.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // a purge may have been faster
 			return &FatalError{Part: part, File: path, Err: err}
 		}

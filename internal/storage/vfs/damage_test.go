@@ -220,7 +220,7 @@ func TestRules(t *testing.T) {
 	} {
 		m := NewMem()
 		m.MkdirAll("/d")
-		fsys := &Faulty{m, tc.rule}
+		fsys := &Faulty{FS: m, Rule: tc.rule}
 		f, err := fsys.Create("/d/f")
 		got := ""
 		note := func(err error) {

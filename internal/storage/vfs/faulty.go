@@ -31,6 +31,8 @@ type Rule func(op Op, name string) (keep int, err error)
 type Faulty struct {
 	FS
 	Rule Rule
+	// Sectors lets short writes end between two sectors, as those of a page cache do.
+	Sectors bool
 }
 
 // FailNth returns a rule that lets n matching operations pass and fails every
@@ -118,6 +120,9 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 	keep, err := f.fs.Rule(OpWrite, f.name)
 	if err == nil {
 		return f.File.WriteAt(p, off)
+	}
+	if f.fs.Sectors && keep < len(p) {
+		keep = int(max((off+int64(keep))&^(SectorSize-1)-off, 0))
 	}
 	n, werr := f.File.WriteAt(p[:min(keep, len(p))], off)
 	if werr != nil {

@@ -177,6 +177,22 @@ func (m *Mem) Lock(name string) (io.Closer, error) {
 	return memLock{m, name}, nil
 }
 
+// WriteBack makes everything durable as it is, as a machine does by and by.
+func (m *Mem) WriteBack() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, dir := range sortedNames(m.dirs) {
+		d := m.dirs[dir]
+		for _, c := range d.pending {
+			c.apply(d.durable)
+		}
+		d.pending = d.pending[:0]
+		for _, name := range sortedNames(d.names) {
+			d.names[name].sync()
+		}
+	}
+}
+
 // ReleaseLocks is what the end of a process does to the locks it held.
 func (m *Mem) ReleaseLocks() {
 	m.mu.Lock()

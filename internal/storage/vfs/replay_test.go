@@ -219,7 +219,7 @@ func TestRecorderLeavesOutFailures(t *testing.T) {
 	m.Limit(2)
 	f.WriteAt([]byte("abc"), 0)
 	rec.Remove("/d/g")
-	rec.FS = &Faulty{m, FailFrom(0, 0, boom, Changes...)}
+	rec.FS = &Faulty{FS: m, Rule: FailFrom(0, 0, boom, Changes...)}
 	rec.SyncDir("/d")
 	rec.Rename("/d/f", "/d/g")
 	want := "[mkdir /d create /d/f write /d/f, bytes 0 to 2]"

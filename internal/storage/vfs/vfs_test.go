@@ -17,7 +17,7 @@ import (
 // TestSameBehaviour runs one script on the disk and in memory.
 func TestSameBehaviour(t *testing.T) {
 	for name, fsys := range map[string]FS{
-		"os": OS{}, "mem": NewMem(), "faulty": &Faulty{NewMem(), func(Op, string) (int, error) { return 0, nil }},
+		"os": OS{}, "mem": NewMem(), "faulty": &Faulty{FS: NewMem(), Rule: func(Op, string) (int, error) { return 0, nil }},
 	} {
 		t.Run(name, func(t *testing.T) { script(t, fsys, filepath.Join(t.TempDir(), "x", "y")) })
 	}
@@ -245,7 +245,7 @@ func TestFailNth(t *testing.T) {
 	boom := errors.New("boom")
 	m := NewMem()
 	m.MkdirAll("/d")
-	fsys := &Faulty{m, FailNth(OpWrite, "log.*", 1, boom)}
+	fsys := &Faulty{FS: m, Rule: FailNth(OpWrite, "log.*", 1, boom)}
 	f, _ := fsys.Create("/d/log.1")
 	g, _ := fsys.Create("/d/other")
 	for i, want := range []error{nil, boom, boom} {
