@@ -15,14 +15,22 @@ func (f *Learner) leaderInfo(m LeaderInfo, out []Action) []Action {
 	switch {
 	case m.Epoch > maxEpoch: // having accepted it, we could never follow anybody else
 		return f.resign(fmt.Sprintf("there is no epoch %d", m.Epoch), out)
-	case m.Epoch < f.disk.AcceptedEpoch:
+	case m.Epoch < f.disk.AcceptedEpoch && !f.mayBreakPromise(m.Epoch):
 		return f.resign(fmt.Sprintf("the leader's epoch %d is older than the accepted epoch %d", m.Epoch, f.disk.AcceptedEpoch), out)
-	case m.Epoch == f.disk.AcceptedEpoch:
+	case m.Epoch <= f.disk.AcceptedEpoch:
 		f.state = awaitingSync
 		return append(out, Send{f.link, AckEpoch{NoEpoch, f.disk.LastZxid}})
 	}
 	f.state = savingAccepted
 	return append(out, SaveEpoch{AcceptedEpoch, m.Epoch})
+}
+
+// mayBreakPromise reports whether an epoch older than the accepted one may be
+// followed all the same: an observer's promise counts for no quorum, and no leader
+// takes it into account that an observer cannot follow it. Where the leader of the
+// newer epoch was never established, it would wait for epochs to go by. ZooKeeper's waits.
+func (f *Learner) mayBreakPromise(epoch int64) bool {
+	return f.opts.Observer && epoch > 0 && epoch >= f.disk.CurrentEpoch
 }
 
 // EpochSaved tells that an epoch file is on disk.
