@@ -21,7 +21,13 @@ func (e *Election) count(now time.Duration, from int, n proto.Notification, out 
 }
 
 func (e *Election) countLooking(now time.Duration, from int, n proto.Notification, out []Action) []Action {
-	if e.initial.Zxid == untrusted || n.Zxid == untrusted {
+	switch {
+	case n.Zxid == untrusted:
+		return out
+	case e.initial.Zxid == untrusted:
+		// Those who may vote are about to decide, and do not tell us unless we ask.
+		e.interval = e.opts.MinInterval
+		e.resendAt = min(e.resendAt, now+e.interval)
 		return out
 	}
 	v := Vote{Leader: n.Leader, Zxid: n.Zxid, Round: n.Round, PeerEpoch: n.PeerEpoch}

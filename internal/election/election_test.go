@@ -161,6 +161,29 @@ func TestUntrustedServerDoesNotVote(t *testing.T) {
 	s.hear(1, say(Following, 2, 0, 1, 0), "= FOLLOWING 2@0x0,0 r1")
 }
 
+// TestUntrustedAsksDuringElections: a server that may not vote has long pauses between its questions by the time the
+// others elect; who leads then it is told only if it asks.
+func TestUntrustedAsksDuringElections(t *testing.T) {
+	e := New(members(t, 3, 0), Options{Self: 2, MinInterval: 200 * ms})
+	e.Start(0, untrusted, 0, nil)
+	now := time.Duration(0)
+	for now < 20*time.Second {
+		now = e.Deadline()
+		e.Tick(now, nil)
+	}
+	if e.Deadline()-now < 10*time.Second {
+		t.Fatalf("asks again after %v: this test tests nothing", e.Deadline()-now)
+	}
+	e.Receive(now, 3, say(Looking, 3, untrusted, 9, 2), nil)
+	if e.Deadline()-now < 10*time.Second {
+		t.Error("another one that may not vote is in no election, and they would ask each other for ever")
+	}
+	e.Receive(now, 1, say(Looking, 3, 7, 9, 2), nil)
+	if pause := e.Deadline() - now; pause != 200*ms {
+		t.Errorf("asks again after %v", pause)
+	}
+}
+
 // Of a later round only the received vote and the own initial one count, not what was adopted before.
 func TestLaterRoundForgetsAdoptedVotes(t *testing.T) {
 	s := start(t, members(t, 4, 0), 1, 0, 0)
