@@ -283,15 +283,12 @@ func (p *Peer) Submit(r *replica.Request) { p.requests.put(r) }
 func (p *Peer) Release() { p.requests.release() }
 
 // Revalidate asks whether a session is alive; StateMachine.Revalidated brings
-// the answer.
+// the answer. It waits in line with the requests that were submitted before, and for a place like them.
 func (p *Peer) Revalidate(ctx context.Context, id proto.SessionID, timeoutMs int32, conn uint64) error {
-	if err := ctx.Err(); err != nil {
+	if err := p.Reserve(ctx); err != nil {
 		return err
 	}
-	if !p.serving.Load() {
-		return ErrNotServing
-	}
-	p.inbox.put(replica.Revalidate{ID: id, TimeoutMs: timeoutMs, Conn: conn})
+	p.requests.put(&replica.Request{Resume: &replica.Revalidate{ID: id, TimeoutMs: timeoutMs, Conn: conn}})
 	return nil
 }
 

@@ -14,6 +14,13 @@ type Event interface{ isEvent() }
 type Request struct {
 	prep.Request
 	Raw []byte // the client's record, for forwarding; nil if the operation has none
+
+	// Resume, if not nil, is what the request is about, and nothing else counts: a
+	// client asks for its session on a new connection. It waits in line with the
+	// requests of the session's earlier connection here. If it came before them,
+	// they would count as those of a session that is here again, though it may have
+	// been elsewhere and written there meanwhile.
+	Resume *Revalidate
 }
 
 // Requests are requests in the order in which they came. Syncs that follow one
@@ -21,7 +28,8 @@ type Request struct {
 type Requests []*Request
 
 // Revalidate asks whether a session that a client of this server wants to
-// resume is alive. The answer is a Revalidated action with the same Conn.
+// resume is alive; it comes in a Request. The answer is a Revalidated action with
+// the same Conn.
 type Revalidate struct {
 	ID        proto.SessionID
 	TimeoutMs int32
@@ -105,7 +113,6 @@ type Mended struct{ Accepted, Current int64 }
 
 func (*Request) isEvent()      {}
 func (Requests) isEvent()      {}
-func (Revalidate) isEvent()    {}
 func (Touched) isEvent()       {}
 func (Tick) isEvent()          {}
 func (Vote) isEvent()          {}

@@ -36,11 +36,11 @@ func TestLocalSession(t *testing.T) {
 	}
 	write := create(ourSession, 1, "/a")
 	expect(t, "a write", b.step(write), Send{Link: 1, Msg: raw(forward(write))})
-	expect(t, "resumed here", b.step(Revalidate{ID: ourSession, TimeoutMs: 9000, Conn: 5}), Revalidated{ourSession, 5, true})
-	expect(t, "another server's", b.step(Revalidate{ID: otherSession, TimeoutMs: 9000, Conn: 5}),
+	expect(t, "resumed here", b.step(&Request{Resume: &Revalidate{ID: ourSession, TimeoutMs: 9000, Conn: 5}}), Revalidated{ourSession, 5, true})
+	expect(t, "another server's", b.step(&Request{Resume: &Revalidate{ID: otherSession, TimeoutMs: 9000, Conn: 5}}),
 		Send{Link: 1, Msg: zab.Revalidate{ID: otherSession, TimeoutMs: 9000}})
 	expect(t, "closed", b.step(request(ourSession, 2, proto.OpCloseSession, nil)), SessionEnded{Session: ourSession, Cxid: 2})
-	if out := b.step(Revalidate{ID: ourSession, TimeoutMs: 9000, Conn: 6}); len(sent[zab.Revalidate](out)) != 1 {
+	if out := b.step(&Request{Resume: &Revalidate{ID: ourSession, TimeoutMs: 9000, Conn: 6}}); len(sent[zab.Revalidate](out)) != 1 {
 		t.Errorf("a closed session is resumed: %v", show(out))
 	}
 	// Of the opening and the closing, the leader learns nothing.
@@ -95,7 +95,7 @@ func (b *bench) alive() {
 func TestUpgrade(t *testing.T) {
 	b := newFollower(t, withLocal(true))
 	b.step(opening(ourSession))
-	b.step(Revalidate{ID: ourSession, TimeoutMs: 20000, Conn: 5}) // changes what a touch is worth, nothing else
+	b.step(&Request{Resume: &Revalidate{ID: ourSession, TimeoutMs: 20000, Conn: 5}}) // changes what a touch is worth, nothing else
 	first, second := shortLived(ourSession, 1, "/e"), shortLived(ourSession, 2, "/f")
 	expect(t, "the first", b.step(first),
 		Send{Link: 1, Msg: raw(forward(opening(ourSession)))}, Send{Link: 1, Msg: raw(forward(first))})
@@ -108,7 +108,7 @@ func TestUpgrade(t *testing.T) {
 	if got := b.r.takeTouches(); len(got) != 1 {
 		t.Errorf("touches %v", got)
 	}
-	expect(t, "revalidated", b.step(Revalidate{ID: ourSession, TimeoutMs: 9000}), Send{Link: 1, Msg: zab.Revalidate{ID: ourSession, TimeoutMs: 9000}})
+	expect(t, "revalidated", b.step(&Request{Resume: &Revalidate{ID: ourSession, TimeoutMs: 9000}}), Send{Link: 1, Msg: zab.Revalidate{ID: ourSession, TimeoutMs: 9000}})
 	closing := request(ourSession, 3, proto.OpCloseSession, nil)
 	expect(t, "closed", b.step(closing), Send{Link: 1, Msg: raw(forward(closing))})
 }
@@ -208,7 +208,7 @@ func TestLeaderBelievesOthers(t *testing.T) {
 	b := newLeader(t, withLocal(true))
 	b.step(opening(ourSession))
 	expect(t, "revalidated elsewhere", b.message(1, zab.Revalidate{ID: ourSession, TimeoutMs: 9000}), Send{Link: 1, Msg: zab.Revalidated{ID: ourSession}})
-	expect(t, "revalidated here", b.step(Revalidate{ID: ourSession, TimeoutMs: 9000, Conn: 4}), Revalidated{ourSession, 4, true})
+	expect(t, "revalidated here", b.step(&Request{Resume: &Revalidate{ID: ourSession, TimeoutMs: 9000, Conn: 4}}), Revalidated{ourSession, 4, true})
 }
 
 // TestLocalSessionsEndWithTheRole, and a standalone server has none.
@@ -240,8 +240,8 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	expect(t, "a session", b.step(opening(ourSession)), SessionOpened{ourSession})
-	expect(t, "resumed", b.step(Revalidate{ID: ourSession, TimeoutMs: 9000, Conn: 1}), Revalidated{ourSession, 1, true})
-	expect(t, "unknown", b.step(Revalidate{ID: otherSession, TimeoutMs: 9000, Conn: 1}), Revalidated{otherSession, 1, false})
+	expect(t, "resumed", b.step(&Request{Resume: &Revalidate{ID: ourSession, TimeoutMs: 9000, Conn: 1}}), Revalidated{ourSession, 1, true})
+	expect(t, "unknown", b.step(&Request{Resume: &Revalidate{ID: otherSession, TimeoutMs: 9000, Conn: 1}}), Revalidated{otherSession, 1, false})
 	expect(t, "a write goes nowhere", b.step(create(ourSession, 1, "/a")))
 	expect(t, "closed", b.step(request(ourSession, 2, proto.OpCloseSession, nil)), SessionEnded{Session: ourSession, Cxid: 2})
 	b.step(opening(ourSession))

@@ -181,8 +181,6 @@ func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
 		if r.vote != nil {
 			return r.reachable(now, ev, out)
 		}
-	case Revalidate:
-		return r.revalidate(now, ev, out)
 	case Connected:
 		return r.connected(now, ev, out)
 	case DialFailed:

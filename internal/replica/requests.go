@@ -13,6 +13,9 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 	if r.role == zab.RoleNone {
 		return out // its connection is closed already
 	}
+	if q.Resume != nil {
+		return r.revalidate(now, *q.Resume, r.askSyncs(out))
+	}
 	if q.Op != proto.OpSync {
 		out = r.askSyncs(out) // in their turn
 	}

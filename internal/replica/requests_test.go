@@ -1,7 +1,9 @@
 package replica
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,11 +54,11 @@ func TestSessionChecks(t *testing.T) {
 	expect(t, "revalidate by 3", b.message(3, zab.Revalidate{ID: 7, TimeoutMs: 9000}), Send{Link: 3, Msg: zab.Revalidated{ID: 7, Valid: true}})
 	try("moved to 3", 3, 7, proto.OK)
 	try("old owner", 1, 7, proto.ErrSessionMoved)
-	expect(t, "revalidate by the leader's client", b.step(Revalidate{ID: 7, TimeoutMs: 9000, Conn: 5}), Revalidated{7, 5, true})
+	expect(t, "revalidate by the leader's client", b.step(&Request{Resume: &Revalidate{ID: 7, TimeoutMs: 9000, Conn: 5}}), Revalidated{7, 5, true})
 	try("moved to the leader", 0, 7, proto.OK)
 	expect(t, "revalidate by 1, from the leader", b.message(1, zab.Revalidate{ID: 7, TimeoutMs: 9000}),
 		SessionMoved{7}, Send{Link: 1, Msg: zab.Revalidated{ID: 7, Valid: true}})
-	expect(t, "revalidate by the leader again", b.step(Revalidate{ID: 7, TimeoutMs: 9000, Conn: 6}), Revalidated{7, 6, true})
+	expect(t, "revalidate by the leader again", b.step(&Request{Resume: &Revalidate{ID: 7, TimeoutMs: 9000, Conn: 6}}), Revalidated{7, 6, true})
 	expect(t, "revalidate an unknown one", b.message(3, zab.Revalidate{ID: 99}), Send{Link: 3, Msg: zab.Revalidated{ID: 99}})
 
 	// Closing by whomever; from then on there is no session.
@@ -233,7 +235,7 @@ func TestFollowerCounts(t *testing.T) {
 		"role lost": func(b *bench) {
 			b.step(create(7, 1, "/a"))
 			b.step(request(7, 2, proto.OpSync, nil))
-			b.step(Revalidate{ID: 9, Conn: 1})
+			b.step(&Request{Resume: &Revalidate{ID: 9, Conn: 1}})
 			b.step(Disconnected{1, "x"})
 		},
 	} {
@@ -308,7 +310,7 @@ func TestSyncOrder(t *testing.T) {
 func TestRevalidateRoundTrip(t *testing.T) {
 	b := newFollower(t)
 	for conn, id := range []proto.SessionID{7, 8, 7} {
-		expect(t, "ask", b.step(Revalidate{ID: id, TimeoutMs: 500, Conn: uint64(conn)}), Send{Link: 1, Msg: zab.Revalidate{ID: id, TimeoutMs: 500}})
+		expect(t, "ask", b.step(&Request{Resume: &Revalidate{ID: id, TimeoutMs: 500, Conn: uint64(conn)}}), Send{Link: 1, Msg: zab.Revalidate{ID: id, TimeoutMs: 500}})
 	}
 	expect(t, "8", b.message(1, zab.Revalidated{ID: 8, Valid: true}), Revalidated{8, 1, true})
 	expect(t, "first 7", b.message(1, zab.Revalidated{ID: 7, Valid: true}), Revalidated{7, 0, true})
@@ -317,7 +319,7 @@ func TestRevalidateRoundTrip(t *testing.T) {
 	expect(t, "no more", b.message(1, zab.Revalidated{ID: 7, Valid: true}))
 
 	l := newBench(t)
-	expect(t, "while looking", l.step(Revalidate{ID: 7}))
+	expect(t, "while looking", l.step(&Request{Resume: &Revalidate{ID: 7}}))
 	expect(t, "a request while looking", l.step(create(7, 1, "/a")))
 }
 
@@ -375,5 +377,26 @@ func TestAnswersBehindAResignation(t *testing.T) {
 		if _, ok := a.(zab.OwnSynced); ok {
 			t.Fatalf("an action that nobody outside knows: %v", show(out))
 		}
+	}
+}
+
+// TestResumeWaitsInLine: the requests of a session's earlier connection reach the
+// leader before the question whether the session is alive, or they would count as
+// those of a session that has come back.
+func TestResumeWaitsInLine(t *testing.T) {
+	b := newFollower(t)
+	out := b.step(Requests{
+		request(7, 1, proto.OpDelete, &proto.DeleteRequest{Path: "/a", Version: -1}),
+		{Resume: &Revalidate{ID: 7, TimeoutMs: 4000, Conn: 3}},
+		request(8, 1, proto.OpDelete, &proto.DeleteRequest{Path: "/b", Version: -1}),
+	})
+	var order []string
+	for _, a := range out {
+		if s, ok := a.(Send); ok {
+			order = append(order, fmt.Sprintf("%T", s.Msg))
+		}
+	}
+	if got := strings.Join(order, " "); got != "*zab.Forward zab.Revalidate *zab.Forward" {
+		t.Error(got)
 	}
 }
