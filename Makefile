@@ -45,6 +45,11 @@ sim: ## N simulated histories of whole ensembles from seeds that nobody has seen
 	$(GO) test -count=1 -timeout 12h -v -run '^TestSim$$' ./internal/sim \
 		$(if $(SEED),-sim.seed=$(SEED) $(if $(TRACE),-sim.trace),-sim.from=$(FROM) -sim.n=$(if $(filter file,$(origin N)),10000,$(N)))
 
+.PHONY: planted
+planted: ## plants one bug after the other, each of which the simulator must find within N seeds (3000); ONLY='part of a name'
+	$(GO) test -count=1 -timeout 12h -v -run '^TestPlanted$$' ./internal/sim \
+		-planted.n=$(if $(filter file,$(origin N)),3000,$(N)) -planted.only='$(ONLY)'
+
 .PHONY: interop
 interop: ## tests against Java, C, Python and Go clients and Java servers; test/peers/install.sh gets them
 	cd test/interop && $(GO) vet ./... && $(GO) test -timeout 20m ./...

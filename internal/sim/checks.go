@@ -34,11 +34,15 @@ type checks struct {
 	newest      proto.Zxid
 	byRequest   map[request]proto.Zxid
 	lastAck     map[proto.SessionID]proto.Zxid
+	lastCxid    map[proto.SessionID]int32 // of those that took effect
 	early       map[expiry]string
-	over        map[proto.SessionID]bool // closed, as a client was told
-	sequence    int                      // newest of the sequential names
-	changes     []change                 // of registers
-	keys        map[string][]version     // what every register was, oldest first
+	over        map[proto.SessionID]bool          // closed, as a client was told
+	leftAt      map[proto.SessionID]time.Duration // when their clients have left them, and the timeout
+	ledAt       time.Duration                     // when the newest leader began
+	promises    map[promise]promisedTo            // of epochs
+	sequence    int                               // newest of the sequential names
+	changes     []change                          // of registers
+	keys        map[string][]version              // what every register was, oldest first
 	history     []*operation
 	moments     uint64
 }
@@ -80,8 +84,11 @@ func (k *checks) init() {
 	k.decisions = map[proto.Zxid]decision{}
 	k.byRequest = map[request]proto.Zxid{}
 	k.lastAck = map[proto.SessionID]proto.Zxid{}
+	k.lastCxid = map[proto.SessionID]int32{}
 	k.early = map[expiry]string{}
 	k.over = map[proto.SessionID]bool{}
+	k.promises = map[promise]promisedTo{}
+	k.leftAt = map[proto.SessionID]time.Duration{}
 	k.keys = map[string][]version{}
 }
 
@@ -92,9 +99,12 @@ func (k *checks) leads(w *World, s *Server, epoch int64) {
 	if other, ok := k.established[epoch]; ok {
 		w.fail("servers %d and %d both lead epoch %d", other, s.id, epoch)
 	}
-	k.established[epoch] = s.id
+	k.established[epoch], k.ledAt = s.id, w.now
 	if n := len(s.chain); n > 0 && s.chain[n-1] != s.hist.Last() {
 		w.fail("server %d leads with a history up to %s, its log was up to %s", s.id, s.hist.Last(), s.chain[n-1])
+	}
+	if k.newest.Epoch() > epoch {
+		return // it was stopped, and its quorum has gone on; what it hears of them now ends its term
 	}
 	if last := s.hist.Last(); last < k.newest {
 		w.fail("server %d leads epoch %d with a history up to %s, but %s was decided", s.id, epoch, last, k.newest)
@@ -103,6 +113,33 @@ func (k *checks) leads(w *World, s *Server, epoch int64) {
 	for _, z := range s.chain {
 		if z > k.newest {
 			k.decided(w, s, k.proposed[z])
+		}
+	}
+	if err := w.powerFailure(nil); err != nil {
+		w.fail("server %d leads epoch %d: %v", s.id, epoch, err)
+	}
+}
+
+// follows notes what a learner applied on its way here: its leader has committed
+// all of that, though nobody may have served anybody with it yet.
+func (k *checks) follows(w *World, s *Server) {
+	for _, z := range s.chain {
+		if z > k.newest && z <= s.tree.LastZxid() {
+			k.decided(w, s, k.proposed[z])
+		}
+	}
+}
+
+// remembers compares the recent history, from which learners are synchronised,
+// with what the server has logged.
+func (k *checks) remembers(w *World, s *Server) {
+	base := s.hist.Base()
+	i := sort.Search(len(s.chain), func(i int) bool { return s.chain[i] > base })
+	kept, logged := s.hist.Plan(base).Txns, s.chain[i:]
+	for i, t := range kept { // what is logged and not decided comes behind
+		if i >= len(logged) || t.Zxid != logged[i] {
+			w.fail("server %d: the history behind %s has %s as its number %d, which is not what was logged", s.id, base, t.Zxid, i)
+			return
 		}
 	}
 }
@@ -147,6 +184,7 @@ func (k *checks) decided(w *World, s *Server, t *proto.Txn) {
 	k.newest = t.Zxid
 	if t.Cxid != 0 {
 		k.byRequest[request{t.Session, t.Cxid}] = t.Zxid
+		k.inOrder(w, t)
 	}
 	switch t.Type {
 	case proto.OpCloseSession:
@@ -157,6 +195,18 @@ func (k *checks) decided(w *World, s *Server, t *proto.Txn) {
 		w.Reaped++
 	}
 	k.note(w, t.Zxid, t.Body)
+}
+
+// inOrder checks that a session's requests take effect in the order in which
+// they were sent, over all its connections.
+func (k *checks) inOrder(w *World, t *proto.Txn) {
+	if m, ok := t.Body.(*proto.MultiTxn); t.Type == proto.OpError || ok && m.Failed() {
+		return // nothing has happened: the session has moved, say
+	}
+	if last := k.lastCxid[t.Session]; t.Cxid <= last {
+		w.fail("%s decides request %d of session %s behind its request %d", t.Zxid, t.Cxid, t.Session, last)
+	}
+	k.lastCxid[t.Session] = t.Cxid
 }
 
 // note keeps the model of what registers and sequential names there are.
@@ -271,9 +321,58 @@ func (k *checks) expiring(w *World, s *Server, id string) {
 		if w.cfg.drift {
 			patience = patience * 9 / 10
 		}
-		if c.session != 0 && c.session.String() == id && w.now < c.sure+patience {
+		if c.session == 0 || c.session.String() != id {
+			continue
+		}
+		c.lateWrite()
+		if calm := w.now > w.healed+2*maxTimeout; calm && !w.faults && c.open && w.now < c.talked+patience/2 {
+			w.fail("session %s is expired by server %d, though its client gets answers", id, s.id)
+		}
+		if w.now < c.sure+patience {
 			k.early[expiry{s.r.Status().Epoch, id}] = fmt.Sprintf("expired at %v by server %d, though a write of %v was answered", w.now, s.id, c.sure)
 		}
+	}
+}
+
+// left notes that a client has nothing more to do with a session.
+func (k *checks) left(w *World, id proto.SessionID, timeout int32) {
+	k.leftAt[id] = w.now + time.Duration(timeout)*ms
+}
+
+// overdue returns a session that should have ended long ago.
+//
+// A new leader gives every session its timeout anew, and one that was stopped
+// all the time that it missed.
+func (k *checks) overdue(w *World, s *Server) (err error) {
+	anew := max(k.ledAt, w.healed) + maxTimeout
+	s.tree.EachSession(func(id proto.SessionID, _ int32) {
+		at, ok := k.leftAt[id]
+		if at = max(at, anew) + 3*w.cfg.tick; ok && w.now > at+time.Second {
+			err = fmt.Errorf("a session is open, though its client has left it and its time was over at %v", at)
+		}
+	})
+	return err
+}
+
+// promisedTo is to whom a voter has promised an epoch: a run of a server.
+type promisedTo struct{ leader, gen int }
+
+type promise struct {
+	voter int
+	epoch int64
+}
+
+// begins checks a leader that begins an epoch: a quorum of voters that can be
+// trusted has promised it to this leader, and to nobody else before.
+func (k *checks) begins(w *World, s *Server, epoch int64) {
+	votes := 0
+	for _, o := range w.servers[:w.cfg.voters] {
+		if o == s || k.promises[promise{o.id, epoch}] == (promisedTo{s.id, s.gen}) {
+			votes++
+		}
+	}
+	if votes <= w.cfg.voters/2 {
+		w.fail("server %d begins epoch %d with the promises of %d voters", s.id, epoch, votes)
 	}
 }
 
@@ -328,6 +427,9 @@ func (w *World) atEnd() error {
 	if err := w.check.modelAt(first); err != nil {
 		return err
 	}
+	if err := w.check.overdue(w, first); err != nil {
+		return err
+	}
 	w.Histories++
 	return w.linearizable()
 }
@@ -367,6 +469,9 @@ func (c *client) atEnd() error {
 	}
 	if !c.open {
 		return nil
+	}
+	if len(c.sent) > 0 {
+		return fmt.Errorf("client %d at server %d has no answer to %v", c.id, c.conn.s.id, c.sent)
 	}
 	if o, missed := c.watch.missed(c.conn.s.tree); missed {
 		return fmt.Errorf("client %d at server %d was not told of a change: %+v", c.id, c.conn.s.id, o)

@@ -26,16 +26,25 @@ type client struct {
 	paused  bool
 	done    bool
 	dialing bool
+	reader  bool // asks for syncs and reads, mostly: what writes there are would hold up syncs
 
 	watch    watches
 	owned    []*operation // ephemerals of this session that were acknowledged
+	made     []string     // sequential znodes that were acknowledged
 	versions map[string]int32
 	counter  int
 	sure     time.Duration // when the newest write that was answered had been sent
 }
 
+// maxTimeout is the longest of sessions' timeouts.
+const maxTimeout = 5 * time.Second
+
 func newClient(w *World, id int) *client {
-	return &client{w: w, id: id, timeout: int32(2500 + 500*w.rng.IntN(6)), versions: map[string]int32{}}
+	timeout := maxTimeout - time.Duration(w.rng.IntN(6))*500*ms
+	if w.chance(4) {
+		timeout = 1200 * ms // shorter than a leader may be stopped and lead on
+	}
+	return &client{w: w, id: id, reader: w.chance(3), timeout: int32(timeout.Milliseconds()), versions: map[string]int32{}}
 }
 
 // connect tries a server, and another one if that comes to nothing.
@@ -92,6 +101,7 @@ func (c *client) disconnected(k *conn) {
 
 // forgetSession ends what belonged to a session that has ended, or may have.
 func (c *client) forgetSession() {
+	c.w.check.left(c.w, c.session, c.timeout)
 	c.session, c.seen = 0, 0
 	c.owned = nil
 	c.watch.clear()
@@ -174,6 +184,9 @@ func (c *client) finishOp(k *conn, o *operation, r reply) {
 		if o.err == proto.OK && o.kind == createEphemeral {
 			c.owned = append(c.owned, o)
 		}
+		if o.err == proto.OK && o.kind == createSequential {
+			c.made = append(c.made, o.path)
+		}
 		if o.kind == closing {
 			w.check.ended(c.session)
 			c.forgetSession()
@@ -186,6 +199,15 @@ func (c *client) finishOp(k *conn, o *operation, r reply) {
 	}
 	if o.err == proto.OK && (o.kind == setData || o.kind == getData) {
 		c.versions[o.path] = r.stat.Version
+	}
+}
+
+// lateWrite wakes a client that was silent for too long, while its session is
+// being closed.
+func (c *client) lateWrite() {
+	if c.paused && c.open && c.w.faults {
+		c.paused = false
+		c.createEphemeral()
 	}
 }
 
@@ -208,6 +230,10 @@ func (c *client) act() {
 		case c.done:
 		case w.chance(60):
 			c.abandon()
+			return
+		case w.chance(300): // a new process, which knows nothing of the session
+			c.abandon()
+			c.forgetSession()
 			return
 		default:
 			for range 1 + w.rng.IntN(3) {

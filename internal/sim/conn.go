@@ -85,7 +85,7 @@ func (s *Server) admit(k *conn, seen proto.Zxid) {
 		return
 	}
 	s.bind(k)
-	s.step(replica.Revalidate{ID: k.session, TimeoutMs: k.timeout, Conn: uint64(k.id)})
+	s.submit(&replica.Request{Resume: &replica.Revalidate{ID: k.session, TimeoutMs: k.timeout, Conn: uint64(k.id)}})
 }
 
 // bind makes k the session's connection; an older one is closed.

@@ -17,6 +17,7 @@ type Counts struct {
 	Diffs, Truncs, Snaps, Snapshots, ReadOnlys, VotesHeld                                                             int
 	Watches, WatchEvents, Fired, Followed, Replays                                                                    int
 	Checked, Undecided                                                                                                int // operations given to porcupine; keys it gave up on
+	Supposed                                                                                                          int // power failures thought through, of one server
 
 	// Faults.
 	Kills, PowerCuts, MidCuts, Wipes, Exits, Pauses, Cuts, Partitions, OneWays, Isolations, Desertions         int

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paddock-io/paddock/internal/persist"
+	"github.com/paddock-io/paddock/internal/repair"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/storage/vfs"
@@ -31,15 +32,19 @@ type drive struct {
 	ops   persist.Disk
 	slow  int64 // what an operation takes longer, in nanoseconds
 
-	queue    []persist.Op
-	busy     bool
-	current  []persist.Op // what it is working on while busy
-	events   []replica.Event
-	reloaded *persist.Recovered
-	durable  proto.Zxid // the log is known to hold everything up to here
-	wiped    bool       // the server must not be trusted until it has been synchronised
-	hurt     bool       // it has failed in this run of the server
-	dead     bool       // the process is gone: nothing it still does reaches the disk
+	queue       []persist.Op
+	busy        bool
+	current     []persist.Op // what it is working on while busy
+	events      []replica.Event
+	changed     []*persist.Damage // what the work has said of the damage
+	repair      *repair.Machine   // while the files are damaged
+	promiseLost bool              // acceptedEpoch is not what was promised
+	reloaded    *persist.Recovered
+	durable     proto.Zxid // the log is known to hold everything up to here
+	wiped       bool       // the server must not be trusted until it has been synchronised
+	damaged     bool       // its files were, and nothing has made up for it yet
+	hurt        bool       // it has failed in this run of the server
+	dead        bool       // the process is gone: nothing it still does reaches the disk
 }
 
 func (d *drive) init(s *Server) {
@@ -69,8 +74,9 @@ func (d *drive) troubled() bool { return d.rule != nil || d.hurt }
 
 // open recovers what the disk holds.
 func (d *drive) open() (*persist.Recovered, zab.Durable, error) {
+	d.repair = nil
 	d.dead, d.hurt = false, false
-	fs := vfs.FS(&vfs.Faulty{FS: d.mem, Rule: d.decide})
+	fs := vfs.FS(&vfs.Faulty{FS: d.mem, Rule: d.decide, Sectors: true})
 	var err error
 	d.store, err = storage.Open(storage.Options{
 		FS: fs, DataDir: dataDir, LogDir: d.logs(), PreallocBytes: 32 << 10, LogSizeLimit: d.s.w.cfg.logSize,
@@ -84,10 +90,16 @@ func (d *drive) open() (*persist.Recovered, zab.Durable, error) {
 		Store: d.store, MaxBatch: d.s.w.cfg.maxBatch, Logger: quiet,
 		Report:   func(ev replica.Event) { d.events = append(d.events, ev) },
 		Reloaded: func(rec *persist.Recovered) { d.reloaded = rec },
+		Damaged:  func(damage *persist.Damage) { d.changed = append(d.changed, damage) },
 	}
-	rec, disk, err := persist.Start(d.store, false)
+	rec, disk, damage, err := persist.Open(d.store)
 	if err == nil {
 		d.wiped, d.durable = rec.Last < 0, rec.Last
+		if damage != nil {
+			d.damaged = true
+			d.ops.Damage = damage
+			d.beginRepair(damage)
+		}
 	}
 	return rec, disk, err
 }
@@ -115,8 +127,12 @@ func (d *drive) work() {
 	if d.busy || len(d.queue) == 0 || !d.s.up {
 		return
 	}
-	d.busy, d.current, d.queue = true, d.queue, nil
 	w := d.s.w
+	n := len(d.queue)
+	if n > 1 && w.chance(3) { // the rest came while it was working already
+		n = 1 + w.rng.IntN(n-1)
+	}
+	d.busy, d.current, d.queue = true, d.queue[:n:n], d.queue[n:]
 	took := w.cfg.disk/4 + w.upTo(w.cfg.disk)
 	if d.slow > 0 {
 		took += w.upTo(ms * 300)
@@ -129,10 +145,13 @@ func (d *drive) work() {
 		ops := d.current
 		d.current = nil
 		err := d.ops.Work(ops)
-		events := d.events
-		d.events = nil
+		events, changed := d.events, d.changed
+		d.events, d.changed = nil, nil
 		d.s.deliver(func() {
 			d.busy = false
+			for _, damage := range changed {
+				d.beginRepair(damage)
+			}
 			d.report(events)
 			if err != nil {
 				d.s.exit(err)
@@ -148,8 +167,10 @@ func (d *drive) report(events []replica.Event) {
 		switch ev := ev.(type) {
 		case replica.Persisted:
 			d.durable = max(d.durable, ev.Zxid)
+		case replica.Reloaded:
+			d.durable = max(d.durable, ev.Last)
 		case replica.SnapshotSaved:
-			d.wiped, d.durable = false, max(d.durable, ev.Zxid)
+			d.wiped, d.damaged, d.durable = false, false, max(d.durable, ev.Zxid)
 		}
 		d.s.step(ev)
 	}
@@ -158,14 +179,15 @@ func (d *drive) report(events []replica.Event) {
 // errCut is what ends the work on a disk whose machine loses power.
 var errCut = errors.New("sim: the power is gone")
 
-// interrupt does a part of what the disk was working on when the power went.
+// interrupt does a part of what the disk was working on when the power went, or
+// the process was killed.
 func (d *drive) interrupt() {
 	w := d.s.w
 	ops := d.current
 	if !d.busy || len(ops) == 0 || w.chance(2) {
 		return
 	}
-	n := w.rng.IntN(12)
+	n, rule := w.rng.IntN(12), d.rule
 	d.rule = func(vfs.Op, string) (int, error) {
 		if n--; n >= 0 {
 			return 0, nil
@@ -173,6 +195,7 @@ func (d *drive) interrupt() {
 		return 0, errCut
 	}
 	_ = d.ops.Work(ops)
+	d.rule = rule
 	w.MidCuts++
 }
 
@@ -209,14 +232,13 @@ var (
 
 // wipe puts an empty disk in, which must not be trusted.
 func (d *drive) wipe() {
-	d.mem, d.rule, d.wiped, d.s.chain = vfs.NewMem(), nil, true, nil
+	d.mem, d.rule, d.wiped, d.s.chain, d.s.mended = vfs.NewMem(), nil, true, nil, nil
 }
 
 // glance recovers what the disk would hold after a power cut now, and leaves it
 // as it is.
 func (d *drive) glance() (*persist.Recovered, error) {
-	mem := d.mem.CrashClone(rand.New(rand.NewPCG(d.s.w.rng.Uint64(), 2)))
-	store, err := storage.Open(storage.Options{FS: mem, DataDir: dataDir, LogDir: d.logs(), PreallocBytes: 32 << 10, NoAutoCreateDB: true, Logger: quiet})
+	store, err := d.copyAfterCut()
 	if err != nil {
 		return nil, err
 	}

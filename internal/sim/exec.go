@@ -18,6 +18,7 @@ func (s *Server) exec(actions []replica.Action) {
 		}
 		switch a := a.(type) {
 		case replica.Send:
+			s.w.check.promise(s.w, s, a)
 			s.send(a.Link, a.Msg)
 		case replica.Append:
 			s.w.check.propose(s.w, s, a.Txn)
@@ -51,18 +52,28 @@ func (s *Server) run(a replica.Action) {
 		s.sessionMoved(a.Session)
 	case replica.SendSnapshot:
 		s.w.Snaps++
+		if l := s.w.byID[a.Link]; l != nil {
+			l.due = a.Zxid
+		}
 		s.sendSnapshot(a.Link, a.Zxid)
-	case replica.SaveEpoch, replica.Reload:
+	case replica.SaveEpoch:
+		if a.Kind == zab.CurrentEpoch && s.r.Status().Leading {
+			s.w.check.begins(s.w, s, a.Epoch)
+		}
+		s.drive.put(a)
+	case replica.Reload:
 		s.drive.put(a)
 	case replica.Truncate, replica.SaveSnapshot:
+		s.w.turn(s)
 		if _, ok := a.(replica.Truncate); ok {
 			s.w.Truncs++
 		}
 		s.stopSnapshot()
 		s.drive.put(a)
 	case replica.Install:
+		s.w.turn(s)
 		t := a.State.(*tree.Tree)
-		s.chain = s.w.chains[t]
+		s.chain, s.mended = s.w.chains[t], nil
 		delete(s.w.chains, t)
 		s.installTree(t)
 		s.tree.SetLastZxid(a.Zxid)
@@ -71,6 +82,7 @@ func (s *Server) run(a replica.Action) {
 	case replica.Dial:
 		s.w.dial(s, s.w.servers[a.Leader-1])
 	case replica.Hangup:
+		s.w.check.complains(s.w, s, a.Reason)
 		if l := s.w.byID[a.Link]; l != nil {
 			l.end(s, a.Reason)
 		}
@@ -91,7 +103,12 @@ func (s *Server) serve(a replica.Serve) {
 	s.rollSnapDice()
 	s.role = a.Role
 	s.w.event(s, fmt.Sprintf("serves as %s in epoch %d", a.Role, a.Epoch))
+	if a.Role != zab.RoleReadOnly {
+		s.w.check.remembers(s.w, s)
+	}
 	switch a.Role {
+	case zab.RoleFollower, zab.RoleObserver:
+		s.w.check.follows(s.w, s)
 	case zab.RoleLeader:
 		s.w.check.leads(s.w, s, a.Epoch)
 	case zab.RoleReadOnly:
@@ -124,6 +141,11 @@ func (s *Server) apply(t *proto.Txn) {
 		w.check.decided(w, s, t)
 	}
 	s.tree.Apply(t, &s.res)
+	if s.role == zab.RoleLeader && w.chance(decisionsAsked) {
+		if err := w.powerFailure(nil); err != nil {
+			w.fail("server %d applies %s: %v", s.id, t.Zxid, err)
+		}
+	}
 	if s.role == zab.RoleNone {
 		return // on the way to where a leader's fuzzy snapshot ended, digests may differ
 	}
@@ -137,10 +159,16 @@ func (s *Server) apply(t *proto.Txn) {
 
 func (s *Server) note(n replica.Note) {
 	switch n.Fact {
+	case zab.FactElected, zab.FactEpochProposed, zab.FactLearnerJoined, zab.FactLearnerSynced, zab.FactFollowing, zab.FactEstablished,
+		zab.FactSyncDiff, zab.FactSyncTrunc, zab.FactSyncSnap:
+		s.w.turn(s)
+	}
+	switch n.Fact {
 	case zab.FactSessionExpired:
 		s.w.Expiries++
 		s.w.check.expiring(s.w, s, n.Text)
 	case zab.FactLooking:
+		s.w.check.complains(s.w, s, n.Text)
 		s.w.event(s, "looks for a leader: "+n.Text)
 	case zab.FactElected:
 		s.w.Elections++

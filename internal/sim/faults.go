@@ -2,9 +2,12 @@ package sim
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/storage/vfs"
+	"github.com/paddock-io/paddock/internal/zab"
 )
 
 // fault is a class of troubles.
@@ -16,6 +19,7 @@ type fault struct {
 var faults = []fault{
 	{"crash", (*World).crashOne},
 	{"crash of all", (*World).crashAll},
+	{"trouble at a turn", (*World).armTurn},
 	{"wiped disk", (*World).wipeOne},
 	{"stale disk", (*World).staleDisk},
 	{"cut links", (*World).cutLinks},
@@ -27,6 +31,7 @@ var faults = []fault{
 	{"clock jump", (*World).clockJump},
 	{"slow disk", (*World).slowDisk},
 	{"disk error", (*World).diskError},
+	{"damaged files", (*World).damageFiles},
 	{"client pause", (*World).pauseClient},
 	{"client partition", (*World).clientPartition},
 }
@@ -43,7 +48,7 @@ func (w *World) plan(f fault) {
 
 // heal ends all faults.
 func (w *World) heal() {
-	w.faults = false
+	w.faults, w.healed = false, w.now
 	w.event(nil, "faults end")
 	clear(w.blocked)
 	for _, s := range w.servers {
@@ -62,6 +67,20 @@ func (w *World) heal() {
 
 func (w *World) anyServer() *Server { return w.servers[w.rng.IntN(len(w.servers))] }
 
+// anyOrLeader prefers the one whose troubles are everybody's.
+func (w *World) anyOrLeader() *Server {
+	s := w.anyServer()
+	if w.chance(2) {
+		return s
+	}
+	for _, o := range w.servers {
+		if o.up && o.role == zab.RoleLeader {
+			return o
+		}
+	}
+	return s
+}
+
 // crash ends a server: with the power, or the process alone.
 func (s *Server) crash(down time.Duration) {
 	if !s.up {
@@ -70,6 +89,7 @@ func (s *Server) crash(down time.Duration) {
 	w := s.w
 	if w.chance(3) {
 		w.Kills++
+		s.drive.interrupt()
 		s.down("is killed")
 		s.drive.kill()
 	} else {
@@ -81,7 +101,34 @@ func (s *Server) crash(down time.Duration) {
 	w.after(down, s.boot)
 }
 
-func (w *World) crashOne() { w.anyServer().crash(w.upTo(2 * time.Second)) }
+func (w *World) crashOne() { w.anyOrLeader().crash(w.upTo(2 * time.Second)) }
+
+// armTurn lets some servers crash, or lose their links, right after one of the
+// turns of the protocol to come: an election, a synchronisation, its end.
+func (w *World) armTurn() { w.armed += 2 }
+
+// turn is such a moment of a server.
+func (w *World) turn(s *Server) {
+	if w.armed == 0 || !w.faults || !w.chance(4) {
+		return
+	}
+	w.armed--
+	gen := s.gen
+	if w.chance(3) {
+		w.after(w.upTo(ms), func() {
+			for _, l := range s.links() {
+				w.Cuts++
+				l.end(nil, "the connection broke")
+			}
+		})
+		return
+	}
+	w.after(w.upTo(w.cfg.disk+w.cfg.hop), func() {
+		if s.gen == gen {
+			s.crash(w.upTo(time.Second))
+		}
+	})
+}
 
 func (w *World) crashAll() {
 	for _, s := range w.servers {
@@ -91,10 +138,11 @@ func (w *World) crashAll() {
 
 // wipeOne replaces a disk by an empty one, which the server is told not to
 // trust, as with db.autocreate=false: a voter that forgets its promises is more
-// than the protocol survives. For the same reason it is one voter at a time.
+// than the protocol survives. For the same reason it is one voter at a time, and
+// none whose disk is needed by then: what was decided may be on a bare quorum.
 func (w *World) wipeOne() {
 	s := w.anyServer()
-	if !s.up || !s.observe && w.doubtful() {
+	if !s.up || !s.observe && (w.doubtful() || w.powerFailure(s) != nil) {
 		return
 	}
 	w.Wipes++
@@ -106,11 +154,50 @@ func (w *World) wipeOne() {
 // doubtful reports whether a voter is not to be trusted already.
 func (w *World) doubtful() bool {
 	for _, s := range w.servers {
-		if s.drive.wiped && !s.observe {
+		if !s.observe && (s.drive.wiped || s.drive.damaged) {
 			return true
 		}
 	}
 	return false
+}
+
+// damageFiles damages what a server's disk holds while the process is down: bits,
+// sectors, whole files, those that the server keeps beside ZooKeeper's among
+// them. It is one voter at a time, so that what it lost is elsewhere. The process
+// was killed and the machine went on: a sector that a power failure takes
+// from the newest batch looks like one that was never written, and no reader
+// can tell (storage/tail.go).
+func (w *World) damageFiles() {
+	s := w.anyServer()
+	if !s.up || s.drive.damaged || !s.observe && w.doubtful() {
+		return
+	}
+	d := &s.drive
+	s.down("is killed, and its files are damaged")
+	d.kill()
+	d.mem.WriteBack()
+	d.damaged = true
+	files, epochs := d.mem.Files(), false
+	for range 1 + w.rng.IntN(3) {
+		name := files[w.rng.IntN(len(files))]
+		switch filepath.Base(name) {
+		case "initialize", ".paddock.lock":
+			continue
+		case "acceptedEpoch", "currentEpoch", ".paddock.epochs": // each is a witness for the others
+			if epochs {
+				continue
+			}
+			epochs = true
+		}
+		if done, ok := d.mem.Damage(d.dice(), name); ok {
+			w.Damages++
+			w.event(s, "damage: "+done.String())
+			if done.Kind == vfs.FileLost {
+				break // with its index it would be lost without a trace
+			}
+		}
+	}
+	w.after(w.upTo(2*time.Second), s.boot)
 }
 
 // staleDisk puts back an older disk of an observer. A voter's would be a breach
@@ -121,14 +208,14 @@ func (w *World) staleDisk() {
 	if !s.observe || !s.up {
 		return
 	}
-	old := s.drive.mem.CrashClone(s.drive.dice())
+	old, chain := s.drive.mem.CrashClone(s.drive.dice()), slices.Clone(s.chain)
 	w.after(w.upTo(3*time.Second), func() {
 		if !s.up || !w.faults {
 			return
 		}
 		w.StaleDisks++
 		s.down("gets back an older disk")
-		s.drive.mem, s.drive.rule = old, nil
+		s.drive.mem, s.drive.rule, s.chain = old, nil, chain
 		w.after(w.upTo(time.Second), s.boot)
 	})
 }
@@ -201,13 +288,12 @@ func (w *World) isolate() {
 // desert cuts a server off, and lets all others but not the server itself know:
 // they elect another leader while it takes itself for one.
 func (w *World) desert() {
-	s := w.anyServer()
+	s := w.anyOrLeader()
 	w.Desertions++
 	d := w.upTo(5 * time.Second)
-	for _, l := range append([]*link(nil), w.links...) {
-		if l.ends[0].s == s || l.ends[1].s == s {
-			l.end(nil, "deserted")
-		}
+	for _, l := range s.links() {
+		l.forsake(1 - l.side(s))
+		w.after(d, func() { l.end(nil, "deserted") })
 	}
 	for _, o := range w.servers {
 		if o != s {
@@ -219,7 +305,7 @@ func (w *World) desert() {
 }
 
 func (w *World) pauseOne() {
-	s := w.anyServer()
+	s := w.anyOrLeader()
 	if !s.up || s.paused {
 		return
 	}

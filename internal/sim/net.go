@@ -86,6 +86,12 @@ type link struct {
 	id     zab.LinkID
 	ends   [2]end // ends[0] dialled
 	closed bool
+
+	// What was said on it, for the checks.
+	epoch    int64      // in LEADERINFO
+	due      proto.Zxid // what the learner must hold before it acknowledges NEWLEADER
+	complete bool       // NEWLEADER was sent
+	acked    bool       // and acknowledged
 }
 
 // end is one side of a link: what it has sent, and what it is sending.
@@ -135,6 +141,9 @@ func (s *Server) send(id zab.LinkID, m zab.Message) {
 		return // it ended, and its Disconnected event is on the way
 	}
 	e := &l.ends[l.side(s)]
+	if e.gone {
+		return
+	}
 	if e.sending != nil {
 		e.held = append(e.held, m)
 		return
@@ -206,6 +215,28 @@ func (l *link) receive(to *end, b []byte, fromLeader bool, chain []proto.Zxid) {
 			l.w.chains[snap.State.(*tree.Tree)] = chain
 		}
 		to.s.step(replica.Message{Link: l.id, Msg: m})
+	})
+}
+
+// links are those of a server.
+func (s *Server) links() []*link {
+	var list []*link
+	for _, l := range s.w.links {
+		if l.ends[0].s == s || l.ends[1].s == s {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// forsake lets one end take a link for broken, while the other one waits.
+func (l *link) forsake(i int) {
+	e := &l.ends[i]
+	e.s.deliver(func() {
+		if e.s.gen == e.gen && !e.gone {
+			e.gone = true
+			e.s.step(replica.Disconnected{Link: l.id, Reason: "the connection broke"})
+		}
 	})
 }
 

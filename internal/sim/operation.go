@@ -118,7 +118,11 @@ func (c *client) request() {
 	key := fmt.Sprintf("%s/%d", keyRoot, w.rng.IntN(keys))
 	c.counter++
 	value := fmt.Sprintf("%d.%d", c.id, c.counter)
-	switch n := w.rng.IntN(40); {
+	n := w.rng.IntN(40)
+	if c.reader && !w.chance(50) {
+		n = 16 + w.rng.IntN(11)
+	}
+	switch {
 	case n < 2:
 		c.makeRoot(value)
 	case n < 6:
@@ -150,8 +154,7 @@ func (c *client) rarely(n int, value string) {
 	w := c.w
 	switch {
 	case n < 34:
-		path := fmt.Sprintf("%s/%d-%d", ownRoot, c.id, c.counter)
-		c.send(&operation{kind: createEphemeral, path: path, value: value}, proto.OpCreate, newNode(path, value, proto.Ephemeral))
+		c.createEphemeral()
 	case n < 36:
 		c.send(&operation{kind: pair, path: firstPair, value: value}, proto.OpMulti, pairOf(value))
 	case n == 36:
@@ -166,9 +169,19 @@ func (c *client) rarely(n int, value string) {
 		c.send(&operation{kind: createTTL, path: path, value: value}, proto.OpCreateTTL, q)
 	case n == 38 && !c.watch.following:
 		c.watch.follow(c)
+	case n == 39 && len(c.made) > 0 && w.chance(2): // the names that follow must not be its
+		path := c.made[len(c.made)-1]
+		c.made = c.made[:len(c.made)-1]
+		c.send(&operation{kind: remove, path: path, version: -1}, proto.OpDelete, &proto.DeleteRequest{Path: path, Version: -1})
 	case w.chance(25):
 		c.send(&operation{kind: closing}, proto.OpCloseSession, nil)
 	}
+}
+
+func (c *client) createEphemeral() {
+	path := fmt.Sprintf("%s/%d-%d", ownRoot, c.id, c.counter)
+	c.send(&operation{kind: createEphemeral, path: path}, proto.OpCreate, newNode(path, "", proto.Ephemeral))
+	c.counter++
 }
 
 // pairOf sets both of a pair, which the first of its users has to make.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/internal/repair"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/tree"
@@ -33,9 +34,10 @@ type Server struct {
 	tree *tree.Tree
 	hist *zab.History
 	// Every transaction of its history. Invariant: in step with what was given to the log.
-	chain []proto.Zxid
-	role  replica.Role
-	res   tree.Result
+	chain  []proto.Zxid
+	mended []proto.Zxid // what chain is again when the damaged files are whole
+	role   replica.Role
+	res    tree.Result
 
 	drive   drive
 	ballots []*ballotBox
@@ -127,8 +129,15 @@ func (s *Server) boot() {
 	s.bySession = map[proto.SessionID]*conn{}
 	s.drive.ops.Tree = s.tree
 	rec.Hist.MaxTxns = w.cfg.window
+	switch {
+	case s.drive.repair != nil && s.mended == nil:
+		s.mended = append([]proto.Zxid{}, s.chain...)
+	case s.drive.repair == nil && s.mended != nil: // mended on disk when the last run ended
+		s.chain, s.mended = s.mended, nil
+	}
 	s.cut(rec.Last)
 	w.check.recovered(w, s, rec)
+	w.check.reads(w, s, disk)
 	s.r = replica.New(s.options(), s.tree, &rec.Hist, disk)
 	s.rollSnapDice()
 	w.event(s, fmt.Sprintf("starts with %s, epochs %d and %d", rec.Last, disk.AcceptedEpoch, disk.CurrentEpoch))
@@ -136,6 +145,7 @@ func (s *Server) boot() {
 	s.exec(s.r.Start(s.local(), s.wall(), nil))
 	s.endBatch()
 	s.schedule()
+	s.stepRepair(repair.Tick{})
 }
 
 func (s *Server) options() replica.Options {
@@ -176,6 +186,13 @@ func (s *Server) step(ev replica.Event) {
 	switch ev.(type) {
 	case replica.Truncated, replica.Reloaded:
 		s.swapTree()
+	}
+	switch ev.(type) {
+	case replica.Truncated, replica.SnapshotSaved:
+		if err := s.w.powerFailure(nil); err != nil {
+			s.w.fail("server %d: after %T: %v", s.id, ev, err)
+			return
+		}
 	}
 	s.exec(s.r.Step(s.local(), ev, nil))
 	s.schedule()
@@ -235,6 +252,9 @@ func (s *Server) waits() bool {
 func (s *Server) swapTree() {
 	rec := s.drive.reloaded
 	s.drive.reloaded = nil
+	if s.mended != nil && rec.Last >= 0 {
+		s.chain, s.mended = s.mended, nil
+	}
 	s.cut(rec.Last)
 	s.installTree(rec.Tree)
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -17,6 +19,7 @@ var (
 	nFlag     = flag.Int("sim.n", defaultN, "how many seeds")
 	fromFlag  = flag.Uint64("sim.from", 1, "the first seed; 0 takes seeds that nobody has seen")
 	traceFlag = flag.Bool("sim.trace", false, "with -sim.seed, print every event")
+	firstFlag = flag.Bool("sim.first", false, "end with the first seed that fails, and say how many it took")
 )
 
 // defaultN is how many seeds a plain run takes, without the race detector.
@@ -35,11 +38,29 @@ func TestSim(t *testing.T) {
 	if testing.Short() || raced && n == defaultN {
 		n = min(n, 60)
 	}
-	total, failed := many(from, n, runtime.GOMAXPROCS(0))
+	enough := 3
+	if *firstFlag {
+		enough = 1
+	}
+	total, failed := many(from, n, runtime.GOMAXPROCS(0), enough)
 	t.Logf("%d seeds from %#x: %v", n, from, total)
 	for _, f := range failed {
 		t.Error(f)
 	}
+	if *firstFlag && len(failed) > 0 {
+		fmt.Printf("first failure after %d seeds: seed %#x: %v\n", failed[0].seed-from+1, failed[0].seed, failed[0].err)
+	}
+}
+
+// failure is a seed whose history was wrong.
+type failure struct {
+	seed uint64
+	err  error
+	grid string
+}
+
+func (f failure) String() string {
+	return fmt.Sprintf("seed %#x: %v\n%s\nreplay: make sim SEED=%#x TRACE=1", f.seed, f.err, f.grid, f.seed)
 }
 
 func one(t *testing.T, text string) {
@@ -59,8 +80,9 @@ func one(t *testing.T, text string) {
 }
 
 // many runs seeds on several goroutines, each in a world of its own, and
-// returns the first few failures.
-func many(from uint64, n, workers int) (total Counts, failed []string) {
+// returns the first failures, in the order of their seeds: none that is earlier
+// than the last of them is left out.
+func many(from uint64, n, workers, enough int) (total Counts, failed []failure) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small and live shortly
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -71,24 +93,24 @@ func many(from uint64, n, workers int) (total Counts, failed []string) {
 				mu.Lock()
 				i := next
 				next++
-				enough := i >= n || len(failed) >= 3
+				over := i >= n || len(failed) >= enough
 				mu.Unlock()
-				if enough {
+				if over {
 					return
 				}
-				seed := from + uint64(i)
-				w := New(seed, nil)
+				w := New(from+uint64(i), nil)
 				err := w.Run()
 				mu.Lock()
 				total.Add(&w.Counts)
 				if err != nil {
-					failed = append(failed, fmt.Sprintf("seed %#x: %v\n%s\nreplay: make sim SEED=%#x TRACE=1", seed, err, w.Grid(), seed))
+					failed = append(failed, failure{w.Seed, err, w.Grid()})
 				}
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
+	slices.SortFunc(failed, func(a, b failure) int { return cmp.Compare(a.seed, b.seed) })
 	return total, failed
 }
 

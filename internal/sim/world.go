@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/ensemble"
@@ -34,7 +35,9 @@ type World struct {
 
 	servers []*Server // voters, then observers
 	clients []*client
-	faults  bool // the first phase
+	faults  bool          // the first phase
+	healed  time.Duration // when that was over
+	armed   int           // how many servers are to crash at a turn of the protocol
 
 	blocked map[way]int // how many faults stop what goes this way
 	links   []*link     // open ones, in the order of their opening
@@ -72,7 +75,13 @@ func New(seed uint64, trace func(line string)) *World {
 
 // Run lives through the history and returns what was wrong with it, nil if
 // nothing was.
-func (w *World) Run() error {
+func (w *World) Run() (err error) {
+	defer func() {
+		if p := recover(); p != nil { // a broken invariant, which ends a process
+			w.fail("panic: %v\n%s", p, debug.Stack())
+			err = w.err
+		}
+	}()
 	w.faults = true
 	for _, f := range w.cfg.faults {
 		w.plan(f)
@@ -93,9 +102,10 @@ func (w *World) Run() error {
 // fault; then clients go on for a while, end what is under way, and all is
 // compared.
 const (
-	healTime   = 30 * time.Second
+	healTime   = 15 * time.Second
 	afterwards = 500 * ms
 	lastWords  = 8 * time.Second
+	patience   = 12 * time.Second
 )
 
 // settle lets the faults' aftermath pass and reports whether the ensemble came
@@ -112,12 +122,15 @@ func (w *World) settle() bool {
 	}
 	w.untilQuiet(50 * ms)
 	w.until(w.now + afterwards) // events are still on their way
-	w.untilQuiet(ms)            // a session may have expired meanwhile
+	if w.chance(8) {            // until those have expired that were left
+		w.until(w.now + patience)
+	}
+	w.untilQuiet(ms) // a session may have expired meanwhile
 	return w.err != nil || w.allServe()
 }
 
 func (w *World) untilQuiet(step time.Duration) {
-	for end := w.now + lastWords; !w.quiet() && w.err == nil && w.now < end; {
+	for end := w.now + lastWords; !(w.quiet() && w.allServe()) && w.err == nil && w.now < end; {
 		w.until(w.now + step)
 	}
 }
@@ -162,11 +175,17 @@ func (w *World) after(d time.Duration, fn func()) {
 	w.agenda.push(timed{w.now + d, w.seq, fn})
 }
 
+// maxEvents is more than any history has, some ten thousand.
+const maxEvents = 1_000_000
+
 func (w *World) until(at time.Duration) {
 	for len(w.agenda) > 0 && w.agenda[0].at <= at && w.err == nil {
 		e := w.agenda.pop()
 		w.now = e.at
-		w.Events++
+		if w.Events++; w.Events > maxEvents {
+			w.fail("%d events, and no end", w.Events)
+			return
+		}
 		e.fn()
 	}
 	w.now = max(w.now, at)
