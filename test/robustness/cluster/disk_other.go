@@ -1,0 +1,11 @@
+//go:build !linux
+
+package cluster
+
+// mount does nothing: the server's disk is the machine's.
+func (s *Server) mount() error { return nil }
+
+func (s *Server) unmount() {}
+
+// LimitFiles cannot be had.
+func (s *Server) LimitFiles(uint64) bool { return false }
