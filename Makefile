@@ -7,11 +7,11 @@ SHELL := /bin/bash
 
 DIST ?= dist#        where make dist puts the directory paddock
 FUZZTIME ?= 20s#     for each fuzz target
-SECONDS ?= 60#       for each test of make hostile
 N ?= 500000#         requests of make differential; seeds of make sim, there 10000 if not given
 NODES ?= 10#         how often make nodes runs its tests
 SERVERS ?= 1#        on each side there
 FROM ?= 0#           the first seed there; 0 takes seeds that have not been used
+SECONDS ?= 600#      of make robustness; make hostile takes 60 for each test if not given
 GO ?= go
 SUITES ?= bin/suites# where make suites puts its lists and logs
 
@@ -97,7 +97,13 @@ fuzz: ## every fuzz target for FUZZTIME
 .PHONY: hostile
 hostile: ## liars on the client, quorum and election ports, each kind for SECONDS; RUN=TestLiarAsVoter SEED=7 replays one
 	$(GO) test -count=1 -p 1 -timeout 2h -run '$(or $(RUN),TestLiar)' ./internal/quorum ./internal/server \
-		$(if $(SEED),-hostile.seed=$(SEED),-hostile.seconds=$(SECONDS))
+		$(if $(SEED),-hostile.seed=$(SEED),-hostile.seconds=$(if $(filter file,$(origin SECONDS)),60,$(SECONDS)))
+
+# SECONDS is also a variable of bash, but make's own is what is expanded here.
+.PHONY: robustness
+robustness: ## real processes under faults for SECONDS, their histories checked; SEED=7 for the first round, FAULTS='kill one,one way'
+	$(GO) test -count=1 -v -timeout 24h -run '^TestRobustness$$' ./test/robustness -robustness.seconds=$(SECONDS) \
+		$(if $(SEED),-robustness.seed=$(SEED)) $(if $(FAULTS),-robustness.faults='$(FAULTS)')
 
 .PHONY: bench-compare
 bench-compare: ## Paddock beside Java ZooKeeper, in turns, as one table; ARGS='-rounds 3 -seconds 10'

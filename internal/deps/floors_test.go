@@ -74,10 +74,6 @@ var sameFloor = map[string][]string{
 	"internal/repair":  {"internal/storage"},  // whose gaps it fills
 	"internal/persist": {"internal/replica"},  // whose disk actions it runs
 	"internal/config":  {"internal/ensemble"}, // zoo.cfg has the same server lines as the dynamic configuration
-	"proto":           {"jute"},
-	"internal/tree":   {"proto", "jute"},
-	"zk/zktest":       {"internal/node"},
-	"internal/config": {"internal/ensemble"}, // zoo.cfg has the same server lines as the dynamic configuration
 
 	// The robustness tests are several packages, from processes and records up to reports.
 	"test/robustness/cluster":  {"test/robustness/proxy", "test/robustness/tamper"},

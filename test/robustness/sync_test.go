@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paddock-io/paddock/test/robustness/cluster"
 	"github.com/paddock-io/paddock/zk"
 )
 
@@ -18,15 +19,11 @@ import (
 func TestSyncAsksTheQuorum(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	e := newEnsemble(t, 3, "syncLimit=100") // nobody is to be given up while it is stopped
-	for _, s := range e.servers {
-		e.start(s)
-	}
-	e.waitServing(ctx)
-	var leader *server
-	var followers []*server
-	for _, s := range e.servers {
-		if s.mode() == "leader" {
+	c := startPlain(ctx, t, "syncLimit=100") // nobody is to be given up while it is stopped
+	var leader *cluster.Server
+	var followers []*cluster.Server
+	for _, s := range c.Servers {
+		if s.Mode() == "leader" {
 			leader = s
 		} else {
 			followers = append(followers, s)
@@ -35,14 +32,14 @@ func TestSyncAsksTheQuorum(t *testing.T) {
 	if leader == nil || len(followers) != 2 {
 		t.Fatal("no leader with two followers")
 	}
-	reader, syncer := connect(ctx, t, leader.client), connect(ctx, t, leader.client)
+	reader, syncer := connect(ctx, t, leader.Client), connect(ctx, t, leader.Client)
 	if err := syncer.Sync(ctx, "/"); err != nil {
 		t.Fatalf("sync with all servers: %v", err)
 	}
 
 	for _, s := range followers {
-		defer s.cmd.Process.Signal(syscall.SIGCONT)
-		s.freeze(ctx, t)
+		defer s.Signal(syscall.SIGCONT)
+		freeze(ctx, t, s)
 	}
 	answer := make(chan zk.Result, 1)
 	if err := syncer.Go(zk.SyncOp("/"), func(r zk.Result) { answer <- r }); err != nil {
@@ -60,7 +57,7 @@ func TestSyncAsksTheQuorum(t *testing.T) {
 	}
 
 	for _, s := range followers {
-		s.cmd.Process.Signal(syscall.SIGCONT)
+		s.Signal(syscall.SIGCONT)
 	}
 	select {
 	case r := <-answer:
@@ -73,25 +70,25 @@ func TestSyncAsksTheQuorum(t *testing.T) {
 }
 
 // freeze stops a process and returns when none of its threads runs any more.
-func (s *server) freeze(ctx context.Context, t *testing.T) {
+func freeze(ctx context.Context, t *testing.T, s *cluster.Server) {
 	t.Helper()
-	s.cmd.Process.Signal(syscall.SIGSTOP)
+	s.Signal(syscall.SIGSTOP)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for !s.frozen(t) {
+	for !frozen(t, s) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("server %d does not stop", s.id)
+			t.Fatalf("server %d does not stop", s.ID)
 		}
 	}
 }
 
 // frozen reads the state of every thread, the word behind its name in
 // parentheses; T is stopped.
-func (s *server) frozen(t *testing.T) bool {
+func frozen(t *testing.T, s *cluster.Server) bool {
 	t.Helper()
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.Pid()))
 	if err != nil || len(threads) == 0 {
 		t.Skip("there is no /proc to see when a process has stopped")
 	}
@@ -107,12 +104,15 @@ func (s *server) frozen(t *testing.T) bool {
 	return true
 }
 
-func connect(ctx context.Context, t *testing.T, addr string) *zk.Conn {
+// startPlain starts three servers without proxies and waits until all serve.
+func startPlain(ctx context.Context, t *testing.T, extra ...string) *cluster.Cluster {
 	t.Helper()
-	c, err := zk.Connect(ctx, addr, zk.Options{})
-	if err != nil {
+	c := cluster.New(t, cluster.Options{Voters: 3, Extra: extra})
+	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	if err := c.WaitServing(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return c
 }

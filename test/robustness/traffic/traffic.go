@@ -2,10 +2,12 @@ package traffic
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 
 	"github.com/paddock-io/paddock/test/robustness/history"
+	"github.com/paddock-io/paddock/zk"
 )
 
 // Traffic is a number of clients.
@@ -52,7 +54,11 @@ func (t *Traffic) Confirm(ctx context.Context) []history.Session {
 	var sessions []history.Session
 	var alive []*client
 	for _, c := range t.alive {
-		if c.conn.Sync(ctx, "/") != nil && c.conn.Sync(ctx, "/") != nil { // the first may have met its connection's end
+		err := c.conn.Sync(ctx, "/")
+		if errors.Is(err, zk.ErrConnectionLoss) { // of a connection that had broken unnoticed
+			err = c.conn.Sync(ctx, "/")
+		}
+		if err != nil {
 			c.conn.Detach()
 			continue
 		}
