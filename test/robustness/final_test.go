@@ -36,6 +36,8 @@ func (r *round) final(ctx context.Context, load *traffic.Traffic) {
 // expired waits until the ephemeral znodes of all other sessions have gone. If
 // they never do, the rules will say so.
 func (r *round) expired(ctx context.Context, alive []history.Session) {
+	patience := time.NewTimer(convergence / 3)
+	defer patience.Stop()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -50,7 +52,7 @@ func (r *round) expired(ctx context.Context, alive []history.Session) {
 		}
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
+		case <-patience.C:
 			return
 		}
 	}

@@ -20,6 +20,7 @@ type Cluster struct {
 	bin     string
 	peers   map[way]peerLinks
 	clients map[way]*clientLink // from a client to a server
+	wg      sync.WaitGroup      // of goroutines that wait for processes
 
 	mu        sync.Mutex
 	surprises []string // servers that ended though nobody ended them
@@ -68,8 +69,9 @@ func New(t testing.TB, opts Options) *Cluster {
 
 // close ends all processes and links.
 func (c *Cluster) close() {
+	Kill(c.Servers...)
+	c.wg.Wait()
 	for _, s := range c.Servers {
-		s.Kill()
 		s.unmount()
 	}
 	for _, p := range c.peers {

@@ -35,7 +35,7 @@ func (o *Options) size() int { return o.Voters + o.Observers }
 func (c *Cluster) config(s *Server) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "dataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\n", s.Data(), port(s.Client))
-	fmt.Fprintf(&b, "tickTime=%d\ninitLimit=20\nsyncLimit=8\n", c.opts.Tick.Milliseconds())
+	fmt.Fprintf(&b, "tickTime=%d\ninitLimit=20\nsyncLimit=5\n", c.opts.Tick.Milliseconds())
 	b.WriteString("snapCount=2000\npreAllocSize=64\n4lw.commands.whitelist=*\nmaxClientCnxns=0\n")
 	if c.opts.NoCreate {
 		b.WriteString("db.autocreate=false\n")

@@ -65,15 +65,15 @@ func (s *Server) Start() error {
 	s.mu.Lock()
 	s.cmd, s.exited, s.control, s.ending, s.state = cmd, exited, control, false, nil
 	s.mu.Unlock()
-	go func() {
+	s.cluster.wg.Go(func() {
 		cmd.Wait()
-		if control != nil {
-			control.Wait()
-		}
 		log.Close()
 		s.ended(cmd.ProcessState)
 		close(exited)
-	}()
+		if control != nil {
+			control.Wait() // for a call that was held up when the process died
+		}
+	})
 	return nil
 }
 
@@ -139,20 +139,23 @@ func (s *Server) Allow(codes ...int) {
 	s.allowed = codes
 }
 
-// Kill ends the process as a power failure would end it, but for the disk.
-func (s *Server) Kill() {
-	s.mu.Lock()
-	cmd, exited := s.cmd, s.exited
-	s.ending = true
-	s.mu.Unlock()
-	if cmd == nil {
-		return
+// Kill ends processes all at once, as a power failure would end them, but for
+// the disk.
+func Kill(servers ...*Server) {
+	for _, s := range servers {
+		s.mu.Lock()
+		s.ending = true
+		s.mu.Unlock()
+		s.Signal(syscall.SIGKILL)
 	}
-	cmd.Process.Signal(syscall.SIGKILL)
-	<-exited
-	s.mu.Lock()
-	s.cmd = nil
-	s.mu.Unlock()
+	for _, s := range servers {
+		if exited := s.Exited(); exited != nil {
+			<-exited
+		}
+		s.mu.Lock()
+		s.cmd = nil
+		s.mu.Unlock()
+	}
 }
 
 // Signal sends a signal, to a process that may have ended.

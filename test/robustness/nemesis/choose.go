@@ -14,6 +14,7 @@ var faults = []fault{
 	{"kill leader", 6, killLeader},
 	{"kill majority", 2, killMajority},
 	{"kill all", 2, killAll},
+	{"kill all while disks are slow", 4, killSlow},
 	{"pause one", 3, pauseOne},
 	{"pause leader", 4, pauseLeader},
 	{"pause majority", 2, pauseMajority},
@@ -32,6 +33,7 @@ var faults = []fault{
 	{"slow disk", 4, slowDisk},
 	{"clock shift", 3, clockShift},
 	{"disk wiped", 4, wipeDisk},
+	{"disk wiped while others are down", 4, wipeHolder},
 	{"stale disk", 4, staleDisk},
 }
 
@@ -56,21 +58,27 @@ func (n *Nemesis) leader() *cluster.Server {
 	return nil
 }
 
-// majority returns as many idle voters as a quorum has, or fewer.
-func (n *Nemesis) majority() []*cluster.Server {
+// idleVoters returns those of the idle servers that vote, and how many voters
+// make a quorum.
+func (n *Nemesis) idleVoters() (v []*cluster.Server, quorum int) {
 	voters := 0
 	for _, s := range n.c.Servers {
 		if !s.Observer {
 			voters++
 		}
 	}
-	var v []*cluster.Server
 	for _, s := range n.idle() {
-		if !s.Observer && len(v) < voters/2+1 {
+		if !s.Observer {
 			v = append(v, s)
 		}
 	}
-	return v
+	return v, voters/2 + 1
+}
+
+// majority returns as many idle voters as a quorum has, or fewer.
+func (n *Nemesis) majority() []*cluster.Server {
+	v, quorum := n.idleVoters()
+	return v[:min(len(v), quorum)]
 }
 
 // take marks servers as in hand, and returns what takes that back.

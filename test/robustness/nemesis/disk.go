@@ -30,11 +30,14 @@ func (n *Nemesis) badDisk(s *cluster.Server, repair func() error) func() {
 			n.note("server %d has not noticed its disk", s.ID)
 		} else {
 			n.note("server %d has ended with %d", s.ID, s.ExitCode())
+			n.mu.Lock()
+			n.count["(of which the server ended with the disk's code)"]++
+			n.mu.Unlock()
 		}
 		if err := repair(); err != nil {
 			n.problem("%v", err)
 		}
-		s.Kill() // a limit stays with the process
+		cluster.Kill(s) // a limit stays with the process
 		s.Allow()
 		release()
 		n.start(s)
@@ -129,7 +132,7 @@ func wipeDisk(n *Nemesis) (string, func()) {
 		return "", nil
 	}
 	release := n.take(s)
-	s.Kill()
+	cluster.Kill(s)
 	if err := s.Wipe(); err != nil {
 		n.problem("wipe the disk of server %d: %v", s.ID, err)
 	}
@@ -137,6 +140,40 @@ func wipeDisk(n *Nemesis) (string, func()) {
 	return ids([]*cluster.Server{s}), func() {
 		n.start(s)
 		if n.await(s) {
+			n.wiped = nil
+		}
+		release()
+	}
+}
+
+// wipeHolder leaves what was decided last on servers that are down, and wipes one
+// of these: with the minority that has been paused meanwhile it would make a
+// quorum that knows nothing of it, if it voted.
+func wipeHolder(n *Nemesis) (string, func()) {
+	voters, quorum := n.idleVoters()
+	if len(voters) < 2*quorum-1 || n.wiped != nil && n.wiped.Mode() == "" {
+		return "", nil
+	}
+	holders, behind := voters[:quorum], voters[quorum:]
+	release := n.take(voters...)
+	for _, s := range behind {
+		s.Signal(stop)
+	}
+	n.hold(1300, 2500) // for an election too, if one of them led
+	cluster.Kill(holders...)
+	wiped := holders[0]
+	if err := wiped.Wipe(); err != nil {
+		n.problem("wipe the disk of server %d: %v", wiped.ID, err)
+	}
+	n.wiped = wiped
+	for _, s := range behind {
+		s.Signal(cont)
+	}
+	n.start(wiped)
+	what := fmt.Sprintf("%s of %s, while %s were behind", ids(holders[:1]), ids(holders), ids(behind))
+	return what, func() {
+		n.start(holders[1:]...)
+		if n.await(wiped) {
 			n.wiped = nil
 		}
 		release()
@@ -167,14 +204,14 @@ func staleDisk(n *Nemesis) (string, func()) {
 			continue
 		}
 		release := n.take(s)
-		s.Kill()
+		cluster.Kill(s)
 		if err := s.Backup(); err != nil {
 			n.problem("copy the disk of server %d: %v", s.ID, err)
 		}
 		n.start(s)
 		n.await(s)
 		return ids([]*cluster.Server{s}), func() {
-			s.Kill()
+			cluster.Kill(s)
 			if err := s.Restore(); err != nil {
 				n.problem("restore the disk of server %d: %v", s.ID, err)
 			}

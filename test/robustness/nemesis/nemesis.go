@@ -93,7 +93,11 @@ func (n *Nemesis) Run(ctx context.Context) error {
 		if f, ok := n.begin(); ok {
 			now = append(now, f)
 		}
-		n.hold(200, 2500)
+		if n.rng.IntN(2) == 0 {
+			n.hold(100, 1200) // over before anybody gives up
+		} else {
+			n.hold(1200, 3500)
+		}
 		if len(now) > 1 || n.rng.IntN(3) > 0 {
 			for _, f := range now {
 				n.end(f)

@@ -65,7 +65,7 @@ func (c *client) open(ctx context.Context, resume zk.Session) bool {
 		}
 	}
 	if resume.ID == 0 {
-		c.timeout = time.Duration(1000+c.rng.IntN(2000)) * time.Millisecond
+		c.timeout = time.Duration(1000+c.rng.IntN(3000)) * time.Millisecond
 	}
 	begun := c.rec.Now()
 	conn, err := zk.Open(c.network.ClientServers(c.id, only...), zk.Options{
@@ -115,10 +115,10 @@ func (c *client) work(ctx context.Context) {
 		for range 1 + c.rng.IntN(5) {
 			c.request()
 		}
-		switch c.rng.IntN(60) {
-		case 0:
+		switch c.rng.IntN(40) {
+		case 0, 1:
 			c.hop(ctx) // with requests under way
-		case 1:
+		case 2:
 			c.flying.Wait()
 			c.hop(ctx)
 		default:
@@ -133,7 +133,7 @@ func (c *client) work(ctx context.Context) {
 
 // rest waits for a moment, and for a connection if there is none.
 func (c *client) rest(ctx context.Context) {
-	timer := time.NewTimer(time.Duration(2+c.rng.IntN(30)) * time.Millisecond)
+	timer := time.NewTimer(time.Duration(1+c.rng.IntN(20)) * time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
