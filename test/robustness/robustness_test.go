@@ -53,7 +53,7 @@ const (
 // figures are what a round has come to.
 type figures struct {
 	rounds, ok, failed, unknown int // requests by outcome
-	sessions, events            int
+	sessions, events, exits     int
 	linear                      validate.Linear
 	faults                      map[string]int
 	took                        time.Duration
@@ -64,6 +64,7 @@ func (f *figures) add(o figures) {
 	f.rounds += o.rounds
 	f.ok, f.failed, f.unknown = f.ok+o.ok, f.failed+o.failed, f.unknown+o.unknown
 	f.sessions, f.events, f.took = f.sessions+o.sessions, f.events+o.events, f.took+o.took
+	f.exits += o.exits
 	f.linear.Paths += o.linear.Paths
 	f.linear.Ops += o.linear.Ops
 	f.linear.Undecided += o.linear.Undecided
@@ -102,8 +103,8 @@ func (f figures) String() string {
 		n += f.faults[kind]
 	}
 	return fmt.Sprintf("%d rounds in %v; %d requests answered, %d refused, %d without an answer; %d sessions, %d watch events; "+
-		"%d znode histories with %d operations checked, %d undecided; served again within %v, settled within %v; %d faults: %s", f.rounds, f.took.Round(time.Second), f.ok, f.failed, f.unknown,
-		f.sessions, f.events, f.linear.Paths, f.linear.Ops, f.linear.Undecided, f.converged.Round(time.Millisecond), f.settled.Round(time.Millisecond), n, strings.Join(faults, ", "))
+		"%d znode histories with %d operations checked, %d undecided; served again within %v, settled within %v; %d servers ended by a bad disk; %d faults: %s", f.rounds, f.took.Round(time.Second), f.ok, f.failed, f.unknown,
+		f.sessions, f.events, f.linear.Paths, f.linear.Ops, f.linear.Undecided, f.converged.Round(time.Millisecond), f.settled.Round(time.Millisecond), f.exits, n, strings.Join(faults, ", "))
 }
 
 // artifacts returns a directory for a report that outlives the test.

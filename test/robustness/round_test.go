@@ -46,10 +46,10 @@ func newRound(t *testing.T, seed uint64) *round {
 func (r *round) run(faultsFor time.Duration) figures {
 	began := time.Now()
 	shape := shapes[r.seed%uint64(len(shapes))]
-	clients := 5 + r.rng.IntN(3)
+	clients, settings := 5+r.rng.IntN(3), draw(r.rng)
 	r.c = cluster.New(r.t, cluster.Options{
 		Voters: shape.voters, Observers: shape.observers, Clients: clients, Rng: r.rng,
-		Proxies: true, Tamper: true, SmallDisk: true, NoCreate: true, Tick: roundTick,
+		Proxies: true, Tamper: true, SmallDisk: true, NoCreate: true, Tick: roundTick, Extra: settings,
 	})
 	ctx, cancel := context.WithTimeout(r.t.Context(), faultsFor+3*convergence)
 	defer cancel()
@@ -76,8 +76,24 @@ func (r *round) run(faultsFor time.Duration) figures {
 	f.settled = time.Since(healed)
 	r.validate(&f)
 	f.took = time.Since(began)
-	r.t.Logf("%d voters and %d observers: %s", shape.voters, shape.observers, f)
+	r.t.Logf("%d voters and %d observers, %v: %s", shape.voters, shape.observers, settings, f)
 	return f
+}
+
+// draw chooses how often servers take snapshots and roll and purge logs, so that
+// learners are brought up to date by a DIFF in some runs and by a SNAP in others.
+func draw(rng *rand.Rand) []string {
+	lines := []string{fmt.Sprintf("snapCount=%d", []int{50, 400, 2000}[rng.IntN(3)])}
+	if rng.IntN(2) == 0 {
+		lines = append(lines, "autopurge.purgeInterval=1s")
+	}
+	if rng.IntN(3) == 0 {
+		lines = append(lines, "txnLogSizeLimitInKb=64")
+	}
+	if rng.IntN(3) == 0 {
+		lines = append(lines, fmt.Sprintf("maxBatchSize=%d", 1<<rng.IntN(6)))
+	}
+	return lines
 }
 
 func chosen() []string {
@@ -126,7 +142,7 @@ func (r *round) validate(f *figures) {
 	for _, text := range append(r.c.Surprises(), r.nemesis.Problems()...) {
 		run.Violations = append(run.Violations, validate.Violation{Rule: "server", Text: text})
 	}
-	f.linear, f.faults = run.Linear, r.nemesis.Counts()
+	f.linear, f.faults, f.exits = run.Linear, r.nemesis.Counts(), r.nemesis.DiskExits()
 	f.count(h)
 	if f.ok == 0 {
 		r.t.Error("no request was answered")

@@ -54,6 +54,7 @@ func (s *Server) Start() error {
 		return err
 	}
 	cmd := exec.Command(s.cluster.bin, "server", filepath.Join(s.Dir, "zoo.cfg"))
+	cmd.SysProcAttr = childAttr()
 	out := struct{ io.Writer }{log}
 	cmd.Stdout, cmd.Stderr = out, out
 	control, err := s.launch(cmd)

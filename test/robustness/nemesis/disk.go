@@ -31,7 +31,7 @@ func (n *Nemesis) badDisk(s *cluster.Server, repair func() error) func() {
 		} else {
 			n.note("server %d has ended with %d", s.ID, s.ExitCode())
 			n.mu.Lock()
-			n.count["(of which the server ended with the disk's code)"]++
+			n.exits++
 			n.mu.Unlock()
 		}
 		if err := repair(); err != nil {

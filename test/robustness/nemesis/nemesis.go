@@ -35,6 +35,7 @@ type Nemesis struct {
 	mu    sync.Mutex
 	log   []Entry
 	count map[string]int // faults by kind
+	exits int            // of servers that a bad disk has ended, with the code for it
 }
 
 // fault is a kind of fault. begin returns what ends it, or nil if it cannot be
@@ -196,6 +197,13 @@ func (n *Nemesis) Counts() map[string]int {
 		counts[name] = k
 	}
 	return counts
+}
+
+// DiskExits returns how many servers have ended as they should for a bad disk.
+func (n *Nemesis) DiskExits() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.exits
 }
 
 // Problems returns what servers did wrong under a fault. It is for after Run.

@@ -111,7 +111,7 @@ func (c *client) work(ctx context.Context) {
 	if c.rng.IntN(5) < 2 {
 		c.watchAll()
 	}
-	for range 20 + c.rng.IntN(200) {
+	for range 10 + c.rng.IntN(120) {
 		for range 1 + c.rng.IntN(5) {
 			c.request()
 		}

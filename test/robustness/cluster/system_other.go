@@ -2,6 +2,8 @@
 
 package cluster
 
+import "syscall"
+
 // mount does nothing: the server's disk is the machine's.
 func (s *Server) mount() error { return nil }
 
@@ -9,3 +11,6 @@ func (s *Server) unmount() {}
 
 // LimitFiles cannot be had.
 func (s *Server) LimitFiles(uint64) bool { return false }
+
+// childAttr asks for nothing special.
+func childAttr() *syscall.SysProcAttr { return nil }

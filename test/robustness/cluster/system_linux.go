@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,3 +36,6 @@ func (s *Server) LimitFiles(bytes uint64) bool {
 	pid, limit := s.Pid(), unix.Rlimit{Cur: bytes, Max: bytes}
 	return pid != 0 && unix.Prlimit(pid, unix.RLIMIT_FSIZE, &limit, nil) == nil // 0 would be ourselves
 }
+
+// childAttr lets a server end with the test, however that ends.
+func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
