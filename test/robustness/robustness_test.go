@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paddock-io/paddock/test/robustness/cluster"
 	"github.com/paddock-io/paddock/test/robustness/history"
 	"github.com/paddock-io/paddock/test/robustness/report"
 	"github.com/paddock-io/paddock/test/robustness/validate"
@@ -54,6 +55,7 @@ const (
 type figures struct {
 	rounds, ok, failed, unknown int // requests by outcome
 	sessions, events, exits     int
+	syncs                       [3]int // how learners were brought up to date: DIFF, TRUNC, SNAP
 	linear                      validate.Linear
 	faults                      map[string]int
 	took                        time.Duration
@@ -65,6 +67,9 @@ func (f *figures) add(o figures) {
 	f.ok, f.failed, f.unknown = f.ok+o.ok, f.failed+o.failed, f.unknown+o.unknown
 	f.sessions, f.events, f.took = f.sessions+o.sessions, f.events+o.events, f.took+o.took
 	f.exits += o.exits
+	for i, n := range o.syncs {
+		f.syncs[i] += n
+	}
 	f.linear.Paths += o.linear.Paths
 	f.linear.Ops += o.linear.Ops
 	f.linear.Undecided += o.linear.Undecided
@@ -95,6 +100,16 @@ func (f *figures) count(h *history.History) {
 	}
 }
 
+// countSyncs reads from the servers' logs how learners were brought up to date.
+func (f *figures) countSyncs(c *cluster.Cluster) {
+	for _, s := range c.Servers {
+		text, _ := os.ReadFile(s.LogFile())
+		for i, phrase := range []string{"learner gets a DIFF", "learner is told to truncate", "learner gets a snapshot"} {
+			f.syncs[i] += strings.Count(string(text), phrase)
+		}
+	}
+}
+
 func (f figures) String() string {
 	var faults []string
 	n := 0
@@ -103,8 +118,8 @@ func (f figures) String() string {
 		n += f.faults[kind]
 	}
 	return fmt.Sprintf("%d rounds in %v; %d requests answered, %d refused, %d without an answer; %d sessions, %d watch events; "+
-		"%d znode histories with %d operations checked, %d undecided; served again within %v, settled within %v; %d servers ended by a bad disk; %d faults: %s", f.rounds, f.took.Round(time.Second), f.ok, f.failed, f.unknown,
-		f.sessions, f.events, f.linear.Paths, f.linear.Ops, f.linear.Undecided, f.converged.Round(time.Millisecond), f.settled.Round(time.Millisecond), f.exits, n, strings.Join(faults, ", "))
+		"%d znode histories with %d operations checked, %d undecided; served again within %v, settled within %v; %d servers ended by a bad disk; synchronised by DIFF, TRUNC, SNAP %v; %d faults: %s", f.rounds, f.took.Round(time.Second), f.ok, f.failed, f.unknown,
+		f.sessions, f.events, f.linear.Paths, f.linear.Ops, f.linear.Undecided, f.converged.Round(time.Millisecond), f.settled.Round(time.Millisecond), f.exits, f.syncs, n, strings.Join(faults, ", "))
 }
 
 // artifacts returns a directory for a report that outlives the test.

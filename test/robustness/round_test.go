@@ -144,6 +144,7 @@ func (r *round) validate(f *figures) {
 	}
 	f.linear, f.faults, f.exits = run.Linear, r.nemesis.Counts(), r.nemesis.DiskExits()
 	f.count(h)
+	f.countSyncs(r.c)
 	if f.ok == 0 {
 		r.t.Error("no request was answered")
 	}

@@ -148,12 +148,15 @@ type Frame string
 
 // Frames. Rearmed is a setWatches on its way to the server, whose reply is a
 // Reply. Expired answers a connection that asked for a session that is gone.
+// Disorder is a reply that was not the next one's turn.
 const (
 	Welcome Frame = "welcome"
 	Expired Frame = "expired"
 	Reply   Frame = "reply"
 	Event   Frame = "event"
 	Rearmed Frame = "rearm"
+
+	Disorder Frame = "disorder"
 )
 
 // Rearm lists the watches that a setWatches leaves again.

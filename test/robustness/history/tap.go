@@ -25,6 +25,7 @@ type tap struct {
 	mu      sync.Mutex
 	session Session
 	pending map[int32]Wire // the reply to come, by the request's xid
+	order   []int32        // of the replies to come
 }
 
 // Write records requests before they are sent, so that each is known before
@@ -97,6 +98,9 @@ func (t *tap) request(number int, frame []byte) {
 		t.add(Wire{Frame: Rearmed, Rearm: &Rearm{int64(r.RelativeZxid), r.Data, r.Exist, r.Child, r.Persist, r.Recursive}})
 	}
 	t.pending[h.Xid] = w
+	if h.Xid >= 0 {
+		t.order = append(t.order, h.Xid)
+	}
 }
 
 func (t *tap) reply(number int, frame []byte) {
@@ -125,6 +129,11 @@ func (t *tap) reply(number int, frame []byte) {
 	default:
 		w := t.pending[h.Xid]
 		if h.Xid >= 0 {
+			if len(t.order) == 0 || t.order[0] != h.Xid {
+				t.add(Wire{Frame: Disorder, Op: w.Op, Path: w.Path, Zxid: int64(h.Zxid)})
+			} else {
+				t.order = t.order[1:]
+			}
 			delete(t.pending, h.Xid)
 		}
 		w.Frame, w.Err, w.Zxid = Reply, int32(h.Err), int64(h.Zxid)

@@ -102,3 +102,23 @@ func TestRefused(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// TestDisorder: a reply that overtakes another is on record.
+func TestDisorder(t *testing.T) {
+	connect := proto.ConnectRequest{Passwd: make([]byte, 16)}
+	welcome := proto.ConnectResponse{Timeout: 1000, SessionID: 1, Passwd: make([]byte, 16)}
+	out, in := framed(connect.Append(nil)), framed(welcome.Append(nil))
+	for xid := int32(1); xid <= 2; xid++ {
+		out = append(out, framed(proto.RequestHeader{Xid: xid, Op: proto.OpSync}.Append(nil))...)
+		in = append(in, framed(proto.ReplyHeader{Xid: 3 - xid, Zxid: 1}.Append(nil))...)
+	}
+	disorders := 0
+	for _, w := range converse(t, out, in, 1000) {
+		if w.Frame == Disorder {
+			disorders++
+		}
+	}
+	if disorders != 1 {
+		t.Errorf("%d replies out of order, want 1", disorders)
+	}
+}

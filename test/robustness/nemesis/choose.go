@@ -20,6 +20,7 @@ var faults = []fault{
 	{"pause majority", 2, pauseMajority},
 	{"partition", 5, partition},
 	{"isolate leader", 4, isolateLeader},
+	{"leader alone ahead", 4, leaderAhead},
 	{"one way", 5, oneWay},
 	{"bridge", 3, bridge},
 	{"flapping link", 3, flap},

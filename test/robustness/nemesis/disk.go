@@ -182,11 +182,15 @@ func wipeHolder(n *Nemesis) (string, func()) {
 
 // await waits for a server to serve, for a while, and reports whether it does.
 func (n *Nemesis) await(s *cluster.Server) bool {
+	return n.awaitThat(func() bool { return s.Mode() != "" })
+}
+
+func (n *Nemesis) awaitThat(ok func() bool) bool {
 	ctx, cancel := context.WithTimeout(n.ctx, rejoinPatience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for s.Mode() == "" {
+	for !ok() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

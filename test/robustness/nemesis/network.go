@@ -49,6 +49,42 @@ func isolateLeader(n *Nemesis) (string, func()) {
 	return fmt.Sprintf("server %d, %s", s.ID, how), heal
 }
 
+// leaderAhead lets a leader write down proposals that nobody hears of, ends it,
+// and brings it back to another leader while no client can ask for anything new:
+// what it has too much must go.
+func leaderAhead(n *Nemesis) (string, func()) {
+	s := n.leader()
+	if s == nil {
+		return "", nil
+	}
+	release := n.take(s)
+	quiet := func(c proxy.Condition) {
+		for k := range n.c.Clients() {
+			for _, o := range n.c.Servers {
+				n.c.ClientLink(k, o.ID).Set(c, c)
+			}
+		}
+	}
+	for _, o := range n.others(s) {
+		n.c.SetWay(s.ID, o.ID, stalled)
+	}
+	n.hold(200, 700)
+	quiet(stalled)
+	n.hold(50, 100) // for what is under way
+	cluster.Kill(s)
+	for _, o := range n.others(s) {
+		n.c.Cut(s.ID, o.ID, true) // what it has sent dies with it
+		n.c.SetWay(s.ID, o.ID, proxy.Condition{})
+		n.c.Cut(s.ID, o.ID, false)
+	}
+	n.awaitThat(func() bool { return n.c.Leader() != nil })
+	n.start(s)
+	n.await(s)
+	quiet(proxy.Condition{})
+	release()
+	return fmt.Sprintf("server %d", s.ID), func() {}
+}
+
 // oneWay stalls what one server sends to some others, or they to it.
 func oneWay(n *Nemesis) (string, func()) {
 	s := n.c.Shuffled(n.rng, nil)[0]

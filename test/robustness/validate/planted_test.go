@@ -151,6 +151,9 @@ var planted = []struct {
 		}
 		find(h, history.Get, "/eph/lock", 1).Zxid = 113
 	}, []string{"session"}, ""},
+	{"a reply before its turn", func(h *history.History) {
+		h.Wire = append(h.Wire, history.Wire{Conn: 1, Client: 1, Session: alice, Frame: history.Disorder, Op: "getData", Path: "/reg/x"})
+	}, []string{"session"}, "came before its turn"},
 	{"a session that does not see its own write", func(h *history.History) {
 		r := find(h, history.Get, "/eph/lock", 0)
 		r.Path, r.Latest, r.Zxid = "/queue/q-0000000000", false, 104

@@ -8,6 +8,11 @@ import (
 
 // session checks the order within each session.
 func (c *checker) session() {
+	for i := range c.h.Wire {
+		if w := &c.h.Wire[i]; w.Frame == history.Disorder {
+			c.violate(w.Path, "%s\n\tcame before its turn", frame(w))
+		}
+	}
 	for _, records := range c.bySubmission() {
 		c.neverBack(records)
 		c.firstInFirstOut(records)
