@@ -53,13 +53,16 @@ func (c *checker) collect() {
 
 // collectEnds notes how znodes may go without a change that is known.
 func (c *checker) collectEnds() {
-	c.deletes, c.owners = map[string]bool{}, map[string][]history.Session{}
+	c.deletes, c.creates, c.owners = map[string]bool{}, map[string]bool{}, map[string][]history.Session{}
 	for i := range c.h.Records {
 		r := &c.h.Records[i]
 		if !r.Writes() || r.Outcome == history.Failed {
 			continue
 		}
 		for _, op := range r.Ops() {
+			if op.Kind == history.Create && r.Outcome == history.Unknown {
+				c.creates[op.Path] = true
+			}
 			switch {
 			case op.Kind == history.Delete && r.Outcome == history.Unknown:
 				c.deletes[op.Path] = true

@@ -4,6 +4,7 @@
 //	order         zxids: one for each write, in the order of real time; reads behind
 //	              a sync are not behind what was answered before
 //	replay        every read shows what the changes up to its zxid have made
+//	children      and so does every list of children
 //	session       zxids never go back; requests take effect in order, also those
 //	              that were never answered; a session sees its own writes
 //	multi         all of it or nothing, at one zxid

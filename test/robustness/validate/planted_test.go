@@ -151,6 +151,17 @@ var planted = []struct {
 		}
 		find(h, history.Get, "/eph/lock", 1).Zxid = 113
 	}, []string{"session"}, ""},
+	{"a child that is not listed", func(h *history.History) {
+		find(h, history.Children, "/seq", 0).Children = nil
+	}, []string{"children"}, "does not list /seq/s-0000000000"},
+	{"a child that is listed too early", func(h *history.History) {
+		r := find(h, history.Children, "/seq", 0)
+		r.Children = append(r.Children, "s-0000000001")
+	}, []string{"children"}, "which nobody had created by then"},
+	{"a child that was deleted", func(h *history.History) {
+		r := find(h, history.Children, "/reg", 0)
+		r.Children = append(r.Children, "y")
+	}, []string{"children"}, "lists /reg/y, deleted"},
 	{"a reply before its turn", func(h *history.History) {
 		h.Wire = append(h.Wire, history.Wire{Conn: 1, Client: 1, Session: alice, Frame: history.Disorder, Op: "getData", Path: "/reg/x"})
 	}, []string{"session"}, "came before its turn"},

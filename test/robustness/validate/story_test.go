@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"path"
 	"time"
 
 	"github.com/paddock-io/paddock/test/robustness/history"
@@ -89,6 +90,16 @@ func (s *story) wire(id history.Session, w history.Wire) {
 	s.h.Wire = append(s.h.Wire, w)
 }
 
+// list records a read of children.
+func (s *story) list(id history.Session, parent string) {
+	r := s.add(id, history.Op{Kind: history.Children, Path: parent})
+	for name := range s.nodes {
+		if path.Dir(name) == parent {
+			r.Children = append(r.Children, path.Base(name))
+		}
+	}
+}
+
 // tell makes the story.
 func tell() *history.History {
 	s := &story{h: &history.History{Seed: 1, Tick: 200 * time.Millisecond}, submits: map[history.Session]int{}, nodes: map[string]history.Node{}}
@@ -120,7 +131,8 @@ func tell() *history.History {
 	s.get(bob, "/reg/y", true)
 
 	s.create(alice, history.Op{Path: "/seq/s-", Data: "s0", Sequence: true}, "/seq/s-0000000000") // 105
-	s.create(bob, history.Op{Path: "/seq/s-", Data: "s1", Sequence: true}, "/seq/s-0000000001")   // 106
+	s.list(alice, "/seq")
+	s.create(bob, history.Op{Path: "/seq/s-", Data: "s1", Sequence: true}, "/seq/s-0000000001") // 106
 	s.create(alice, history.Op{Path: "/queue/q-", Data: "qa", Sequence: true, Ephemeral: true}, "/queue/q-0000000000")
 	s.create(bob, history.Op{Path: "/eph/lock", Data: "lb", Ephemeral: true}, "/eph/lock")
 	s.create(carol, history.Op{Path: "/queue/q-", Data: "qc", Sequence: true, Ephemeral: true}, "/queue/q-0000000001")
@@ -146,6 +158,7 @@ func tell() *history.History {
 	s.add(alice, history.Op{Kind: history.Delete, Path: "/reg/y", Version: -1}).Zxid++ // 114
 	s.zxid++
 	delete(s.nodes, "/reg/y")
+	s.list(alice, "/reg")
 	s.end()
 	return s.h
 }

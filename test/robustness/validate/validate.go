@@ -28,6 +28,7 @@ type checker struct {
 	changes  map[string][]change          // by path, by zxid
 	all      []change                     // of all paths, by zxid
 	deletes  map[string]bool              // paths that a delete without an answer is about
+	creates  map[string]bool              // the same of creates
 	owners   map[string][]history.Session // who may have made a path ephemeral
 	rule     string
 	found    []Violation
@@ -47,6 +48,7 @@ var rules = []struct {
 }{
 	{"order", (*checker).order},
 	{"replay", (*checker).replay},
+	{"children", (*checker).children},
 	{"session", (*checker).session},
 	{"multi", (*checker).multi},
 	{"sequence", (*checker).sequence},
