@@ -114,13 +114,13 @@ func (r *round) digests() {
 			}
 			was, known := seen[zxid]
 			if now := fmt.Sprintf("%s on server %d", digest, s.ID); known && !strings.HasPrefix(was, digest+" ") {
-				r.t.Errorf("the digest at zxid %s is %s and %s", zxid, was, now)
+				r.violate("digest", "at zxid %s it is %s and %s", zxid, was, now)
 			} else if !known {
 				seen[zxid] = now
 			}
 		}
 		if n := s.Number("digest_mismatches_count"); n != "0" {
-			r.t.Errorf("server %d has found %q digests that differ from the leader's", s.ID, n)
+			r.violate("digest", "server %d has found %q that differ from the leader's", s.ID, n)
 		}
 	}
 }

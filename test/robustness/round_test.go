@@ -36,6 +36,11 @@ type round struct {
 	c       *cluster.Cluster
 	rec     *history.Recorder
 	nemesis *nemesis.Nemesis
+	found   []validate.Violation // that no history shows
+}
+
+func (r *round) violate(rule, format string, args ...any) {
+	r.found = append(r.found, validate.Violation{Rule: rule, Text: fmt.Sprintf(format, args...)})
 }
 
 func newRound(t *testing.T, seed uint64) *round {
@@ -138,10 +143,10 @@ func (r *round) validate(f *figures) {
 	keepHistory(r.t, h)
 	run := &report.Run{History: h}
 	run.Linear, run.Violations = validate.Linearizable(h, patience)
-	run.Violations = append(run.Violations, validate.Check(h)...)
 	for _, text := range append(r.c.Surprises(), r.nemesis.Problems()...) {
-		run.Violations = append(run.Violations, validate.Violation{Rule: "server", Text: text})
+		r.violate("server", "%s", text)
 	}
+	run.Violations = append(append(run.Violations, r.found...), validate.Check(h)...)
 	f.linear, f.faults, f.exits = run.Linear, r.nemesis.Counts(), r.nemesis.DiskExits()
 	f.count(h)
 	f.countSyncs(r.c)

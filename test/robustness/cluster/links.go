@@ -111,6 +111,10 @@ func (c *Cluster) BreakAfter(from, to int, n int64, election bool) {
 	}
 }
 
+// Abandon makes the connections by which one server follows another half-open:
+// the follower sees them reset, and the leader nothing.
+func (c *Cluster) Abandon(follower, leader int) { c.peers[way{follower, leader}].quorum.Abandon() }
+
 // ClientLink returns the link of a client to a server.
 func (c *Cluster) ClientLink(client, server int) *proxy.Link { return c.clients[way{client, server}] }
 

@@ -21,6 +21,7 @@ var faults = []fault{
 	{"partition", 5, partition},
 	{"isolate leader", 4, isolateLeader},
 	{"leader alone ahead", 4, leaderAhead},
+	{"leader deposed unawares", 4, deposed},
 	{"one way", 5, oneWay},
 	{"bridge", 3, bridge},
 	{"flapping link", 3, flap},

@@ -85,6 +85,27 @@ func leaderAhead(n *Nemesis) (string, func()) {
 	return fmt.Sprintf("server %d", s.ID), func() {}
 }
 
+// deposed lets all followers leave a leader that sees open connections, so that
+// for a while there are two that think they lead.
+func deposed(n *Nemesis) (string, func()) {
+	s := n.c.Leader()
+	if s == nil {
+		return "", nil
+	}
+	others := n.others(s)
+	for _, o := range others {
+		n.c.SetBoth(s.ID, o.ID, stalled)
+		n.c.Abandon(o.ID, s.ID)
+	}
+	return fmt.Sprintf("server %d", s.ID), func() {
+		for _, o := range others {
+			n.c.Cut(s.ID, o.ID, true)
+			n.c.SetBoth(s.ID, o.ID, proxy.Condition{})
+			n.c.Cut(s.ID, o.ID, false)
+		}
+	}
+}
+
 // oneWay stalls what one server sends to some others, or they to it.
 func oneWay(n *Nemesis) (string, func()) {
 	s := n.c.Shuffled(n.rng, nil)[0]

@@ -15,4 +15,5 @@
 //     connection that is dialled meanwhile is one whose greeting is lost.
 //   - Cut resets what there is and whatever is dialled.
 //   - BreakAfter resets a connection in the middle of whatever it carries.
+//   - Abandon resets the dialler's end of each connection alone.
 package proxy

@@ -74,6 +74,14 @@ func (l *Link) Reset() {
 	}
 }
 
+// Abandon makes all connections half-open: the dialler sees a reset, and the
+// target nothing, as long as it does not look for a sign of life. Reset ends them.
+func (l *Link) Abandon() {
+	for _, p := range l.all() {
+		p.abandon()
+	}
+}
+
 // BreakAfter resets the connection that carries the nth byte from now, behind
 // that byte. 0 breaks at the next one; a negative n takes it back.
 func (l *Link) BreakAfter(n int64) {

@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -166,10 +168,46 @@ func TestCut(t *testing.T) {
 			t.Errorf("a cut connection ends with %v, want a reset", err)
 		}
 	}
-	if _, err := w.dial().Read(make([]byte, 1)); err == nil {
-		t.Error("a new connection is not reset")
+	if nc, err := net.Dial("tcp", w.link.Addr()); err == nil { // the reset may come first
+		nc.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := nc.Read(make([]byte, 1)); err == nil {
+			t.Error("a new connection is not reset")
+		}
+		nc.Close()
 	}
 	w.link.Cut(false)
+	send(t, w.dial(), "again")
+	expect(t, w.accept(), "again")
+}
+
+// TestAbandon: the dialler's end is reset, and the target's neither ends nor
+// refuses what is sent.
+func TestAbandon(t *testing.T) {
+	w := newWorld(t, nil)
+	in := w.dial()
+	out := w.accept()
+	send(t, in, "before")
+	expect(t, out, "before")
+	w.link.Abandon()
+	if _, err := in.Read(make([]byte, 1)); err == nil || err == io.EOF {
+		t.Errorf("the dialler's end ends with %v, want a reset", err)
+	}
+	for range 2000 { // long enough for an end to come through
+		send(t, out, "to nobody")
+		other := w.link.all()
+		if len(other) != 1 {
+			t.Fatalf("%d connections are left", len(other))
+		}
+	}
+	out.SetReadDeadline(time.Now())
+	if _, err := out.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the target's end has %v, want silence", err)
+	}
+	out.SetReadDeadline(time.Now().Add(10 * time.Second))
+	w.link.Reset()
+	if _, err := out.Read(make([]byte, 1)); err == nil {
+		t.Error("a reset does not end a half-open connection")
+	}
 	send(t, w.dial(), "again")
 	expect(t, w.accept(), "again")
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,14 @@ type pair struct {
 	done     chan struct{} // closed by reset
 	once     sync.Once
 	finished sync.WaitGroup
+	halfOpen atomic.Bool // the dialler's end is gone and the target has not heard of it
+}
+
+// abandon resets the dialler's end and leaves the target's open. What the target
+// goes on to send is lost.
+func (p *pair) abandon() {
+	p.halfOpen.Store(true)
+	abort(p.in)
 }
 
 // reset ends both connections at once, with RST where the system lets us.
@@ -37,6 +46,15 @@ func (p *pair) reset() {
 			abort(nc)
 		}
 	})
+}
+
+func (p *pair) isReset() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func abort(nc net.Conn) {
@@ -90,8 +108,14 @@ func (p *pair) write(to net.Conn, w *way, queue <-chan chunk) {
 		if !pause(time.Until(c.due), p.done) || !w.flowing(p.done) {
 			return
 		}
+		if p.halfOpen.Load() {
+			continue
+		}
+		if p.isReset() {
+			return // or the end of one connection, which we made, would be told as one that its peer made
+		}
 		allowed := p.link.spend(len(c.bytes))
-		if _, err := to.Write(c.bytes[:allowed]); err != nil || allowed < len(c.bytes) {
+		if _, err := to.Write(c.bytes[:allowed]); (err != nil || allowed < len(c.bytes)) && !p.halfOpen.Load() {
 			p.reset()
 			return
 		}
