@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/storage/vfs"
 	"github.com/paddock-io/paddock/proto"
+	"github.com/paddock-io/paddock/test/robustness/cluster"
 	"github.com/paddock-io/paddock/zk"
 )
 
@@ -35,56 +35,38 @@ func TestDamage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rounds)*time.Minute)
 	defer cancel()
-	e := newEnsemble(t, 3, "preAllocSize=64")
-	for _, s := range e.servers {
-		e.start(s)
-	}
-	e.waitServing(ctx)
-	acked := e.writeSome(ctx, 0, 60)
+	c := startPlain(ctx, t)
+	acked := writeSome(ctx, t, c, 0, 60)
 	for round := range rounds {
-		for _, s := range e.servers {
+		for _, s := range c.Servers {
 			if rng.IntN(2) == 0 {
-				e.kill(s)
+				cluster.Kill(s)
 			} else {
-				e.stop(s)
+				cluster.Stop(s)
 			}
 		}
-		n := e.damage(rng)
-		for _, s := range e.servers {
-			e.start(s)
+		n := damage(t, c, rng)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
 		}
-		e.waitServing(ctx)
-		e.allThere(ctx, acked)
+		if err := c.WaitServing(ctx); err != nil {
+			t.Fatal(err)
+		}
+		allThere(ctx, t, c, acked)
 		t.Logf("round %d: %d copies damaged, %d znodes there", round, n, len(acked))
-		acked = append(acked, e.writeSome(ctx, len(acked), 20)...)
+		acked = append(acked, writeSome(ctx, t, c, len(acked), 20)...)
 	}
-}
-
-// stop ends a process in good order.
-func (e *ensemble) stop(s *server) {
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	<-s.exited
-	s.cmd = nil
-}
-
-func (e *ensemble) connect(ctx context.Context, to string) *zk.Conn {
-	e.t.Helper()
-	conn, err := zk.Connect(ctx, to, zk.Options{SessionTimeout: 10 * time.Second})
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	return conn
 }
 
 // writeSome creates znodes and returns their names.
-func (e *ensemble) writeSome(ctx context.Context, from, n int) (names []string) {
-	e.t.Helper()
-	conn := e.connect(ctx, e.connectString())
+func writeSome(ctx context.Context, t *testing.T, c *cluster.Cluster, from, n int) (names []string) {
+	t.Helper()
+	conn := connect(ctx, t, c.ConnectString())
 	defer conn.Close()
 	for i := range n {
 		name := fmt.Sprintf("/damage-%d", from+i)
 		if _, err := conn.Create(ctx, name, []byte(strings.Repeat(name, 1+i*7%90)), zk.Persistent, zk.OpenACL); err != nil {
-			e.t.Fatal(err)
+			t.Fatal(err)
 		}
 		names = append(names, name)
 	}
@@ -92,16 +74,16 @@ func (e *ensemble) writeSome(ctx context.Context, from, n int) (names []string) 
 }
 
 // allThere asks every server for every name.
-func (e *ensemble) allThere(ctx context.Context, names []string) {
-	e.t.Helper()
-	for _, s := range e.servers {
-		conn := e.connect(ctx, s.client)
+func allThere(ctx context.Context, t *testing.T, c *cluster.Cluster, names []string) {
+	t.Helper()
+	for _, s := range c.Servers {
+		conn := connect(ctx, t, s.Client)
 		if err := conn.Sync(ctx, "/"); err != nil {
-			e.t.Fatal(err)
+			t.Fatal(err)
 		}
 		for _, name := range names {
 			if b, _, err := conn.Get(ctx, name); err != nil || !strings.HasPrefix(string(b), name) {
-				e.t.Errorf("server %d has lost %s: %v", s.id, name, err)
+				t.Errorf("server %d has lost %s: %v", s.ID, name, err)
 			}
 		}
 		conn.Close()
@@ -116,17 +98,17 @@ type copied struct {
 
 // damage loses about half of the copies of the newest transactions, but never the
 // last one, and returns how many.
-func (e *ensemble) damage(rng *rand.Rand) (n int) {
-	e.t.Helper()
+func damage(t *testing.T, c *cluster.Cluster, rng *rand.Rand) (n int) {
+	t.Helper()
 	copies := map[proto.Zxid][]copied{}
-	for _, s := range e.servers {
-		logs, _ := filepath.Glob(filepath.Join(s.dir, "data/version-2/log.*"))
+	for _, s := range c.Servers {
+		logs, _ := filepath.Glob(filepath.Join(s.Data(), "version-2/log.*"))
 		for _, path := range logs {
 			if _, err := storage.VerifyLog(vfs.OS{}, path, func(at int64, entry storage.Entry) error {
 				copies[entry.Zxid] = append(copies[entry.Zxid], copied{path, at, at + 13 + int64(len(entry.Payload))})
 				return nil
 			}); err != nil {
-				e.t.Fatal(err)
+				t.Fatal(err)
 			}
 		}
 	}
@@ -136,27 +118,27 @@ func (e *ensemble) damage(rng *rand.Rand) (n int) {
 	}
 	slices.Sort(zxids)
 	for _, z := range zxids[max(0, len(zxids)-20):] {
-		c := copies[z]
-		for len(c) > 1 && rng.IntN(2) == 0 {
-			i := rng.IntN(len(c))
-			e.lose(rng, c[i])
-			c = slices.Delete(c, i, i+1)
+		left := copies[z]
+		for len(left) > 1 && rng.IntN(2) == 0 {
+			i := rng.IntN(len(left))
+			lose(t, rng, left[i])
+			left = slices.Delete(left, i, i+1)
 			n++
 		}
 	}
 	return n
 }
 
-func (e *ensemble) lose(rng *rand.Rand, c copied) {
-	e.t.Helper()
+func lose(t *testing.T, rng *rand.Rand, c copied) {
+	t.Helper()
 	f, err := os.OpenFile(c.path, os.O_RDWR, 0)
 	if err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	b := make([]byte, c.end-c.off)
 	if _, err := f.ReadAt(b, c.off); err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if rng.IntN(2) == 0 {
 		clear(b)
@@ -164,6 +146,6 @@ func (e *ensemble) lose(rng *rand.Rand, c copied) {
 		b[4+rng.IntN(len(b)-4)] ^= 1 << rng.IntN(8)
 	}
 	if _, err := f.WriteAt(b, c.off); err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
 }

@@ -142,12 +142,17 @@ func (s *Server) Allow(codes ...int) {
 
 // Kill ends processes all at once, as a power failure would end them, but for
 // the disk.
-func Kill(servers ...*Server) {
+func Kill(servers ...*Server) { end(syscall.SIGKILL, servers) }
+
+// Stop ends processes in good order.
+func Stop(servers ...*Server) { end(syscall.SIGTERM, servers) }
+
+func end(sig os.Signal, servers []*Server) {
 	for _, s := range servers {
 		s.mu.Lock()
 		s.ending = true
 		s.mu.Unlock()
-		s.Signal(syscall.SIGKILL)
+		s.Signal(sig)
 	}
 	for _, s := range servers {
 		if exited := s.Exited(); exited != nil {
