@@ -349,3 +349,52 @@ func TestUnnoticedDamage(t *testing.T) {
 		t.Errorf("%+v, %v, %v", rec, damage, err)
 	}
 }
+
+// TestDamageBehindTheEnd: a sector that cannot be read where no transaction lies
+// costs none, and nobody has to be asked.
+func TestDamageBehindTheEnd(t *testing.T) {
+	mem, cells := committed(t, false)
+	last := cells[len(cells)-1]
+	if _, ok := mem.Unreadable(last.file, last.end+4*vfs.SectorSize, vfs.SectorSize); !ok {
+		t.Fatal("nothing damaged")
+	}
+	s, err := storage.Open(storage.Options{FS: mem, DataDir: "/d", PreallocBytes: 1 << 15})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if rec, _, damage, err := persist.Open(s); err != nil || damage != nil || rec.Last != last.zxid {
+		t.Errorf("%+v, %v, %v", rec, damage, err)
+	}
+}
+
+// TestLostLogBeforeAnEpoch: a log that is gone is missed by its index, although the
+// log of the next epoch seems to follow the snapshot.
+func TestLostLogBeforeAnEpoch(t *testing.T) {
+	mem, cells := committed(t, true)
+	opts := storage.Options{FS: mem, DataDir: "/d", PreallocBytes: 1 << 15}
+	s, err := storage.Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := persist.Start(s, false); err != nil {
+		t.Fatal(err)
+	}
+	txn := proto.Txn{TxnHeader: proto.TxnHeader{Session: 1, Zxid: proto.MakeZxid(2, 1), Type: proto.OpError}, Body: &proto.ErrorTxn{}}
+	txn.Encode(16)
+	if err := errors.Join(s.SaveAcceptedEpoch(2), s.SaveCurrentEpoch(2), s.Log().Append(storage.Entry{Zxid: txn.Zxid, Payload: txn.Raw}), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, gone := mem.Lose(cells[0].file)
+	_, unread := mem.Unreadable("/d/version-2/index.200000001", 0, 1)
+	if !gone || !unread {
+		t.Fatal("nothing damaged")
+	}
+	if s, err = storage.Open(opts); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if rec, _, damage, err := persist.Open(s); err != nil || damage == nil || len(damage.Survey.Gaps) != 1 || len(damage.Survey.Gaps[0].Lost) != gridEntries {
+		t.Errorf("%+v, %v, %v", rec, damage, err)
+	}
+}

@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/paddock-io/paddock/internal/replica"
@@ -38,7 +39,15 @@ func Open(s *storage.Store) (*Recovered, zab.Durable, *Damage, error) {
 	e, lost := s.SurveyEpochs(v.Last)
 	switch {
 	case len(v.Damage) == 0 && len(v.Gaps) == 0 && len(lost.Damage) == 0:
-		return nil, zab.Durable{}, nil, cause
+		// No transaction is lost, so nobody else is needed.
+		if c := (*storage.CorruptionError)(nil); !errors.As(cause, &c) || !v.Blame(c.File) {
+			return nil, zab.Durable{}, nil, cause
+		}
+		if err := s.Mend(v, nil); err != nil {
+			return nil, zab.Durable{}, nil, errors.Join(cause, err)
+		}
+		rec, disk, err := Start(s, false)
+		return rec, disk, nil, err
 	case len(v.Damage) == 0 && len(v.Gaps) == 0 && !lost.Any():
 		// Only one epoch is possible where one cannot be read.
 		if err := s.SaveLostEpochs(); err != nil {

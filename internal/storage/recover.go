@@ -202,7 +202,7 @@ func (s *Store) replay(files []dirFile, replay func(Entry) error, rec *Recovered
 	if err != nil {
 		return err
 	}
-	if err := s.checkLost(files, seq.prev); err != nil {
+	if err := s.checkLost(files, base); err != nil {
 		return err
 	}
 	rec.LastZxid, s.log.last = seq.prev, seq.prev
@@ -211,10 +211,11 @@ func (s *Store) replay(files []dirFile, replay func(Entry) error, rec *Recovered
 	return s.trim(end, rec)
 }
 
-// checkLost refuses a history that ends before a log which is gone, but whose
-// index tells of transactions that were durable.
-func (s *Store) checkLost(logs []dirFile, last proto.Zxid) error {
-	stray, err := s.strayIndexes(logs, last)
+// checkLost refuses a history that lacks a log which is gone, but whose index
+// tells of transactions behind base that were durable. A later epoch's log may
+// hide the gap.
+func (s *Store) checkLost(logs []dirFile, base proto.Zxid) error {
+	stray, err := s.strayIndexes(logs, base)
 	if err != nil || len(stray) == 0 {
 		return err
 	}

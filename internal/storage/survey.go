@@ -49,6 +49,19 @@ func (g *Gap) String() string {
 	return fmt.Sprintf("an unknown number of transactions between %s and %s", g.After.Zxid, g.Until.Zxid)
 }
 
+// Blame has Mend write a log anew although nothing of its transactions is lost:
+// recovery fails where there is none, behind the last one perhaps. It reports
+// whether there is such a log.
+func (v *Survey) Blame(path string) bool {
+	for i := range v.logs {
+		if l := &v.logs[i]; l.name == filepath.Base(path) && !l.gone {
+			l.damaged = true
+			return true
+		}
+	}
+	return false
+}
+
 // surveyedLog is a log that recovery needs.
 type surveyedLog struct {
 	dirFile
