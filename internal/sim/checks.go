@@ -325,7 +325,7 @@ func (k *checks) expiring(w *World, s *Server, id string) {
 			continue
 		}
 		c.lateWrite()
-		if calm := w.now > w.healed+2*maxTimeout; calm && !w.faults && c.open && w.now < c.talked+patience/2 {
+		if calm := w.now > max(w.healed, k.ledAt, c.since)+patience+3*w.cfg.tick; calm && !w.faults && c.open && w.now < c.talked+patience/2 {
 			w.fail("session %s is expired by server %d, though its client gets answers", id, s.id)
 		}
 		if w.now < c.sure+patience {

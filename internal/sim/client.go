@@ -23,6 +23,7 @@ type client struct {
 	sent    []*operation // not answered on this connection, oldest first
 	talked  time.Duration
 	asked   time.Duration // when the connection was begun
+	since   time.Duration // when the session was opened on it
 	paused  bool
 	done    bool
 	dialing bool
@@ -165,7 +166,7 @@ func (c *client) welcomed(k *conn, r reply) {
 	} else {
 		c.w.Moves++
 	}
-	c.open = true
+	c.open, c.since = true, c.w.now
 	c.watch.restore(c)
 	c.act()
 }
