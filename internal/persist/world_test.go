@@ -306,7 +306,7 @@ func (s *server) answer(q repair.Question) repair.Answer {
 	}
 	for _, w := range q.Wants {
 		var p repair.Part
-		if p.Entries, p.Whole, err = s.store.Lookup(w, 2000); err != nil {
+		if p.Entries, p.Whole, err = s.store.Lookup(w, 2000, nil); err != nil {
 			s.w.t.Fatal(err)
 		}
 		a.Parts = append(a.Parts, p)

@@ -19,13 +19,14 @@ import (
 // link is one connection between a learner and a leader, with a goroutine for
 // each half.
 type link struct {
-	id     zab.LinkID
-	nc     net.Conn
-	leads  bool // this end is the leader's
-	peer   *Peer
-	budget int        // bytes that may wait in the queue
-	in     linkReader // owned by readLoop
-	br     *bufio.Reader
+	id      zab.LinkID
+	nc      net.Conn
+	leads   bool // this end is the leader's
+	counted bool // guarded by peer.netMu: among the links that learners opened
+	peer    *Peer
+	budget  int        // bytes that may wait in the queue
+	in      linkReader // owned by readLoop
+	br      *bufio.Reader
 
 	mu     sync.Mutex
 	queue  []zab.Message // guarded by mu

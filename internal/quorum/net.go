@@ -81,7 +81,7 @@ func (p *Peer) open(nc net.Conn, leads bool) {
 		nc.Close()
 		return
 	}
-	if leads {
+	if k.counted = leads; leads {
 		p.inbound++
 	}
 	p.conns[k] = struct{}{}
@@ -95,11 +95,20 @@ func (p *Peer) open(nc net.Conn, leads bool) {
 		nc.Close()
 		p.netMu.Lock()
 		delete(p.conns, k)
-		if leads {
-			p.inbound--
-		}
 		p.netMu.Unlock()
+		k.uncount()
 	})
+}
+
+// uncount says that k is no learner's link, or no more.
+func (k *link) uncount() {
+	p := k.peer
+	p.netMu.Lock()
+	defer p.netMu.Unlock()
+	if k.counted {
+		k.counted = false
+		p.inbound--
+	}
 }
 
 // announce tells the loop of a new link.

@@ -148,7 +148,8 @@ type Peer struct {
 	wg          sync.WaitGroup        // accept loop, links, dials
 	netCtx      context.Context       // for dials; ends when the network shuts down
 	endNet      context.CancelFunc
-	lookups     chan struct{} // holds a token while a damaged server's question is answered
+	lookups     chan struct{} // holds a token while logs are read for a damaged server's question
+	questions   chan struct{} // holds a token for each that is being answered
 	promiseLost atomic.Bool   // acceptedEpoch is not what was promised
 
 	loop loopState
@@ -161,7 +162,7 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 	p := &Peer{
 		opts: opts, log: opts.Logger, store: store, start: time.Now(),
 		inbox: newInbox(), calls: make(chan func(time.Duration)),
-		lookups: make(chan struct{}, 1), arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{}, unreachable: map[proto.PeerID]bool{},
+		lookups: make(chan struct{}, 1), questions: make(chan struct{}, maxQuestions), arrivals: map[zab.LinkID]*link{}, conns: map[*link]struct{}{}, unreachable: map[proto.PeerID]bool{},
 	}
 	p.netCtx, p.endNet = context.WithCancel(context.Background())
 	p.requests = newRequestQueue(opts.MaxOutstanding, p.inbox.signal)

@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/repair"
+	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/internal/wire"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -100,6 +102,8 @@ func (p *Peer) repairNote(n repair.Note) {
 		p.log.Info("a server did not answer what it has of the lost transactions", "peer", n.Peer, "reason", n.Text)
 	case repair.FactMissing:
 		p.log.Warn("no server that was asked has what is lost here; asking on, and waiting for a leader's snapshot", "missing", n.Text)
+	case repair.FactAlone:
+		p.log.Info("no other server could be asked yet for what is lost here")
 	case repair.FactWaiting:
 		p.log.Warn("asking other servers does not help; waiting for a leader's snapshot", "reason", n.Text)
 	}
@@ -107,6 +111,7 @@ func (p *Peer) repairNote(n repair.Note) {
 
 // ask sends a question in the background.
 func (p *Peer) ask(a repair.Ask) {
+	m := p.loop.repair
 	p.wg.Go(func() {
 		answer, err := p.question(a)
 		ev := repair.Event(repair.Answered{Peer: a.Peer, Answer: answer})
@@ -114,8 +119,10 @@ func (p *Peer) ask(a repair.Ask) {
 			ev = repair.Failed{Peer: a.Peer, Reason: err.Error()}
 		}
 		p.post(func(now time.Duration) {
-			p.loop.now = now
-			p.repairStep(ev)
+			if p.loop.repair == m { // else it is about what was damaged before
+				p.loop.now = now
+				p.repairStep(ev)
+			}
 		})
 	})
 }
@@ -193,11 +200,12 @@ func (k *link) answer() error {
 	if _, ok := p.opts.Ensemble.Member(int64(q.From)); !ok || q.From == p.opts.Self {
 		return fmt.Errorf("server %d is not another member of the ensemble", q.From)
 	}
-	select { // reading logs is work; one at a time
-	case p.lookups <- struct{}{}:
-		defer func() { <-p.lookups }()
-	case <-p.netCtx.Done():
-		return errStopped
+	k.uncount() // what follows takes a place among the questions, not among the learners
+	select {
+	case p.questions <- struct{}{}:
+		defer func() { <-p.questions }()
+	default:
+		return errors.New("others are being answered")
 	}
 	a, err := p.lookup(q)
 	if err != nil {
@@ -210,7 +218,21 @@ func (k *link) answer() error {
 	return err
 }
 
+// maxQuestions are answered at once; who comes then is asked to come again by
+// the end of its connection. Reading logs is work, and so it is for one at a time.
+const maxQuestions = 4
+
+// maxLookup bounds what is read of logs for one question, in bytes.
+const maxLookup = 512 << 20
+
 func (p *Peer) lookup(q repair.Question) (repair.Answer, error) {
+	select {
+	case p.lookups <- struct{}{}:
+		defer func() { <-p.lookups }()
+	case <-p.netCtx.Done():
+		return repair.Answer{}, errStopped
+	}
+	effort := &storage.Effort{Bytes: maxLookup, Stop: func() error { return context.Cause(p.netCtx) }}
 	a := repair.Answer{From: p.opts.Self, Accepted: -1}
 	if !p.promiseLost.Load() {
 		a.Accepted = p.store.AcceptedEpoch()
@@ -220,7 +242,7 @@ func (p *Peer) lookup(q repair.Question) (repair.Answer, error) {
 		var part repair.Part
 		var err error
 		if budget > 0 {
-			if part.Entries, part.Whole, err = p.store.Lookup(w, budget); err != nil {
+			if part.Entries, part.Whole, err = p.store.Lookup(w, budget, effort); err != nil {
 				return repair.Answer{}, err
 			}
 		}

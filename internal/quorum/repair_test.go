@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -287,4 +288,44 @@ func TestQuestions(t *testing.T) {
 		t.Errorf("answer %+v, %v", a, err)
 	}
 	v.untouched()
+}
+
+// TestManyQuestions: while logs are read for a few damaged servers, more of them
+// are sent away, no learner's place is taken, and the server can stop.
+func TestManyQuestions(t *testing.T) {
+	v := newTarget(t)
+	p := v.leader.peer
+	member := v.servers[0].opts.Self
+	if v.servers[0] == v.leader {
+		member = v.servers[1].opts.Self
+	}
+	inbound := func() int {
+		p.netMu.Lock()
+		defer p.netMu.Unlock()
+		return p.inbound
+	}
+	before := inbound()
+	p.lookups <- struct{}{} // one that reads on and on
+	ask := func() net.Conn {
+		q := repair.Question{From: member, Wants: []storage.Want{{Until: storage.EntryID{Zxid: 1 << 40}}}}
+		nc := v.leader.connect()
+		if _, err := nc.Write(wire.AppendPacket(nil, wire.PacketQuestion, q.Append(nil))); err != nil {
+			t.Fatal(err)
+		}
+		return nc
+	}
+	var held []net.Conn
+	for range maxQuestions {
+		held = append(held, ask())
+	}
+	eventually(t, "questions wait", func() bool { return len(p.questions) == maxQuestions })
+	for range 3 {
+		closes(t, "one more", ask())
+	}
+	eventually(t, "learners' places are free", func() bool { return inbound() == before })
+	v.untouched()
+	v.leader.halt()
+	for _, nc := range held {
+		closes(t, "a server that stops", nc)
+	}
 }

@@ -76,10 +76,15 @@ func (s *Server) planRepair() {
 
 // ask sends a question on a connection of its own and brings the answer.
 func (s *Server) ask(a repair.Ask) {
-	w, to := s.w, s.w.servers[a.Peer-1]
+	w, to, m := s.w, s.w.servers[a.Peer-1], s.drive.repair
+	step := func(ev repair.Event) {
+		if s.drive.repair == m {
+			s.stepRepair(ev)
+		}
+	}
 	packet := wire.AppendPacket(nil, wire.PacketQuestion, a.Question.Append(nil))
 	failed := func(why string) {
-		s.at(w.latency(), func() { s.stepRepair(repair.Failed{Peer: a.Peer, Reason: why}) })
+		s.at(w.latency(), func() { step(repair.Failed{Peer: a.Peer, Reason: why}) })
 	}
 	s.at(w.latency(), func() {
 		switch {
@@ -105,7 +110,7 @@ func (s *Server) ask(a repair.Ask) {
 			must(err)
 			got, err := repair.DecodeAnswer(p.Data)
 			must(err)
-			s.stepRepair(repair.Answered{Peer: a.Peer, Answer: got})
+			step(repair.Answered{Peer: a.Peer, Answer: got})
 		})
 	})
 }
@@ -129,7 +134,7 @@ func (s *Server) lookup(packet []byte) ([]byte, error) {
 	for _, want := range q.Wants {
 		var part repair.Part
 		if budget > 0 {
-			if part.Entries, part.Whole, err = s.drive.store.Lookup(want, budget); err != nil {
+			if part.Entries, part.Whole, err = s.drive.store.Lookup(want, budget, nil); err != nil {
 				return nil, err
 			}
 		}

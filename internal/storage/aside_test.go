@@ -166,15 +166,22 @@ func replaceBy(s *Store, v *Survey, z proto.Zxid) error {
 func TestKeptFilesAreFew(t *testing.T) {
 	mem := vfs.NewMem()
 	s := open(t, Options{FS: mem, DataDir: "/d"})
-	for range 3 * maxKept {
-		put(t, mem, "/d/version-2/log.1", []byte("x"))
+	for i := range 3 * maxKept {
+		put(t, mem, "/d/version-2/log.1", []byte{byte(i)})
 		if err := s.keepDamaged(s.logDir, "log.1"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	names, _ := mem.List("/d/version-2")
-	if n := len(slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, damagedPrefix) })); n != maxKept {
-		t.Errorf("%d are kept", n)
+	var kept []byte
+	for _, n := range names {
+		if strings.HasPrefix(n, damagedPrefix) {
+			kept = append(kept, get(t, mem, "/d/version-2/"+n)...)
+		}
+	}
+	slices.Sort(kept)
+	if len(kept) != maxKept || kept[0] != 2*maxKept || kept[maxKept-1] != 3*maxKept-1 {
+		t.Errorf("not the newest are kept: %v", kept)
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *Store) LoadEpochs(last proto.Zxid) (Epochs, error) {
 // first, so that the invariant holds in between, and the copy last: a file that
 // it tells of must be there.
 func (s *Store) saveLoaded(f *epochFiles, e Epochs) (Epochs, error) {
-	s.epochs = e
+	s.remember(e)
 	if !f.hasAccepted || e.Accepted != f.accepted {
 		if err := s.saveEpoch(acceptedName, e.Accepted); err != nil {
 			return Epochs{}, err
@@ -88,7 +88,8 @@ func (l LostEpochs) Any() bool { return l.Accepted || l.Current }
 // that was here for certain.
 func (s *Store) SurveyEpochs(last proto.Zxid) (Epochs, LostEpochs) {
 	f := s.readEpochs(last)
-	s.epochs, s.lost = f.judge(), f.lost
+	s.remember(f.judge())
+	s.lost = f.lost
 	return s.epochs, s.lost
 }
 
@@ -145,7 +146,7 @@ func (s *Store) saveEpochs(e Epochs, name string, epoch int64) error {
 	if err := s.saveEpoch(name, epoch); err != nil {
 		return err
 	}
-	s.epochs = e // memory follows the disk, never the other way round
+	s.remember(e) // memory follows the disk, never the other way round
 	return nil
 }
 
@@ -173,14 +174,18 @@ func (s *Store) readEpoch(name string) (epoch int64, ok bool, err error) {
 	return epoch, true, nil
 }
 
-// AcceptedEpoch reads the promise from the disk, -1 if that cannot be done. It
-// may run beside everything else.
-func (s *Store) AcceptedEpoch() int64 {
-	epoch, _, err := s.readEpoch(acceptedName)
-	if err != nil {
-		return -1
-	}
-	return max(epoch, 0)
+// Promised returns the newest epoch that was accepted, durably. It belongs to the
+// goroutine that saves epochs.
+func (s *Store) Promised() int64 { return s.epochs.Accepted }
+
+// AcceptedEpoch is Promised for everybody: as memory has it, whatever happens to
+// the file meanwhile; -1 before the files were read.
+func (s *Store) AcceptedEpoch() int64 { return s.promised.Load() - 1 }
+
+// remember keeps what the files say now.
+func (s *Store) remember(e Epochs) {
+	s.epochs = e
+	s.promised.Store(e.Accepted + 1)
 }
 
 // removeEpochTmp deletes what an interrupted save left. Nobody was told that it

@@ -97,7 +97,7 @@ func FuzzSurvey(f *testing.F) {
 				t.Fatalf("%+v, %v", v, err)
 			}
 			for _, g := range v.Gaps {
-				if _, _, err := s.Lookup(Want{Lost: g.Lost, After: g.After, Until: g.Until}, 1000); err != nil {
+				if _, _, err := s.Lookup(Want{Lost: g.Lost, After: g.After, Until: g.Until}, 1000, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

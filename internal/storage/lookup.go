@@ -22,9 +22,10 @@ type Want struct {
 // but at least one entry: of Lost those that are intact, of a stretch its
 // beginning, if the whole stretch is here and intact. whole says that nothing of
 // the want is left out, which may be nothing for a stretch. It may run beside
-// everything else. What cannot be read is not an error.
-func (s *Store) Lookup(want Want, maxBytes int) (found []Entry, whole bool, err error) {
-	l := &lookup{want: want, max: maxBytes}
+// everything else. What cannot be read is not an error. effort, which may be nil,
+// bounds what is read for it; where that ends, the rest counts as not found.
+func (s *Store) Lookup(want Want, maxBytes int, effort *Effort) (found []Entry, whole bool, err error) {
+	l := &lookup{want: want, max: maxBytes, effort: effort}
 	if len(want.Lost) > 0 {
 		l.low, l.high = want.Lost[0].Zxid, want.Lost[len(want.Lost)-1].Zxid
 	} else {
@@ -62,6 +63,28 @@ func (s *Store) Lookup(want Want, maxBytes int) (found []Entry, whole bool, err 
 	return l.found, !l.full, nil
 }
 
+// Effort bounds the work of lookups, several together.
+type Effort struct {
+	Bytes int64        // of logs that may still be read
+	Stop  func() error // nil, or asked at each entry: its error ends the lookup and is returned
+}
+
+// spend takes n bytes of the effort; errStop says that there are none left.
+func (e *Effort) spend(n int64) error {
+	if e == nil {
+		return nil
+	}
+	if e.Stop != nil {
+		if err := e.Stop(); err != nil {
+			return err
+		}
+	}
+	if e.Bytes -= n; e.Bytes < 0 {
+		return errStop
+	}
+	return nil
+}
+
 // holdsStart reports whether a snapshot here begins where a stretch does: then
 // the history from there on is here although the transaction itself is not.
 func (s *Store) holdsStart(after EntryID) (bool, error) {
@@ -89,6 +112,7 @@ type lookup struct {
 	low, high proto.Zxid
 	max       int // payload bytes that still fit
 	full      bool
+	effort    *Effort
 
 	first  bool       // a stretch: the next entry is the first one of its log
 	before proto.Zxid // what that log says it continues
@@ -100,6 +124,9 @@ type lookup struct {
 }
 
 func (l *lookup) piece(p walked) error {
+	if err := l.effort.spend(max(p.end-p.off, entryFrame)); err != nil {
+		return err
+	}
 	switch {
 	case p.kind == noHeader:
 	case len(l.want.Lost) > 0:

@@ -261,6 +261,13 @@ func (s *Store) finishMending() error {
 	return nil
 }
 
+// keptNumber is the number in the name of a kept file, by which the oldest is known.
+func keptNumber(name string) int {
+	text, _, _ := strings.Cut(strings.TrimPrefix(name, damagedPrefix), ".")
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
 // keepDamaged renames a file so that nobody takes it for a log or a snapshot,
 // and deletes the oldest of those kept if there are many. A file that is gone is no error.
 func (s *Store) keepDamaged(dir, name string) error {
@@ -269,10 +276,12 @@ func (s *Store) keepDamaged(dir, name string) error {
 		return err
 	}
 	kept = slices.DeleteFunc(kept, func(n string) bool { return !strings.HasPrefix(n, damagedPrefix) })
-	to := damagedPrefix + name
-	for i := 1; slices.Contains(kept, to); i++ {
-		to = damagedPrefix + name + "." + strconv.Itoa(i)
+	slices.SortFunc(kept, func(a, b string) int { return keptNumber(a) - keptNumber(b) })
+	number := 1
+	if n := len(kept); n > 0 {
+		number = keptNumber(kept[n-1]) + 1
 	}
+	to := damagedPrefix + strconv.Itoa(number) + "." + name
 	for ; len(kept) >= maxKept; kept = kept[1:] {
 		if err := s.fs.Remove(filepath.Join(dir, kept[0])); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -50,7 +51,8 @@ type Store struct {
 	logger   *slog.Logger
 	locks    []io.Closer
 	log      *LogWriter
-	epochs   Epochs // as on disk, since LoadEpochs
+	epochs   Epochs       // as on disk, since LoadEpochs
+	promised atomic.Int64 // epochs.Accepted and one, for those who run beside the owner
 	lost     LostEpochs
 }
 

@@ -81,11 +81,12 @@ const walkWindow = 64 << 10
 
 // gone visits what the index of a missing log tells of.
 func (w *walker) gone(visit func(walked) error) error {
+	gone := w.corrupt(0, fs.ErrNotExist) // said once
 	for r, ok := w.x.from(0); ok; r, ok = w.x.from(r.end()) {
-		err := visit(walked{kind: lost, off: r.off, end: r.end(), id: r.EntryID, err: w.corrupt(0, fs.ErrNotExist)})
-		if err != nil {
+		if err := visit(walked{kind: lost, off: r.off, end: r.end(), id: r.EntryID, err: gone}); err != nil {
 			return err
 		}
+		gone = nil
 	}
 	return nil
 }
