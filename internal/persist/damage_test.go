@@ -244,6 +244,38 @@ func TestLostPromiseStaysLost(t *testing.T) {
 	}
 }
 
+// TestPromiseOlderThanTheLostOne: the replica may promise an epoch while the disk
+// still finds out that a newer one had been promised.
+func TestPromiseOlderThanTheLostOne(t *testing.T) {
+	mem, _ := committed(t, true)
+	if _, ok := mem.Fill("/d/version-2/acceptedEpoch", 0, []byte("x")); !ok {
+		t.Fatal("nothing to damage")
+	}
+	s, err := newWorld(t, 3).start(1, mem)
+	if err != nil || s.repair == nil {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	var saved []replica.EpochSaved
+	report := s.disk.Report
+	s.disk.Report = func(ev replica.Event) {
+		if ev, ok := ev.(replica.EpochSaved); ok {
+			saved = append(saved, ev)
+		}
+		report(ev)
+	}
+	s.write(persist.Mend{Accepted: 6})
+	for _, epoch := range []int64{5, 7} {
+		s.write(replica.SaveEpoch{Kind: zab.AcceptedEpoch, Epoch: epoch})
+	}
+	if s.failed != nil {
+		t.Fatal(s.failed)
+	}
+	want := []replica.EpochSaved{{Kind: zab.AcceptedEpoch, Epoch: 6}, {Kind: zab.AcceptedEpoch, Epoch: 7}}
+	if !slices.Equal(saved, want) || s.store.AcceptedEpoch() != 7 {
+		t.Errorf("saved %v, accepted %d", saved, s.store.AcceptedEpoch())
+	}
+}
+
 // TestDiesInTheMiddle: a damaged server dies at every operation of its disk while
 // a leader's snapshot replaces its history. However often that happens, it
 // never votes with an old state, and at last it serves.

@@ -92,6 +92,12 @@ func (d *Disk) do(op Op) error {
 				return fmt.Errorf("save %s: %w", op.Kind, err)
 			}
 		}
+		if promised := d.Store.Promised(); op.Kind == zab.AcceptedEpoch && op.Epoch < promised {
+			// Asked for before a lost promise was found. The replica has heard of that by
+			// now, and its role has ended.
+			d.Report(replica.EpochSaved{Kind: op.Kind, Epoch: promised})
+			return nil
+		}
 		save := d.Store.SaveAcceptedEpoch
 		if op.Kind == zab.CurrentEpoch {
 			save = d.Store.SaveCurrentEpoch

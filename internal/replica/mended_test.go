@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -69,6 +70,32 @@ func TestMendedWhileLearning(t *testing.T) {
 		b.now += time.Minute
 		if saved && (reloads || b.r.hist.Last() != proto.MakeZxid(7, 2)) {
 			t.Errorf("saved: reloads %v, history up to %s", reloads, b.r.hist.Last())
+		}
+	}
+}
+
+// TestMendedBeyondTheLeader: the promise that was lost is found to be for a newer
+// epoch than the one that is being joined, which therefore must not be joined.
+func TestMendedBeyondTheLeader(t *testing.T) {
+	for _, saved := range []bool{false, true} {
+		b := distrusted(t)
+		b.elect(3)
+		b.step(Connected{Link: 1, Dialed: true})
+		b.message(1, zab.LeaderInfo{Epoch: 8})
+		if saved {
+			b.step(EpochSaved{Kind: zab.AcceptedEpoch, Epoch: 8})
+		}
+		out := b.step(Mended{Accepted: 9, Current: 5})
+		if !saved {
+			out = append(out, b.step(EpochSaved{Kind: zab.AcceptedEpoch, Epoch: 9})...)
+		}
+		if !slices.Contains(out, Action(Reload{})) || b.r.disk.AcceptedEpoch != 9 {
+			t.Errorf("saved %v: %+v, accepted %d", saved, out, b.r.disk.AcceptedEpoch)
+		}
+		for _, a := range out {
+			if s, ok := a.(Send); ok {
+				t.Errorf("saved %v: sends %+v", saved, s)
+			}
 		}
 	}
 }

@@ -245,6 +245,9 @@ func (r *Replica) onMended(now time.Duration, ev Mended, out []Action) []Action 
 	r.disk.AcceptedEpoch, r.disk.CurrentEpoch = ev.Accepted, ev.Current
 	if r.state == learning {
 		r.mended = true
+		if e := r.learner.Epoch(); e != 0 && e < ev.Accepted {
+			return r.endRole(now, fmt.Sprintf("the lost promise was for epoch %d, newer than the leader's %d", ev.Accepted, e), out)
+		}
 		return out
 	}
 	r.reload = true
