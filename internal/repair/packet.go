@@ -3,6 +3,7 @@ package repair
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/paddock-io/paddock/internal/storage"
 	"github.com/paddock-io/paddock/jute"
@@ -87,10 +88,15 @@ func DecodeQuestion(b []byte) (Question, error) {
 	if n > maxWants {
 		return Question{}, fmt.Errorf("question with %d wants", n)
 	}
+	names := 0
 	for range n {
 		var w storage.Want
 		last := proto.Zxid(0)
-		for range d.Count(idBytes) {
+		lost := d.Count(idBytes)
+		if names += lost; names > maxNames {
+			return Question{}, fmt.Errorf("question for %d transactions", names)
+		}
+		for range lost {
 			id := decodeID(&d)
 			if id.Zxid <= last {
 				d.Fail(fmt.Errorf("transaction %s is asked for behind %s", id.Zxid, last))
@@ -127,6 +133,9 @@ func DecodeAnswer(b []byte) (Answer, error) {
 		return Answer{}, fmt.Errorf("answer %w: %d", errVersion, v)
 	}
 	a := Answer{From: proto.PeerID(d.Long()), Accepted: d.Long()}
+	if a.Accepted > math.MaxInt32 { // no epoch is larger: zxids have no room for it
+		return Answer{}, fmt.Errorf("answer with epoch %d", a.Accepted)
+	}
 	n := d.Count(partBytes)
 	if n > maxWants {
 		return Answer{}, fmt.Errorf("answer with %d parts", n)

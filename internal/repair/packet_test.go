@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/proto"
 )
 
 func samples() (Question, Answer) {
@@ -41,6 +42,16 @@ func TestRoundTrip(t *testing.T) {
 	q.Wants = make([]storage.Want, maxWants+1)
 	if _, err := DecodeQuestion(q.Append(nil)); err == nil {
 		t.Error("too many wants are accepted")
+	}
+	q.Wants = []storage.Want{{Lost: make([]storage.EntryID, maxNames/2+1)}, {Lost: make([]storage.EntryID, maxNames/2+1)}}
+	for i := range maxNames/2 + 1 {
+		q.Wants[0].Lost[i].Zxid, q.Wants[1].Lost[i].Zxid = proto.Zxid(i+1), proto.Zxid(i+1)
+	}
+	if _, err := DecodeQuestion(q.Append(nil)); err == nil {
+		t.Error("too many names are accepted")
+	}
+	if _, err := DecodeAnswer((&Answer{Accepted: 1 << 31}).Append(nil)); err == nil {
+		t.Error("an epoch that no zxid can have is accepted")
 	}
 	a.Parts = []Part{{Entries: []storage.Entry{{Payload: []byte("short")}}}}
 	if _, err := DecodeAnswer(a.Append(make([]byte, 0))); err == nil {

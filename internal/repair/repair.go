@@ -83,6 +83,7 @@ const (
 	FactFetched Fact = iota // Count transactions came from Peer
 	FactFailed              // Peer did not answer; Text says why
 	FactMissing             // everybody was asked, and Text is still missing
+	FactAlone               // nobody could be asked yet
 	FactWaiting             // only a leader's snapshot helps; Text says why
 )
 
@@ -173,11 +174,17 @@ func (m *Machine) Deadline() time.Duration {
 		return at
 	}
 	for i := range m.peers {
-		if p := &m.peers[i]; !p.asking {
+		if p := &m.peers[i]; !p.asking && m.useful(p) {
 			at = min(at, p.at)
 		}
 	}
 	return at
+}
+
+// useful reports whether there is anything to ask p for.
+func (m *Machine) useful(p *peer) bool {
+	return m.opts.AcceptedLost && p.votes && p.accepted < 0 ||
+		slices.ContainsFunc(m.gaps, func(g gap) bool { return !g.whole })
 }
 
 // Step takes one event at time now and appends what must be done to out.
@@ -228,6 +235,11 @@ func (m *Machine) answered(now time.Duration, ev Answered, out []Action) []Actio
 	if p == nil || !p.asking {
 		return out
 	}
+	if ev.Answer.From != p.id { // two lines of the configuration may lead to one server, which has one voice
+		p.reason = fmt.Sprintf("server %d answered in its place", ev.Answer.From)
+		m.later(now, p)
+		return append(out, Note{Fact: FactFailed, Peer: p.id, Text: p.reason})
+	}
 	p.reason = ""
 	fresh, news := 0, false
 	if ev.Answer.Accepted >= 0 {
@@ -268,7 +280,7 @@ func (m *Machine) tooMuch() bool {
 func (m *Machine) ask(now time.Duration, out []Action) []Action {
 	for i := range m.peers {
 		p := &m.peers[i]
-		if p.asking || now < p.at {
+		if p.asking || now < p.at || !m.useful(p) {
 			continue
 		}
 		q := Question{From: m.opts.Self}
@@ -280,9 +292,6 @@ func (m *Machine) ask(now time.Duration, out []Action) []Action {
 				names -= len(w.Lost)
 				p.asked, q.Wants = append(p.asked, j), append(q.Wants, w)
 			}
-		}
-		if len(q.Wants) == 0 && (!m.opts.AcceptedLost || !p.votes || p.accepted >= 0) {
-			continue
 		}
 		p.asking = true
 		out = append(out, Ask{p.id, q})
@@ -340,6 +349,9 @@ func (m *Machine) sayMissing(out []Action) []Action {
 		if !m.peers[i].heard {
 			return out
 		}
+	}
+	if !slices.ContainsFunc(m.peers, func(p peer) bool { return p.reason == "" }) {
+		return m.say(FactAlone, "no other server could be asked yet", out)
 	}
 	return m.say(FactMissing, m.Missing(), out)
 }

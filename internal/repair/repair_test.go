@@ -147,6 +147,26 @@ func TestAcceptedLost(t *testing.T) {
 	}
 }
 
+// TestAnsweredByAnother: two addresses of one server are not two voices.
+func TestAnsweredByAnother(t *testing.T) {
+	p := play(Options{AcceptedLost: true}, lost(storage.Gap{Lost: ids(3)}))
+	p.answer(2, Part{Entries: entries(3), Whole: true})
+	p.step(Answered{3, Answer{From: 2, Accepted: 7, Parts: []Part{{Entries: entries(3), Whole: true}}}})
+	if p.fill != nil {
+		t.Fatalf("fill %+v", p.fill)
+	}
+	delete(p.asks, 3)
+	if p.Deadline() <= p.now { // server 2 has said all that it can
+		t.Fatalf("wants a tick at %v, now is %v", p.Deadline(), p.now)
+	}
+	p.now = p.Deadline()
+	p.step(Tick{})
+	p.answer(3)
+	if p.fill == nil || p.fill.Accepted != 7 {
+		t.Errorf("fill %+v", p.fill)
+	}
+}
+
 func TestPausesAndSays(t *testing.T) {
 	p := play(Options{}, lost(storage.Gap{Lost: ids(3, 4)}))
 	p.step(Failed{2, "refused"})
@@ -166,11 +186,18 @@ func TestPausesAndSays(t *testing.T) {
 			p.step(Failed{peer, "refused"})
 		}
 	}
-	if p.Said() != "transaction 0x3; no answer from server 2, 3" {
+	if p.Said() != "no other server could be asked yet" {
 		t.Errorf("said %q", p.Said())
 	}
 	if n := len(slices.Compact(slices.Clone(p.said))); n != len(p.said) || n > 5 {
 		t.Errorf("said it again and again: %q", p.said)
+	}
+	p.now = p.Deadline()
+	p.step(Tick{})
+	p.step(Failed{2, "refused"})
+	p.answer(3, Part{})
+	if p.Said() != "transaction 0x3; no answer from server 2" {
+		t.Errorf("said %q", p.Said())
 	}
 	if pauses[0] > time.Second || slices.Max(pauses) > 10*time.Second || slices.Max(pauses) < 4*time.Second {
 		t.Errorf("pauses %v", pauses)
