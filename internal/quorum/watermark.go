@@ -24,10 +24,19 @@ func (w *watermark) see(ev replica.Event) {
 	case replica.SnapshotSaved:
 		w.advance(ev.Zxid)
 	case replica.Truncated:
-		w.advance(ev.Last)
+		w.set(ev.Last)
 	case replica.Reloaded:
-		w.advance(ev.Last)
+		w.set(ev.Last)
 	}
+}
+
+// set says that the history on disk ends at z, which may be earlier than before.
+// Background snapshots were stopped by then.
+func (w *watermark) set(z proto.Zxid) {
+	w.mu.Lock()
+	w.zxid = min(w.zxid, z)
+	w.mu.Unlock()
+	w.advance(z)
 }
 
 func (w *watermark) advance(z proto.Zxid) {

@@ -39,7 +39,12 @@ func TestWatermark(t *testing.T) {
 		if err := <-got; err != nil {
 			t.Errorf("a leader's snapshot: %v", err)
 		}
+		w.see(replica.Persisted{Zxid: proto.MakeZxid(2, 5)})
+		w.see(replica.Truncated{Last: proto.MakeZxid(2, 1)})
 		waits(proto.MakeZxid(2, 2))
+		if len(got) > 0 {
+			t.Fatal("what was cut off is waited for no more")
+		}
 		cancel(errSnapshotStopped)
 		if err := <-got; !errors.Is(err, errSnapshotStopped) {
 			t.Errorf("stopped: %v", err)

@@ -168,9 +168,11 @@ func (d *drive) report(events []replica.Event) {
 		case replica.Persisted:
 			d.durable = max(d.durable, ev.Zxid)
 		case replica.Reloaded:
-			d.durable = max(d.durable, ev.Last)
+			d.durable = ev.Last
+		case replica.Truncated:
+			d.durable = ev.Last
 		case replica.SnapshotSaved:
-			d.wiped, d.damaged, d.durable = false, false, max(d.durable, ev.Zxid)
+			d.wiped, d.damaged, d.durable, d.s.mended = false, false, max(d.durable, ev.Zxid), nil
 		}
 		d.s.step(ev)
 	}

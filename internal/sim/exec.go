@@ -73,7 +73,7 @@ func (s *Server) run(a replica.Action) {
 	case replica.Install:
 		s.w.turn(s)
 		t := a.State.(*tree.Tree)
-		s.chain, s.mended = s.w.chains[t], nil
+		s.chain = s.w.chains[t]
 		delete(s.w.chains, t)
 		s.installTree(t)
 		s.tree.SetLastZxid(a.Zxid)
