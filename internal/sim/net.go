@@ -50,7 +50,6 @@ type pipe struct {
 	at    way
 	queue []func()
 	next  time.Duration // earliest arrival of what is sent next
-	taken bool          // an arrival is planned
 }
 
 func (p *pipe) send(fn func()) {

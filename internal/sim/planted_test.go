@@ -66,10 +66,17 @@ func TestPlanted(t *testing.T) {
 		t.Skip("takes long; see make planted")
 	}
 	fmt.Printf("| bug | where from | seeds until found | complaint | seconds |\n|---|---|---|---|---|\n")
+	planted := 0
+	defer func() {
+		if planted == 0 {
+			t.Errorf("no bug has %q in its name or origin", *onlyFlag)
+		}
+	}()
 	for _, b := range all() {
-		if !strings.Contains(b.name, *onlyFlag) {
+		if !strings.Contains(b.name+" "+b.from, *onlyFlag) {
 			continue
 		}
+		planted++
 		t.Run(b.name, func(t *testing.T) {
 			binary, err := b.build(t.TempDir())
 			if err != nil {

@@ -87,6 +87,9 @@ func (w *World) Run() (err error) {
 		w.plan(f)
 	}
 	w.until(w.now + w.cfg.trouble)
+	if w.err != nil {
+		return w.err
+	}
 	w.heal()
 	if !w.settle() && w.err == nil {
 		w.fail("no convergence %v after the faults ended: %s", healTime, w.states())
