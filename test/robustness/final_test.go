@@ -2,6 +2,7 @@ package robustness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,8 +90,10 @@ func (r *round) tree(ctx context.Context, s *cluster.Server) history.Tree {
 		for _, name := range names {
 			path := root + "/" + name
 			data, st, err := conn.Get(ctx, path)
-			if err != nil {
+			if errors.Is(err, zk.ErrNoNode) {
 				continue // it went between the two, which the rules will judge
+			} else if err != nil {
+				r.t.Fatalf("server %d: get %s: %v", s.ID, path, err)
 			}
 			t.Nodes = append(t.Nodes, history.Node{Path: path, Data: string(data), Stat: history.Stat{
 				Czxid: int64(st.Czxid), Mzxid: int64(st.Mzxid), Pzxid: int64(st.Pzxid),
