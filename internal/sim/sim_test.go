@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 var (
@@ -112,6 +114,12 @@ func many(from uint64, n, workers, enough int) (total Counts, failed []failure) 
 	wg.Wait()
 	slices.SortFunc(failed, func(a, b failure) int { return cmp.Compare(a.seed, b.seed) })
 	return total, failed
+}
+
+// TestNothingStays: what a world leaves behind adds up over a hundred thousand seeds.
+func TestNothingStays(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	many(1, 40, 1, 1)
 }
 
 // TestSameSeed: a seed gives one history, event for event. Pointers are no part

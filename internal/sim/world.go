@@ -76,6 +76,7 @@ func New(seed uint64, trace func(line string)) *World {
 // Run lives through the history and returns what was wrong with it, nil if
 // nothing was.
 func (w *World) Run() (err error) {
+	defer w.end()
 	defer func() {
 		if p := recover(); p != nil { // a broken invariant, which ends a process
 			w.fail("panic: %v\n%s", p, debug.Stack())
@@ -99,6 +100,15 @@ func (w *World) Run() (err error) {
 		w.err = w.atEnd()
 	}
 	return w.err
+}
+
+// end stops what is still under way: each coroutine would keep its world alive.
+func (w *World) end() {
+	for _, s := range w.servers {
+		for _, t := range s.tasks {
+			t.stop()
+		}
+	}
 }
 
 // Phases of the second half: everybody must serve within healTime of the last
