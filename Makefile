@@ -77,6 +77,11 @@ crashpoints: ## stop after every write, sync, rename ... of recorded workloads a
 crashpoints-mistakes: ## crash points with one mistake after the other planted in internal/storage, each of which must be found
 	$(GO) test -count=1 -timeout 2h -v -run '^TestCrashPointMistakes$$' ./internal/storage -crashpoint.mistakes
 
+.PHONY: grid
+grid: ## four entries on three servers, all 4,096 combinations of damaged copies in eight kinds; then N random damages (7000)
+	$(GO) test -count=1 -timeout 2h -v -run '^(TestCorruptionGrid|TestAnyDamage)$$' ./internal/persist \
+		-grid.all -damage.n=$(if $(filter file,$(origin N)),7000,$(N))
+
 .PHONY: walkthrough
 walkthrough: ## the classic walkthrough with the real scripts, for three and five servers
 	$(GO) test -count=1 -v ./test/walkthrough/
@@ -104,6 +109,11 @@ hostile: ## liars on the client, quorum and election ports, each kind for SECOND
 robustness: ## real processes under faults for SECONDS, their histories checked; SEED=7 for the first round, FAULTS='kill one,one way'
 	$(GO) test -count=1 -v -timeout 24h -run '^TestRobustness$$' ./test/robustness -robustness.seconds=$(SECONDS) \
 		$(if $(SEED),-robustness.seed=$(SEED)) $(if $(FAULTS),-robustness.faults='$(FAULTS)')
+
+.PHONY: damage
+damage: ## real processes whose files are damaged while they are down, ROUNDS times (50); SEED=7 draws the same damages
+	PADDOCK_DAMAGE_ROUNDS=$(or $(ROUNDS),50) $(if $(SEED),PADDOCK_DAMAGE_SEED=$(SEED)) \
+		$(GO) test -count=1 -v -timeout 2h -run '^TestDamage$$' ./test/robustness
 
 .PHONY: bench-compare
 bench-compare: ## Paddock beside Java ZooKeeper, in turns, as one table; ARGS='-rounds 3 -seconds 10'
