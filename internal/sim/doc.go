@@ -21,6 +21,6 @@
 // seed has switched on, and whatever is served must be right. Then faults end,
 // and the ensemble must come back by itself, serve, and agree.
 //
-// check.go lists what must hold. Nothing here may depend on the order of a map,
+// checks.go lists what must hold. Nothing here may depend on the order of a map,
 // on the wall clock, or on more than one goroutine at a time.
 package sim
