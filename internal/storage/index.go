@@ -20,14 +20,17 @@ import (
 // even while both are being written.
 type indexReader struct {
 	f       vfs.File   // nil without an index
-	slots   int64      // records that fit into the file's length
+	size    int64      // of the file
+	slots   int64      // records that fit into it
 	before  proto.Zxid // from the header, noZxid if it does not read
 	badHead bool
 	spoiled bool // some of it cannot be read, nor written over
+	ragged  bool // its length is not that of a header and whole records
 
 	slot int64 // of the record after head
 	head indexEntry
 	have bool  // head holds a record
+	hole bool  // slots just before head, or behind the last record, cannot be used
 	last int64 // end of the newest record read
 
 	win   []byte // of records, from slot first on
@@ -59,10 +62,13 @@ func openIndex(fsys vfs.FS, dir, log string) (*indexReader, error) {
 	x.spoiled = err != nil && !errors.Is(err, io.EOF)
 	x.before, ok = parseIndexHeader(head[:n])
 	x.badHead = !ok // no reason to give up what follows: each record has its own checksum
-	x.f, x.slots = f, max(size/indexRecord-1, 0)
+	x.f, x.size, x.slots, x.ragged = f, size, max(size/indexRecord-1, 0), size%indexRecord != 0
 	x.advance()
 	return x, nil
 }
+
+// empty reports whether there is no index, or not a byte in it.
+func (x *indexReader) empty() bool { return x.size == 0 }
 
 func (x *indexReader) close() error {
 	if x.f == nil {
@@ -73,10 +79,13 @@ func (x *indexReader) close() error {
 
 // advance moves head to the next record that can be used.
 func (x *indexReader) advance() {
-	for x.have = false; x.slot < x.slots && !x.have; x.slot++ {
+	x.have, x.hole = false, false
+	for ; x.slot < x.slots && !x.have; x.slot++ {
 		e, ok := parseIndexRecord(x.bytes(x.slot))
 		if ok && e.off >= x.last {
 			x.head, x.have, x.last = e, true, e.end()
+		} else {
+			x.hole = true
 		}
 	}
 }
@@ -275,7 +284,9 @@ func (u *indexUpdate) anew() error {
 }
 
 // strayIndexes returns the indexes that have lost their log and tell of something
-// newer than base, by ascending zxid.
+// behind base, or may have told of it before they were damaged themselves. An index is
+// made before its log is durable and written after that, so one without a byte
+// tells of nothing.
 func (s *Store) strayIndexes(logs []dirFile, base proto.Zxid) ([]dirFile, error) {
 	files, err := listFiles(s.fs, s.logDir, indexPrefix)
 	if err != nil {
@@ -286,27 +297,37 @@ func (s *Store) strayIndexes(logs []dirFile, base proto.Zxid) ([]dirFile, error)
 		if f.name != indexName(f.zxid) || slices.ContainsFunc(logs, func(l dirFile) bool { return l.name == logName(f.zxid) }) {
 			continue
 		}
-		if last, _, err := s.indexEnd(f.zxid); err != nil {
+		told, err := s.indexTells(f.zxid)
+		if err != nil {
 			return nil, err
-		} else if last > base {
+		}
+		old := slices.ContainsFunc(logs, func(l dirFile) bool { return l.zxid > f.zxid && l.zxid <= base+1 })
+		if told.last > base || told.more && !old {
 			stray = append(stray, f)
 		}
 	}
 	return stray, nil
 }
 
-// indexEnd returns the newest transaction that the index of log z tells of, and
-// of how many it does.
-func (s *Store) indexEnd(z proto.Zxid) (last proto.Zxid, n int, err error) {
+// indexTells is what an index says of a log that is gone.
+type indexTells struct {
+	last proto.Zxid // the newest transaction
+	n    int        // how many there are
+	more bool       // there was more in it, or all of it, that does not read
+}
+
+func (s *Store) indexTells(z proto.Zxid) (t indexTells, err error) {
 	x, err := openIndex(s.fs, s.logDir, logName(z))
 	if err != nil {
-		return 0, 0, err
+		return t, err
 	}
 	defer x.close()
-	for ; x.have; x.advance() {
-		last, n = max(last, x.head.Zxid), n+1
+	for t.more = x.hole; x.have; t.more = t.more || x.hole {
+		t.last, t.n = max(t.last, x.head.Zxid), t.n+1
+		x.advance()
 	}
-	return last, n, nil
+	t.more = t.more || !x.empty() && (x.badHead || t.n == 0) || x.ragged
+	return t, nil
 }
 
 // removeStrayIndexes deletes indexes without a log. Whatever they tell of is

@@ -120,7 +120,9 @@ func TestIndexDecides(t *testing.T) {
 			"no byte":                                           {[]byte{}, index, -1},
 			"gone":                                              {nil, index, -1},
 			"gone with its index":                               {nil, nil, 0},
-			"gone, and the index is empty":                      {nil, index[:indexRecord], 0},
+			"gone, and the index is empty":                      {nil, []byte{}, 0},
+			"gone, and the index has its header only":           {nil, index[:indexRecord], -1},
+			"gone, and the index is zero":                       {nil, make([]byte, len(index)), -1},
 		} {
 			dir := vfs.NewMem()
 			put(t, dir, "/d/version-2/snapshot.0", get(t, mem, "/d/version-2/snapshot.0"))
@@ -199,6 +201,55 @@ func TestLostLog(t *testing.T) {
 	}
 	if _, err := recoverDir(t, unlocked(t, mem)); err != nil {
 		t.Errorf("behind a snapshot: %v", err)
+	}
+}
+
+// TestLostLogAndIndex: with the log gone, what its damaged index does not tell any
+// more may have been there.
+func TestLostLogAndIndex(t *testing.T) {
+	const n = 60 // transactions: the index has four sectors
+	for name, damage := range map[string]func(mem *vfs.Mem, at int64) (vfs.Damage, bool){
+		"zero": func(mem *vfs.Mem, at int64) (vfs.Damage, bool) {
+			return mem.Zero("/d/version-2/index.100000001", at, 28)
+		},
+		"unreadable": func(mem *vfs.Mem, at int64) (vfs.Damage, bool) {
+			return mem.Unreadable("/d/version-2/index.100000001", at, 1)
+		},
+	} {
+		for at := int64(0); at < (n+1)*indexRecord; at += 256 {
+			mem := vfs.NewMem()
+			s := open(t, Options{FS: mem, DataDir: "/d"})
+			if _, err := s.WriteSnapshot(0, stateSource{smallState(0, 1)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(s.Log().Append(entries(proto.MakeZxid(1, 1), proto.MakeZxid(1, n), 30)...), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if err := mem.Remove("/d/version-2/log.100000001"); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := damage(mem, at); !ok {
+				t.Fatal("nothing damaged")
+			}
+			s = open(t, Options{FS: mem, DataDir: "/d"})
+			_, err := s.Recover(newState(), func(Entry) error { return nil })
+			var c *CorruptionError
+			if !errors.As(err, &c) || filepath.Base(c.File) != "log.100000001" {
+				t.Errorf("%s at %d: %v", name, at, err)
+			}
+			v, err := s.Survey()
+			if err != nil {
+				t.Fatal(err)
+			}
+			known, open := 0, false
+			for _, g := range v.Gaps {
+				known += len(g.Lost)
+				open = open || len(g.Lost) == 0
+			}
+			if known == n && at > 0 || !open && at > 0 || known > n {
+				t.Errorf("%s at %d: %d transactions are known, %+v", name, at, known, v.Gaps)
+			}
+		}
 	}
 }
 

@@ -220,12 +220,15 @@ func (s *Store) checkLost(logs []dirFile, base proto.Zxid) error {
 		return err
 	}
 	z := stray[len(stray)-1].zxid
-	end, n, err := s.indexEnd(z)
+	told, err := s.indexTells(z)
 	if err != nil {
 		return err
 	}
-	return &CorruptionError{File: filepath.Join(s.logDir, logName(z)),
-		Err: fmt.Errorf("the log is gone, but its index tells of %d transactions up to %s", n, end)}
+	bad := errors.New("the log is gone, and its index does not read")
+	if told.n > 0 {
+		bad = fmt.Errorf("the log is gone, but its index tells of %d transactions up to %s", told.n, told.last)
+	}
+	return &CorruptionError{File: filepath.Join(s.logDir, logName(z)), Err: bad}
 }
 
 // trim makes the newest log end with its last entry, durably, before anybody

@@ -79,14 +79,28 @@ type walker struct {
 
 const walkWindow = 64 << 10
 
-// gone visits what the index of a missing log tells of.
+// gone visits what the index of a missing log tells of, and says where it should
+// tell more than it does.
 func (w *walker) gone(visit func(walked) error) error {
 	gone := w.corrupt(0, fs.ErrNotExist) // said once
+	say := func(p walked) error {
+		p.err, gone = gone, nil
+		return visit(p)
+	}
+	hole := w.x.badHead && !w.x.empty()
 	for r, ok := w.x.from(0); ok; r, ok = w.x.from(r.end()) {
-		if err := visit(walked{kind: lost, off: r.off, end: r.end(), id: r.EntryID, err: gone}); err != nil {
+		if hole = hole || w.x.hole; hole {
+			if err := say(walked{kind: unknown, off: r.off, end: r.off}); err != nil {
+				return err
+			}
+		}
+		hole = false
+		if err := say(walked{kind: lost, off: r.off, end: r.end(), id: r.EntryID}); err != nil {
 			return err
 		}
-		gone = nil
+	}
+	if hole || w.x.hole || w.x.ragged {
+		return say(walked{kind: unknown, end: -1})
 	}
 	return nil
 }
