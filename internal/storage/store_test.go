@@ -392,12 +392,13 @@ func TestDropBefore(t *testing.T) {
 	}
 	snapshot(0)
 	must(s.Log().Append(entries(1, 9, 5)...), s.Log().Roll())
-	snapshot(20) // from a leader, whose history has no 9
+	put(t, mem, "/d/version-2/index.a", make([]byte, 99)) // of a log that is gone
+	snapshot(20)                                          // from a leader, whose history has no 9
 	must(s.DropBefore(20), s.Log().Append(entry(newEpoch, 5)), s.Log().Roll())
 	if rec, err := s.Recover(newState(), func(Entry) error { return nil }); err != nil || rec.LastZxid != newEpoch || rec.Entries != 1 {
 		t.Fatalf("%+v, %v", rec, err)
 	}
-	if names, err := mem.List("/d/version-2"); err != nil || slices.Contains(names, "index.1") || !slices.Contains(names, "index.200000001") {
+	if names, err := mem.List("/d/version-2"); err != nil || slices.Contains(names, "index.1") || slices.Contains(names, "index.a") || !slices.Contains(names, "index.200000001") {
 		t.Errorf("left are %v, %v", names, err)
 	}
 	if _, ok := mem.Zero("/d/version-2/snapshot.14", 40, 40); !ok {

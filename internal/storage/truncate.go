@@ -97,6 +97,21 @@ func (s *Store) DropBefore(z proto.Zxid) error {
 			return err
 		}
 	}
+	return s.forgetLost()
+}
+
+// forgetLost removes the indexes of logs that are gone, durably: the snapshot replaces those, too.
+func (s *Store) forgetLost() error {
+	logs, err := listFiles(s.fs, s.logDir, logPrefix)
+	if err == nil {
+		err = s.removeStrayIndexes(logs)
+	}
+	if err == nil {
+		err = s.fs.SyncDir(s.logDir)
+	}
+	if err != nil {
+		return &FatalError{Part: PartLog, File: s.logDir, Err: err}
+	}
 	return nil
 }
 
