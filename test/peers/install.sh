@@ -15,6 +15,8 @@ set -eu
 ZOOKEEPER_VERSION=${PADDOCK_ZOOKEEPER_VERSION:-3.9.5}
 # Java's client only; install.go knows where they are. 3.4.13 and 3.4.14 resolve no address on Java 14 and later (ZOOKEEPER-3779).
 OLD_CLIENTS="3.4.12 3.6.4 3.8.4"
+# Servers beside $ZOOKEEPER_VERSION, one or two of each minor version; javaversions.go knows where they are.
+SERVERS="3.4.12 3.5.10 3.6.4 3.7.2 3.8.0 3.8.4 3.9.0"
 CURATOR_VERSION=5.9.0
 KAZOO_VERSION=2.11.0
 PEERS=${PADDOCK_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/paddock-peers}
@@ -41,7 +43,7 @@ die() { say "$*"; exit 1; }
 
 # have_jars: whether Maven has nothing to do.
 have_jars() {
-	for dir in "$ZOOKEEPER" "$CURATOR" $(printf "$PEERS/java-client-%s " $OLD_CLIENTS); do
+	for dir in "$ZOOKEEPER" "$CURATOR" $(printf "$PEERS/java-client-%s " $OLD_CLIENTS) $(printf "$PEERS/java-server-%s " $SERVERS); do
 		[ -e "$dir/.done" ] || return 1
 	done
 }
@@ -163,6 +165,34 @@ zookeeper_conf() {
 	XML
 }
 
+# server_conf WORK: zookeeper_conf, and the same for log4j, which 3.4 cannot do without.
+server_conf() {
+	zookeeper_conf "$1"
+	cat >"$1/conf/log4j.properties" <<-'TEXT'
+		log4j.rootLogger=INFO, out
+		log4j.appender.out=org.apache.log4j.ConsoleAppender
+		log4j.appender.out.layout=org.apache.log4j.PatternLayout
+		log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %-5p [%t] %c{1} - %m%n
+	TEXT
+}
+
+# server VERSION: an older server with what its scripts have on the class path. Its own pom names the logging of 3.4
+# and 3.8; for those between, which came with log4j, logback writes the log.
+server() {
+	more=
+	if [ "$1" != 3.4.12 ]; then
+		more="
+			$(dependency ch.qos.logback:logback-classic:1.2.13)
+			$(dependency ch.qos.logback:logback-core:1.2.13)
+			$(dependency commons-cli:commons-cli:1.5.0)
+			$(dependency org.xerial.snappy:snappy-java:1.1.10.5)
+			$(dependency io.dropwizard.metrics:metrics-core:4.1.12.1)
+			$(dependency com.fasterxml.jackson.core:jackson-databind:2.15.2)"
+	fi
+	jars "$PEERS/java-server-$1" "java-server-$1" "
+		$(dependency org.apache.zookeeper:zookeeper:"$1")$more" server_conf
+}
+
 install_java() {
 	managed=$(dependency org.apache.zookeeper:parent:"$ZOOKEEPER_VERSION" '<type>pom</type><scope>import</scope>')
 	# The server's own pom marks these as provided; its start script has them on the class path.
@@ -182,6 +212,9 @@ install_java() {
 	for version in $OLD_CLIENTS; do
 		jars "$PEERS/java-client-$version" "java-client-$version" "
 			$(dependency org.apache.zookeeper:zookeeper:"$version")"
+	done
+	for version in $SERVERS; do
+		server "$version"
 	done
 }
 
@@ -215,6 +248,7 @@ report() {
 	cat <<-TEXT
 		peers in $PEERS
 		  Java ZooKeeper   $ZOOKEEPER_VERSION  ($(ls "$ZOOKEEPER/lib" | wc -l) jars)
+		  Java servers     $SERVERS
 		  Java clients     $OLD_CLIENTS
 		  Curator          $CURATOR_VERSION  ($(ls "$CURATOR/lib" | wc -l) jars)
 		  kazoo            $KAZOO_VERSION

@@ -15,6 +15,7 @@ type Installation struct {
 	Dir       string   // what PADDOCK_PEERS names
 	ZooKeeper string   // Java server and client: lib/*.jar, conf/
 	Curator   string   // lib/*.jar; empty when absent
+	Servers   []string // older Java servers, as ZooKeeper, in directories that end in the version
 	Clients   []string // older Java clients: lib/*.jar, in a directory that ends in the version
 	Kazoo     string   // a Python virtual environment; empty when absent
 	CliMT     string   // the C client's shell
@@ -39,11 +40,15 @@ func Locate() (*Installation, error) {
 	in.ZooKeeper = newest(in.Dir, "zookeeper-*")
 	in.Curator = newest(in.Dir, "curator-*")
 	in.Kazoo = newest(in.Dir, "kazoo-*")
+	in.Servers = complete(in.Dir, "java-server-*")
 	in.Clients = complete(in.Dir, "java-client-*")
 	in.suite = newest(in.Dir, "suite-kazoo-*")
 	var missing []string
 	if in.ZooKeeper == "" {
 		missing = append(missing, "Java ZooKeeper")
+	}
+	if len(in.Servers) == 0 {
+		missing = append(missing, "older Java servers")
 	}
 	if len(in.Clients) == 0 {
 		missing = append(missing, "older Java clients")
@@ -113,11 +118,6 @@ func Require(tb testing.TB) *Installation {
 	}
 	tb.Skip(err)
 	return nil
-}
-
-// Version returns the Java server's version, such as 3.9.5.
-func (in *Installation) Version() string {
-	return strings.TrimPrefix(filepath.Base(in.ZooKeeper), "zookeeper-")
 }
 
 // Classpath returns what Java's server and client need. Programs that speak on their standard output

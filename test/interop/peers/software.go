@@ -23,7 +23,13 @@ type Software interface {
 // Java is Apache ZooKeeper's own server.
 type Java struct{ Installation *Installation }
 
-func (Java) String() string { return "java" }
+// String is java for the installation's newest, and java-3.6.4 for an older one of that version.
+func (j Java) String() string {
+	if j.Installation.isNewest() {
+		return "java"
+	}
+	return "java-" + j.Installation.Version()
+}
 
 // Command runs QuorumPeerMain, as zkServer.sh does.
 func (j Java) Command(zooCfg string, properties map[string]string) *exec.Cmd {
