@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +37,7 @@ func javaDirs(t *testing.T) map[string]*vfs.Mem {
 	return dirs
 }
 
-// TestJavaLogs reads every captured log and writes it again, byte for byte.
+// TestJavaLogs reads every captured log, every transaction in it, and writes it again, byte for byte.
 func TestJavaLogs(t *testing.T) {
 	for name, mem := range javaDirs(t) {
 		logs, _ := listFiles(mem, "/d/version-2", logPrefix)
@@ -51,7 +52,8 @@ func TestJavaLogs(t *testing.T) {
 					return err
 				}
 				zxids = append(zxids, txn.Zxid)
-				b = appendEntry(b, e.Payload)
+				txn.Encode(len(e.Payload))
+				b = appendEntry(b, txn.Raw)
 				return nil
 			})
 			if err != nil || info.Torn || info.First != f.zxid {
@@ -102,7 +104,9 @@ func equalZxids(a, b []proto.Zxid) bool {
 	return true
 }
 
-// TestJavaSnapshots reads every captured snapshot and writes it again, byte for byte.
+// TestJavaSnapshots reads every captured snapshot and writes it again, byte for byte, told what that server was told.
+// Two things are not written: another program's compression, whose plain bytes are compared, and the last section of
+// a 3.9 without digests, which a server with digests would take for one.
 func TestJavaSnapshots(t *testing.T) {
 	for name, mem := range javaDirs(t) {
 		snaps, _ := listFiles(mem, "/d/version-2", snapPrefix)
@@ -112,15 +116,39 @@ func TestJavaSnapshots(t *testing.T) {
 				t.Errorf("%s/%s: %v", name, f.name, err)
 				continue
 			}
-			s := open(t, Options{FS: vfs.NewMem(), DataDir: "/w"})
+			want := plain(t, mem, path)
+			if st.digest == nil && st.hasLast {
+				want = want[:len(want)-endZxidSize]
+			}
+			s := open(t, Options{FS: vfs.NewMem(), DataDir: "/w", NoDigest: st.digest == nil, NoSnapshotEnd: !st.hasLast})
 			if _, err := s.WriteSnapshot(f.zxid, stateSource{st}); err != nil {
 				t.Fatal(err)
 			}
-			if got, want := get(t, s.fs, "/w/version-2/"+f.name), get(t, mem, path); !bytes.Equal(got, want) {
+			if got := get(t, s.fs, filepath.Join("/w/version-2", snapName(f.zxid))); !bytes.Equal(got, want) {
 				t.Errorf("%s/%s: wrote %x\nwant %x", name, f.name, got, want)
 			}
 		}
 	}
+}
+
+// plain returns a snapshot's bytes without its compression.
+func plain(t *testing.T, fs vfs.FS, path string) []byte {
+	t.Helper()
+	f, err := fs.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, done, err := decompress(f, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // TestJavaDirectories recovers every captured directory.

@@ -80,8 +80,13 @@ var NoPassword = make([]byte, 16)
 
 // Connect opens a new session, under the comment.
 func Connect(t *Transcript, addr, comment string) *Session {
+	return ConnectFor(t, addr, 10000, comment)
+}
+
+// ConnectFor is Connect with a session timeout of the caller's, which the server may shorten.
+func ConnectFor(t *Transcript, addr string, timeoutMs int32, comment string) *Session {
 	s := Dial(t, addr)
-	s.Handshake(Handshake{TimeoutMs: 10000, Password: NoPassword}, comment)
+	s.Handshake(Handshake{TimeoutMs: timeoutMs, Password: NoPassword}, comment)
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,20 +18,61 @@ const storageDir = "internal/storage/testdata/java"
 // captureFiles keeps the data directory of a standalone server that was killed twice: a first log, the
 // snapshot taken at the second start, a second log; and what a Java client sees of the result.
 func captureFiles(c *capture) error {
-	s, err := startStandalone(c.peers, filepath.Join(c.work, "files"), golden.Properties)
+	if err := captureStandalone(c, c.peers, "standalone", nil); err != nil {
+		return err
+	}
+	return c.noteFile(storageDir, "files,versions,quorum", "Data directories of Java servers that were killed (SIGKILL): standalone/, and members of an ensemble.\n"+
+		"tree.json is what a Java client saw of every node just before the last kill; its own session came and went after the last write.\n"+
+		"*.txt are what Java's TxnLogToolkit and SnapshotFormatter print of the file beside them.\n"+
+		fmt.Sprintf("Logs are cut %d bytes after their last entry; Java preallocates 64 MiB of zeros. Times are in UTC.\n", keepZeros)+
+		"standalone-VERSION/ is what standalone/ is, of another version; behind the version stands what that server was told:\n"+
+		"gz and snappy are the snapshots' compression, nopaths is closeSessionTxn.enabled=false, nodigest is digest.enabled=false.")
+}
+
+// captureVersions keeps the same of the other versions, and of servers that write other files.
+func captureVersions(c *capture) error {
+	told := map[string]map[string]string{
+		"":          nil,
+		"-gz":       {"zookeeper.snapshot.compression.method": "gz"},
+		"-snappy":   {"zookeeper.snapshot.compression.method": "snappy"},
+		"-nopaths":  {"zookeeper.closeSessionTxn.enabled": "false"},
+		"-nodigest": {"zookeeper.digest.enabled": "false"},
+	}
+	for _, version := range c.peers.Versions() {
+		in, err := c.peers.At(version)
+		if err != nil {
+			return err
+		}
+		for suffix, properties := range told {
+			if version < "3.5" || (version == c.peers.Version()) == (suffix == "") {
+				continue
+			}
+			if err := captureStandalone(c, in, "standalone-"+version+suffix, properties); err != nil {
+				return fmt.Errorf("%s%s: %w", version, suffix, err)
+			}
+		}
+	}
+	return nil
+}
+
+// captureStandalone is one directory of captureFiles.
+func captureStandalone(c *capture, in *peers.Installation, name string, told map[string]string) error {
+	properties := maps.Clone(golden.Properties)
+	maps.Copy(properties, told)
+	s, err := startStandalone(in, filepath.Join(c.work, name), properties)
 	if err != nil {
 		return err
 	}
 	defer s.Kill()
 	quiet := &golden.Transcript{}
-	if err := golden.Catch(func() { fillFirst(golden.Connect(quiet, s.Addr(), ""), s.Addr()) }); err != nil {
+	if err := golden.Catch(func() { golden.FillFirst(golden.Connect(quiet, s.Addr(), ""), s.Addr(), "") }); err != nil {
 		return err
 	}
 	s.Kill()
 	if err := startAndWait(s); err != nil {
 		return err
 	}
-	if err := golden.Catch(func() { fillSecond(golden.Connect(quiet, s.Addr(), "")) }); err != nil {
+	if err := golden.Catch(func() { golden.FillSecond(golden.Connect(quiet, s.Addr(), ""), "") }); err != nil {
 		return err
 	}
 	dump, err := dumpTree(c, s.Addr())
@@ -38,66 +80,7 @@ func captureFiles(c *capture) error {
 		return err
 	}
 	s.Kill()
-	if err := keepDirectory(c, s.VersionDir(), filepath.Join(storageDir, "standalone"), dump); err != nil {
-		return err
-	}
-	return c.noteFile(storageDir, "files,quorum", "Data directories of Java servers that were killed (SIGKILL): standalone/, and members of an ensemble.\n"+
-		"tree.json is what a Java client saw of every node just before the last kill; its own session came and went after the last write.\n"+
-		"*.txt are what Java's TxnLogToolkit and SnapshotFormatter print of the file beside them.\n"+
-		fmt.Sprintf("Logs are cut %d bytes after their last entry; Java preallocates 64 MiB of zeros. Times are in UTC.", keepZeros))
-}
-
-// fillFirst writes one of everything: kinds of nodes, ACLs, multi, failures, deletions.
-func fillFirst(s *golden.Session, addr string) {
-	ask := func(op int32, body golden.Record) { s.Ask(op, body, "") }
-	ask(golden.OpCreate, golden.Create("/app", []byte("root of the app"), golden.Open, 0))
-	ask(golden.OpCreate, golden.Create("/app/config", []byte(`{"key":"value"}`), golden.Open, 0))
-	ask(golden.OpCreate, golden.Create("/app/null", nil, golden.Open, 0))
-	ask(golden.OpCreate, golden.Create("/app/empty", []byte{}, golden.Open, 0))
-	ask(golden.OpCreate2, golden.Create("/app/über", []byte("näme"), golden.Open, 0))
-	for range 3 {
-		ask(golden.OpCreate, golden.Create("/app/seq-", []byte("s"), golden.Open, 2))
-	}
-	ask(golden.OpSetData, golden.Record{}.Ustring("/app/config").Buffer([]byte(`{"key":"second"}`)).Int(0))
-	ask(golden.OpSetData, golden.Record{}.Ustring("/app/config").Buffer([]byte(`{"key":"third"}`)).Int(1))
-	ask(golden.OpSetData, golden.Record{}.Ustring("/app/config").Buffer([]byte("refused")).Int(0))
-	ask(golden.OpDelete, golden.Record{}.Ustring("/app/seq-0000000005").Int(-1))
-	ask(golden.OpDelete, golden.Record{}.Ustring("/app/nothing").Int(-1))
-	digest := []golden.Entry{golden.Allow(31, "digest", "bob:fyVmFCwVbTJYrznoSu1koqYEYF0="), golden.Allow(1, "world", "anyone")}
-	ask(golden.OpCreate, golden.Create("/app/secret", []byte("for bob"), digest, 0))
-	ask(golden.OpCreate, golden.Create("/app/net", []byte("by address"), []golden.Entry{golden.Allow(1, "ip", "10.0.0.0/8"), golden.Allow(31, "world", "anyone")}, 0))
-	ask(golden.OpSetACL, golden.Record{}.Ustring("/app/config").ACL(digest).Int(0))
-	ask(golden.OpCreateContainer, golden.Create("/container", []byte("c"), golden.Open, 4))
-	ask(golden.OpCreate, golden.Create("/container/child", nil, golden.Open, 0))
-	ask(golden.OpCreateTTL, append(golden.Create("/ttl", []byte("t"), golden.Open, 5), golden.Record{}.Long(3600000)...))
-	ask(golden.OpCreate, golden.Create("/ephemerals", nil, golden.Open, 0))
-	ask(golden.OpCreate, golden.Create("/ephemerals/first", []byte("first session"), golden.Open, 1))
-	ask(golden.OpMulti, golden.Multi(
-		golden.Part(golden.OpCreate, golden.Create("/multi", []byte("m"), golden.Open, 0)),
-		golden.Part(golden.OpCreate, golden.Create("/multi/a", []byte("a"), golden.Open, 0)),
-		golden.Part(golden.OpCheck, golden.Record{}.Ustring("/multi/a").Int(0)),
-		golden.Part(golden.OpSetData, golden.Record{}.Ustring("/multi/a").Buffer([]byte("aa")).Int(0)),
-		golden.Part(golden.OpCreate, golden.Create("/multi/e", nil, golden.Open, 1)),
-		golden.Part(golden.OpCreateContainer, golden.Create("/multi/c", nil, golden.Open, 4)),
-		golden.Part(golden.OpCreateTTL, append(golden.Create("/multi/t", nil, golden.Open, 5), golden.Record{}.Long(3600000)...)),
-		golden.Part(golden.OpDelete, golden.Record{}.Ustring("/app/empty").Int(-1))))
-	ask(golden.OpMulti, golden.Multi(
-		golden.Part(golden.OpCreate, golden.Create("/multi/b", nil, golden.Open, 0)),
-		golden.Part(golden.OpCheck, golden.Record{}.Ustring("/multi/a").Int(77)),
-		golden.Part(golden.OpDelete, golden.Record{}.Ustring("/multi/a").Int(-1))))
-	other := golden.Connect(&golden.Transcript{}, addr, "")
-	other.Ask(golden.OpCreate, golden.Create("/ephemerals/closed", nil, golden.Open, 1), "")
-	other.Close()
-}
-
-// fillSecond writes after the snapshot, and leaves its session open with an ephemeral node.
-func fillSecond(s *golden.Session) {
-	s.Ask(golden.OpCreate, golden.Create("/after", []byte("the snapshot"), golden.Open, 0), "")
-	s.Ask(golden.OpCreate, golden.Create("/after/e-", []byte("second session"), golden.Open, 3), "")
-	s.Ask(golden.OpSetData, golden.Record{}.Ustring("/app").Buffer([]byte("changed")).Int(0), "")
-	s.Ask(golden.OpDelete, golden.Record{}.Ustring("/container/child").Int(-1), "")
-	s.Ask(golden.OpCreate, golden.Create("/container/other", nil, golden.Open, 0), "")
-	s.Ask(golden.OpSetData, golden.Record{}.Ustring("/app").Buffer([]byte("refused")).Int(7), "")
+	return keepDirectory(c, in, s.VersionDir(), filepath.Join(storageDir, name), dump)
 }
 
 // dumpTree returns what DumpTree.java prints of the server.
@@ -113,7 +96,7 @@ func dumpTree(c *capture, addr string) ([]byte, error) {
 
 // keepDirectory copies the files of a version-2 directory to dir in the repository, logs cut, with
 // Java's own rendering of each and the dump when there is one.
-func keepDirectory(c *capture, from, dir string, dump []byte) error {
+func keepDirectory(c *capture, in *peers.Installation, from, dir string, dump []byte) error {
 	if err := os.RemoveAll(c.path(dir)); err != nil {
 		return fmt.Errorf("clear old goldens: %w", err)
 	}
@@ -136,7 +119,7 @@ func keepDirectory(c *capture, from, dir string, dump []byte) error {
 		if err := golden.Save(to, b); err != nil {
 			return err
 		}
-		if text, err := renderFile(c.peers, kind, to); err != nil {
+		if text, err := renderFile(c.peers, in, kind, to); err != nil {
 			return err
 		} else if text != nil {
 			if err := golden.Save(c.path(dir, f.Name()+".txt"), text); err != nil {
@@ -175,11 +158,13 @@ func cutLog(b []byte) ([]byte, error) {
 	return b[:min(len(b), at+keepZeros)], nil
 }
 
-// renderFile returns what Java's own tools print of a log or snapshot, and nil for other files.
-func renderFile(in *peers.Installation, kind, path string) ([]byte, error) {
+// renderFile returns what Java's own tools print of a log or snapshot, and nil for other files. A snapshot is for the
+// version that wrote it; the tool for logs is the newest's, because that of 3.5 fails at znodes whose data is null.
+func renderFile(newest, in *peers.Installation, kind, path string) ([]byte, error) {
 	var args []string
 	switch kind {
 	case "log":
+		in = newest
 		args = []string{"org.apache.zookeeper.server.persistence.TxnLogToolkit", "-d", path}
 	case "snapshot":
 		args = []string{"org.apache.zookeeper.server.SnapshotFormatter", "-d", path}

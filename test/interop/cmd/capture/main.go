@@ -29,6 +29,7 @@ var parts = []struct {
 	{"words", captureWords},
 	{"programs", capturePrograms},
 	{"files", captureFiles},
+	{"versions", captureVersions},
 	{"quorum", captureQuorum},
 }
 

@@ -397,7 +397,7 @@ func trunc(c *capture, m *mesh) error {
 	for id := 1; id <= voters; id++ {
 		m.servers[id].Kill()
 	}
-	if err := keepDirectory(c, m.servers[leader].VersionDir(), filepath.Join(storageDir, "before_trunc"), nil); err != nil {
+	if err := keepDirectory(c, c.peers, m.servers[leader].VersionDir(), filepath.Join(storageDir, "before_trunc"), nil); err != nil {
 		return err
 	}
 	if err := m.start(follower, 3); err != nil {
@@ -444,7 +444,7 @@ func (m *mesh) keepMembers(c *capture, truncated int) error {
 		m.servers[id].Kill()
 	}
 	for id, dir := range map[int]string{1: "follower", 3: "leader", truncated: "after_trunc"} {
-		if err := keepDirectory(c, m.servers[id].VersionDir(), filepath.Join(storageDir, dir), dump); err != nil {
+		if err := keepDirectory(c, c.peers, m.servers[id].VersionDir(), filepath.Join(storageDir, dir), dump); err != nil {
 			return err
 		}
 	}
