@@ -29,6 +29,7 @@ var supported = map[string]struct{ def, meaning string }{
 	"forceSync":                          {"yes", "no: nothing is synced, and no promise holds over a power failure"},
 	"fsync.warningthresholdms":           {"1000", "milliseconds of a sync that are worth a warning; also as `-Dfsync.warningthresholdms`"},
 	"snapshot.trust.empty":               {"false", "true: replay logs although there is no snapshot"},
+	"snapshot.compression.method":        {"none", "gz or snappy: how snapshot files are written; every kind is read, and what a learner is sent is never compressed"},
 	"serializeLastProcessedZxid.enabled": {"true", "write the last section of a snapshot"},
 	"digest.enabled":                     {"true", "carry the tree's digest in transactions and snapshots, and compare"},
 	"db.autocreate":                      {"true", "false: an empty directory may vote only if dataLogDir has a file initialize"},

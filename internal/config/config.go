@@ -69,6 +69,7 @@ type Config struct {
 	DigestEnabled              bool
 	SerializeLastProcessedZxid bool
 	SnapshotTrustEmpty         bool
+	SnapshotCompression        string // of the snapshots that are written: "gz", "snappy" or ""
 	DBAutocreate               bool
 	DatadirAutocreate          bool
 

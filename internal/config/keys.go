@@ -108,7 +108,7 @@ var table = makeTable([]Key{
 
 	// Log, snapshots, memory.
 	{Place: Either, Name: "snapCount snapSizeLimitInKb txnLogSizeLimitInKb preAllocSize forceSync fsync.warningthresholdms" +
-		" maxBatchSize commitLogCount snapshot.trust.empty serializeLastProcessedZxid.enabled digest.enabled" +
+		" maxBatchSize commitLogCount snapshot.trust.empty snapshot.compression.method serializeLastProcessedZxid.enabled digest.enabled" +
 		" jute.maxbuffer.extrasize globalOutstandingLimit"},
 	{Place: FlagRaw, Name: "jute.maxbuffer readonlymode.enabled"},
 
@@ -176,7 +176,6 @@ var table = makeTable([]Key{
 		" admin.portUnification admin.forceHttps admin.needClientAuth IPAuthenticationProvider.usexforwardedfor"},
 	{Status: NotYet, Feature: "the audit log", Place: Either, onlyTrue: true, Name: "audit.enable"},
 	{Status: NotYet, Feature: "the audit log", Place: Either, Name: "audit.impl.class"},
-	{Status: NotYet, Feature: "compressed snapshots", Place: Either, Name: "snapshot.compression.method"},
 	{Status: NotYet, Feature: "tuning of learner synchronisation", Place: Either, Name: "leader.maxConcurrentSnapSyncs" +
 		" leader.maxConcurrentDiffSyncs leader.maxTimeToWaitForEpoch leaderConnectDelayDuringRetryMs quorumCnxnTimeoutMs snapshotSizeFactor"},
 	{Status: NotYet, Feature: "per-path statistics", Place: Either, onlyTrue: true, Name: "pathStats.enabled"},

@@ -238,8 +238,20 @@ func (l *loader) storage() {
 	c.DigestEnabled = l.propBool("zookeeper.digest.enabled", true)
 	c.SerializeLastProcessedZxid = l.propBool("zookeeper.serializeLastProcessedZxid.enabled", true)
 	c.SnapshotTrustEmpty = l.propBool("zookeeper.snapshot.trust.empty", false)
+	c.SnapshotCompression = l.compression()
 	c.DBAutocreate = l.propBool("zookeeper.db.autocreate", true)
 	c.DatadirAutocreate = l.propBool("zookeeper.datadir.autocreate", true)
+}
+
+// compression is how snapshots are written. Java: SnapStream.StreamMode.fromString, which takes any other word for none.
+func (l *loader) compression() string {
+	s, ok := l.props["zookeeper.snapshot.compression.method"]
+	method := strings.ToLower(s.value)
+	if ok && !slices.Contains([]string{"", "gz", "snappy"}, method) {
+		l.warn(s, "%s: %s is neither gz nor snappy; snapshots are not compressed, as in ZooKeeper", s.name, s.value)
+		method = ""
+	}
+	return method
 }
 
 func (l *loader) access() {

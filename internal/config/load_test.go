@@ -150,6 +150,7 @@ commitLogCount=600
 digest.enabled=false
 closeSessionTxn.enabled=true
 serializeLastProcessedZxid.enabled=false
+snapshot.compression.method=Snappy
 snapshot.trust.empty=true
 db.autocreate=false
 datadir.autocreate=false
@@ -212,7 +213,7 @@ throttled_op_wait_time=11
 		CnxTimeout:              100 * time.Millisecond,
 		MinNotificationInterval: 10 * time.Millisecond, MaxNotificationInterval: 20 * time.Millisecond,
 		SnapRetainCount: 5, PurgeInterval: 2 * time.Hour, SnapCount: 10, TxnLogSizeLimit: 8192, PreAllocSize: 16384,
-		FsyncWarningThreshold: 20 * time.Millisecond, MaxBatchSize: 10, CommitLogCount: 600, SnapshotTrustEmpty: true,
+		FsyncWarningThreshold: 20 * time.Millisecond, MaxBatchSize: 10, CommitLogCount: 600, SnapshotTrustEmpty: true, SnapshotCompression: "snappy",
 		JuteMaxBuffer: 4000, JuteMaxBufferExtraSize: 2000, GlobalOutstandingLimit: 5,
 		AuthSchemes: []string{"ensemble", "ip", "sasl"}, DigestAlg: crypto.SHA256, EnsembleNames: []string{"prod", "stage"},
 		AnySASLUser: "any", X509SuperUser: "CN=root",

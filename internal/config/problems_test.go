@@ -116,6 +116,8 @@ func TestWarnings(t *testing.T) {
 			"$/zoo.cfg:6: zookeeper.tickTime is taken for tickTime; ZooKeeper ignores this spelling in zoo.cfg"}},
 		{"name trap", base + "requestThrottleLimit=7", nil, []string{
 			"$/zoo.cfg:5: requestThrottleLimit is taken for request_throttle_max_requests; ZooKeeper ignores this spelling in zoo.cfg"}},
+		{"compression", base + "snapshot.compression.method=zstd\n", nil, []string{
+			"$/zoo.cfg:5: snapshot.compression.method: zstd is neither gz nor snappy; snapshots are not compressed, as in ZooKeeper"}},
 		{"twice", base + "tickTime=5\ntickTime=6", nil, []string{"$/zoo.cfg:6: tickTime was already set in line 5; the last one counts"}},
 		{"flags only", base + "jute.maxbuffer=5", map[string]string{"zookeeper.tickTime": "5", "zookeeper.jute.maxbuffer": "6",
 			"snapCount": "7", "zookeeper.znode.container.maxPerMinute": "1", "zookeeper.snapCuont": "8", "zookeeper.connectionMaxTokens": "9"}, []string{

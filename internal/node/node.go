@@ -109,12 +109,13 @@ func storageOptions(c *config.Config, m *storage.Metrics, log *slog.Logger) stor
 	if prealloc == 0 {
 		prealloc = -1 // storage's zero means its default, ZooKeeper's means none
 	}
+	compression, _ := storage.ParseCompression(c.SnapshotCompression)
 	return storage.Options{
 		DataDir: c.DataDir, LogDir: c.DataLogDir, PreallocBytes: prealloc,
 		LogSizeLimit: c.TxnLogSizeLimit, SlowSync: max(c.FsyncWarningThreshold, 1), NoSync: !c.ForceSync,
 		TrustEmptySnapshot: c.SnapshotTrustEmpty, NoAutoCreateDB: !c.DBAutocreate,
 		NoAutoCreateDir: !c.DatadirAutocreate, NoDigest: !c.DigestEnabled,
-		NoSnapshotEnd: !c.SerializeLastProcessedZxid, Metrics: m, Logger: log,
+		Compression: compression, NoSnapshotEnd: !c.SerializeLastProcessedZxid, Metrics: m, Logger: log,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -16,8 +17,8 @@ import (
 	"github.com/paddock-io/paddock/internal/storage/vfs"
 )
 
-// Compressed snapshots, written by Java with snapshot.compression.method. The
-// suffix of the name says how; Paddock reads them and writes plain ones.
+// Compressed snapshots, of snapshot.compression.method. The suffix of the name
+// says how; what goes over the wire is plain.
 //
 //	.gz      one gzip stream
 //	.snappy  "\x82SNAPPY\0" | int32 version = 1 | int32 compatible = 1 |
@@ -29,8 +30,112 @@ const (
 	snappySuffix = ".snappy"
 	snappyMagic  = "\x82SNAPPY\x00"
 
-	maxSnappyBlock = 64 << 20 // Java writes blocks of 32 KiB
+	snappyVersion  = 1
+	snappyBlock    = 32 << 10 // plain bytes of a block, as Java writes it
+	maxSnappyBlock = 64 << 20 // that is read
 )
+
+// Compression is how snapshot files are compressed.
+type Compression uint8
+
+// The methods that Java has.
+const (
+	Plain Compression = iota
+	Gzip
+	Snappy
+)
+
+// ParseCompression reads a value of snapshot.compression.method. Java takes what it does not know for plain.
+// Source: SnapStream.StreamMode.fromString.
+func ParseCompression(method string) (c Compression, known bool) {
+	switch strings.ToLower(method) {
+	case "":
+		return Plain, true
+	case "gz":
+		return Gzip, true
+	case "snappy":
+		return Snappy, true
+	}
+	return Plain, false
+}
+
+// suffix is what the names of such files end in.
+func (c Compression) suffix() string {
+	switch c {
+	case Gzip:
+		return gzSuffix
+	case Snappy:
+		return snappySuffix
+	}
+	return ""
+}
+
+// compress returns a writer that passes on to w what it gets, compressed. Close ends the stream and leaves w open.
+func (c Compression) compress(w io.Writer) io.WriteCloser {
+	switch c {
+	case Gzip:
+		file := bufio.NewWriterSize(w, gzipBuffer)
+		return &gzipWriter{gzip.NewWriter(file), file}
+	case Snappy:
+		return &snappyWriter{w: w}
+	}
+	return plainWriter{w}
+}
+
+// gzipBuffer collects the small pieces that the compressor writes.
+const gzipBuffer = 256 << 10
+
+type gzipWriter struct {
+	*gzip.Writer
+	file *bufio.Writer
+}
+
+func (z *gzipWriter) Close() error {
+	if err := z.Writer.Close(); err != nil {
+		return err
+	}
+	return z.file.Flush()
+}
+
+type plainWriter struct{ io.Writer }
+
+func (plainWriter) Close() error { return nil }
+
+// snappyWriter writes xerial's framing of snappy blocks. Large pieces come in, so that each is cut into blocks at once,
+// the last of them shorter; a reader does not mind.
+type snappyWriter struct {
+	w     io.Writer
+	begun bool
+	out   []byte // blocks with their lengths, to be written together
+}
+
+func (s *snappyWriter) Write(p []byte) (int, error) {
+	s.out = s.header(s.out[:0])
+	for block := range slices.Chunk(p, snappyBlock) {
+		at := len(s.out)
+		s.out = slices.Grow(s.out, 4+snappy.MaxEncodedLen(len(block)))
+		packed := snappy.Encode(s.out[at+4:cap(s.out)], block)
+		s.out = s.out[:at+4+len(packed)]
+		binary.BigEndian.PutUint32(s.out[at:], uint32(len(packed)))
+	}
+	if _, err := s.w.Write(s.out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// header appends what a stream begins with, once.
+func (s *snappyWriter) header(b []byte) []byte {
+	if s.begun {
+		return b
+	}
+	s.begun = true
+	b = append(b, snappyMagic...)
+	b = binary.BigEndian.AppendUint32(b, snappyVersion)
+	return binary.BigEndian.AppendUint32(b, snappyVersion) // the oldest reader's that can read it
+}
+
+func (s *snappyWriter) Close() error { return nil }
 
 // decompress returns the plain bytes of a snapshot file and a function that
 // releases the reader.

@@ -26,7 +26,7 @@ const snapBuffer = 1 << 20 // bytes collected before they are written
 // failed; any other error came from src, and nothing was written.
 func (s *Store) WriteSnapshot(zxid proto.Zxid, src Source) (int64, error) {
 	start := time.Now()
-	path := filepath.Join(s.snapDir, snapName(zxid))
+	path := filepath.Join(s.snapDir, snapName(zxid)+s.opts.Compression.suffix())
 	n, err := s.writeSnapshot(path, src)
 	if err != nil {
 		s.metrics.SnapshotFails.Add(1)
@@ -44,10 +44,15 @@ func (s *Store) writeSnapshot(path string, src Source) (int64, error) {
 	if err != nil {
 		return 0, fatal(err)
 	}
-	e := &snapEncoder{w: &fileWriter{f: f}, sum: adler32.New()}
+	file := &fileWriter{f: f}
+	packed := s.opts.Compression.compress(file)
+	e := &snapEncoder{w: packed, sum: adler32.New()}
 	err = e.file(src, &s.opts)
 	if e.err == nil && err != nil { // the tree's own error, not the disk's
 		return 0, errors.Join(fmt.Errorf("take snapshot: %w", err), f.Close(), s.fs.Remove(tmp))
+	}
+	if err == nil {
+		err = packed.Close()
 	}
 	if err == nil {
 		err = f.Sync()
@@ -68,7 +73,7 @@ func (s *Store) writeSnapshot(path string, src Source) (int64, error) {
 	if err := s.fs.SyncDir(s.snapDir); err != nil {
 		return 0, fatal(err)
 	}
-	return e.n, nil
+	return file.off, nil
 }
 
 // WriteSnapshotStream writes src as it goes to a learner: sessions, ACLs and
@@ -89,7 +94,6 @@ type snapEncoder struct {
 	w   io.Writer
 	buf []byte
 	sum hash.Hash32 // of all bytes passed on; nil on the wire
-	n   int64       // bytes passed on
 	err error       // of w; sticks
 }
 
@@ -189,7 +193,6 @@ func (e *snapEncoder) flush() error {
 		e.sum.Write(e.buf)
 	}
 	_, e.err = e.w.Write(e.buf)
-	e.n += int64(len(e.buf))
 	e.buf = e.buf[:0]
 	return e.err
 }

@@ -31,8 +31,9 @@ type Options struct {
 	NoAutoCreateDB     bool // db.autocreate=false: an empty directory may vote only if marked "initialize"
 	NoAutoCreateDir    bool // datadir.autocreate=false: a missing directory is an error
 
-	NoDigest      bool // write snapshots without the digest and what follows it
-	NoSnapshotEnd bool // serializeLastProcessedZxid.enabled=false: write snapshots without the last section
+	Compression   Compression // of the snapshots that are written
+	NoDigest      bool        // write snapshots without the digest and what follows it
+	NoSnapshotEnd bool        // serializeLastProcessedZxid.enabled=false: write snapshots without the last section
 
 	Metrics *Metrics     // nil counts into nowhere
 	Logger  *slog.Logger // nil discards
