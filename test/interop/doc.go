@@ -8,6 +8,8 @@
 //	suites_test      a part of the suites of suites/
 //	shells_test      the same with the shells cli_mt and zkCli.sh, typed to
 //	mixed_test       one ensemble of Java and Paddock servers
+//	directories_test  data directories of every Java version, there and back
+//	javatools_test   Java's tools for files read Paddock's
 //	differential/    one random stream of requests to Java and to Paddock
 //	peers/           finds those programs, runs servers
 //	golden/          those questions, as programs, and the comparison
