@@ -11,7 +11,7 @@ N ?= 500000#         requests of make differential; seeds of make sim, there 100
 NODES ?= 10#         how often make nodes runs its tests
 SERVERS ?= 1#        on each side there
 FROM ?= 0#           the first seed there; 0 takes seeds that have not been used
-SECONDS ?= 600#      of make robustness; make hostile takes 60 for each test if not given
+SECONDS ?= 600#      of make robustness and make migration; make hostile takes 60 for each test if not given
 GO ?= go
 SUITES ?= bin/suites# where make suites puts its lists and logs
 
@@ -53,6 +53,10 @@ planted: ## plants one bug after the other, each of which the simulator must fin
 .PHONY: interop
 interop: ## tests against Java, C, Python and Go clients and Java servers; test/peers/install.sh gets them
 	cd test/interop && $(GO) vet ./... && $(GO) test -timeout 20m ./...
+
+.PHONY: migration
+migration: ## a loaded Java ensemble becomes Paddock and Java again, server by server, under clients of three kinds, within SECONDS
+	cd test/interop && $(GO) test -count=1 -timeout 2h -v -run '^TestMigration$$' . -migration.seconds=$(SECONDS)
 
 .PHONY: suites
 suites: ## test suites of kazoo and go-zookeeper with Java's server and with Paddock, compared; ARGS='-with paddock kazoo'

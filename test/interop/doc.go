@@ -10,6 +10,7 @@
 //	mixed_test       one ensemble of Java and Paddock servers
 //	directories_test  data directories of every Java version, there and back
 //	javatools_test   Java's tools for files read Paddock's
+//	migration_test   a Java ensemble becomes Paddock's and Java's again, server by server, under load
 //	differential/    one random stream of requests to Java and to Paddock
 //	peers/           finds those programs, runs servers
 //	golden/          those questions, as programs, and the comparison
