@@ -55,7 +55,12 @@ func (p *Peer) runOrdered(a replica.Action) {
 		p.send(a.Link, snapshotItem(a.Zxid))
 	case replica.SaveEpoch, replica.Reload:
 		p.diskPut(a)
-	case replica.Truncate, replica.SaveSnapshot:
+	case replica.Truncate:
+		p.log.Warn("truncating the log to get in sync with the leader", "to", a.Zxid)
+		p.stopSnapshot()
+		p.diskPut(a)
+	case replica.SaveSnapshot:
+		p.log.Info("the leader's snapshot is here and will be saved", "zxid", a.Zxid)
 		p.stopSnapshot()
 		p.diskPut(a)
 	case replica.Install:
