@@ -2,30 +2,56 @@ package interop
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
-// TestMixedEnsemble runs two Paddock servers and one Java server as one ensemble, with the Java server
-// once at the highest id and once at the lowest. Every server in turn is made leader and killed; after
-// each step the servers left must agree on everything that was acknowledged.
+var mixedAll = flag.Bool("mixed.all", false, "run every mix of three and of five servers, not a few")
+
+// TestMixedEnsemble runs ensembles of Paddock (p) and Java (j) servers, whose order is that of their ids. Every server in
+// turn is made leader and killed; after each step the servers left must agree on everything that was acknowledged.
 func TestMixedEnsemble(t *testing.T) {
 	java := peers.Java{Installation: peers.Require(t)}
 	if os.Getenv("PADDOCK_INTEROP_JAVA") != "" {
-		t.Run("java only", func(t *testing.T) { everyoneLeadsAndDies(t, java, java, java) })
+		t.Run("jjj", func(t *testing.T) { everyoneLeadsAndDies(t, java, java, java) })
 	}
 	if os.Getenv("PADDOCK_INTEROP_JAVA") == "only" {
 		return
 	}
 	paddock := peers.RequirePaddock(t)
-	t.Run("java highest", func(t *testing.T) { everyoneLeadsAndDies(t, paddock, paddock, java) })
-	t.Run("java lowest", func(t *testing.T) { everyoneLeadsAndDies(t, java, paddock, paddock) })
+	mixes := []string{"ppj", "jpp", "jjp", "jpjpp"}
+	if *mixedAll {
+		mixes = slices.Concat(mixesOf(3), mixesOf(5))
+	}
+	for _, mix := range mixes {
+		t.Run(mix, func(t *testing.T) {
+			var software []peers.Software
+			for _, kind := range mix {
+				software = append(software, map[rune]peers.Software{'p': paddock, 'j': java}[kind])
+			}
+			everyoneLeadsAndDies(t, software...)
+		})
+	}
+}
+
+// mixesOf returns every mix of n servers with at least one of each kind.
+func mixesOf(n int) (mixes []string) {
+	for bits := 1; bits < 1<<n-1; bits++ {
+		mix := ""
+		for i := range n {
+			mix += string("pj"[bits>>i&1])
+		}
+		mixes = append(mixes, mix)
+	}
+	return mixes
 }
 
 func everyoneLeadsAndDies(t *testing.T, software ...peers.Software) {
@@ -90,31 +116,42 @@ func (w *witness) leader() *peers.Server {
 	return leader
 }
 
-// makeLeader gives target the longest history of those that elect: one server misses a write, the
-// leader dies, and the two that are left must choose target whatever their ids.
+// makeLeader gives target the longest history of those that elect: as many servers as can be spared miss a
+// write, all that have it die but target, and those that are left must choose target whatever their ids.
 func (w *witness) makeLeader(target *peers.Server) {
 	w.t.Helper()
 	leader := w.leader()
 	if leader == target {
 		return
 	}
-	var third *peers.Server
+	majority := len(w.e.Servers)/2 + 1
+	with := []*peers.Server{target, leader}
+	var without []*peers.Server
 	for _, s := range w.e.Servers {
-		if s != leader && s != target {
-			third = s
+		switch {
+		case s == leader || s == target:
+		case len(with) < majority:
+			with = append(with, s)
+		default:
+			without = append(without, s)
 		}
 	}
-	third.Kill()
+	for _, s := range without {
+		s.Kill()
+	}
 	w.writeEverywhere(fmt.Sprintf("for%d", target.ID))
 	w.agree() // by a sync on target: its history is complete
-	leader.Kill()
-	w.start(third)
-	if got := w.leader(); got != target {
-		w.t.Fatalf("%v leads, though %v has the longer history", got, target)
+	for _, s := range with[1:] {
+		s.Kill()
 	}
-	w.start(leader)
-	if got := w.leader(); got != target {
-		w.t.Fatalf("%v leads after it joined an ensemble led by %v", got, target)
+	for _, group := range [][]*peers.Server{without, with[1:]} {
+		for _, s := range group {
+			check(w.t, s.Start())
+		}
+		w.awaitServing()
+		if got := w.leader(); got != target {
+			w.t.Fatalf("%v leads, though %v has the longer history", got, target)
+		}
 	}
 }
 
