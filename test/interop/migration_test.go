@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,5 +213,58 @@ func (m *migration) allWritten(conn *zk.Conn, c *steadyClient) {
 	}
 	if names, err := conn.Children(m.t.Context(), c.root+"/lock"); err != nil || len(names) > 0 {
 		m.t.Errorf("%s/lock has %v after its sessions have ended, %v", c.root, names, err)
+	}
+}
+
+// TestSwapAfterKill kills servers of both kinds in the middle of writes, and gives what they leave on their disks to the
+// other kind.
+func TestSwapAfterKill(t *testing.T) {
+	java, paddock := peers.Java{Installation: peers.Require(t)}, peers.RequirePaddock(t)
+	e := peers.StartEnsemble(t, java, paddock, java)
+	w := &witness{t: t, e: e, acked: map[string]string{}}
+	for round := range 6 {
+		victim := e.Server(round%3 + 1)
+		w.writeEverywhere(fmt.Sprintf("before%d", round))
+		flood := w.flood(fmt.Sprintf("/flood%d", round), victim)
+		victim.Kill()
+		t.Logf("killed %v", victim)
+		flood()
+		if victim.Software == peers.Software(java) {
+			victim.Software = paddock
+		} else {
+			victim.Software = java
+		}
+		w.start(victim)
+		w.agree()
+	}
+	w.digestsMatch()
+}
+
+// flood begins to write through the servers other than s as fast as they go, and returns when some writes are
+// acknowledged. What it returns ends that.
+func (w *witness) flood(top string, s *peers.Server) (stop func()) {
+	w.t.Helper()
+	c := connectZK(w.t, w.e.Server(s.ID%len(w.e.Servers)+1).Addr())
+	_, err := c.Create(w.t.Context(), top, nil, zk.Persistent, zk.OpenACL)
+	check(w.t, err)
+	begun, over := make(chan struct{}), make(chan struct{})
+	var ending atomic.Bool
+	go func() {
+		defer close(over)
+		for i := 0; !ending.Load(); i++ {
+			path := fmt.Sprintf("%s/n%d", top, i)
+			if _, err := c.Create(w.t.Context(), path, []byte(top), zk.Persistent, zk.OpenACL); err == nil {
+				w.acked[path] = top
+			}
+			if i == 100 {
+				close(begun)
+			}
+		}
+	}()
+	<-begun
+	return func() {
+		ending.Store(true)
+		<-over
+		c.Close()
 	}
 }
