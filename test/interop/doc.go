@@ -8,7 +8,7 @@
 //	suites_test      a part of the suites of suites/
 //	shells_test      the same with the shells cli_mt and zkCli.sh, typed to
 //	mixed_test       one ensemble of Java and Paddock servers
-//	directories_test  data directories of every Java version, there and back
+//	directories_test data directories of every Java version, there and back
 //	javatools_test   Java's tools for files read Paddock's
 //	migration_test   a Java ensemble becomes Paddock's and Java's again, server by server, under load
 //	differential/    one random stream of requests to Java and to Paddock
