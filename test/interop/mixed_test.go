@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
@@ -294,6 +295,9 @@ func (w *witness) digestsMatch() {
 			w.t.Fatal(err)
 		}
 		found := mismatches.FindStringSubmatch(text)
+		if found == nil && strings.Contains(text, "zk_version\t3.5.") {
+			continue // knows no digests
+		}
 		if found == nil {
 			w.t.Fatalf("mntr of %v counts no digest mismatches:\n%s", s, text)
 		}
