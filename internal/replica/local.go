@@ -84,7 +84,9 @@ func createsEphemeral(op proto.OpCode, c *proto.CreateRequest) bool {
 // checkLocal is checkSession for what is no global session. A leader cannot
 // know the local sessions of other servers, and believes them; but those of its
 // own clients it must know, and an id of its own making that it does not is one
-// that has ended. Source: LeaderSessionTracker.checkSession.
+// that has ended. So has a global session that ended a moment ago: a write that a
+// slow link brings now must not be taken for a local session's. Source:
+// LeaderSessionTracker.checkSession, which lacks the latter.
 func (r *Replica) checkLocal(now time.Duration, from LinkID, q *prep.Request) (write, own proto.ErrCode) {
 	switch {
 	case r.local.byID[q.Session] != nil:
@@ -96,7 +98,7 @@ func (r *Replica) checkLocal(now time.Duration, from LinkID, q *prep.Request) (w
 			return proto.OK, proto.ErrEphemeralOnLocalSession
 		}
 		return proto.OK, proto.ErrSessionExpired
-	case from == 0, madeBy(q.Session) == r.opts.Self:
+	case from == 0, madeBy(q.Session) == r.opts.Self, r.ended.has(now, q.Session):
 		return proto.ErrSessionExpired, proto.OK
 	}
 	return proto.OK, proto.ErrSessionExpired
@@ -143,4 +145,37 @@ func (r *Replica) endReadOnly(out []Action) []Action {
 	}
 	r.role, r.local = zab.RoleNone, nil
 	return append(out, StopServing{"a leader was found"})
+}
+
+// ended remembers the global sessions that have ended for as long as a link may
+// have held up what they had asked for: a silent one is closed after SyncTimeout.
+// The zero value keeps nothing.
+type ended struct {
+	keep  time.Duration
+	at    map[proto.SessionID]time.Duration
+	queue []proto.SessionID // by the time of their end
+}
+
+func (e *ended) add(now time.Duration, id proto.SessionID) {
+	if e.at == nil {
+		e.at = map[proto.SessionID]time.Duration{}
+	}
+	e.forget(now)
+	if _, again := e.at[id]; !again {
+		e.queue = append(e.queue, id)
+		e.at[id] = now
+	}
+}
+
+func (e *ended) has(now time.Duration, id proto.SessionID) bool {
+	e.forget(now)
+	_, ok := e.at[id]
+	return ok
+}
+
+func (e *ended) forget(now time.Duration) {
+	for len(e.queue) > 0 && now-e.at[e.queue[0]] > e.keep {
+		delete(e.at, e.queue[0])
+		e.queue = e.queue[1:]
+	}
 }

@@ -300,3 +300,26 @@ func TestNoReadOnlyUnlessWanted(t *testing.T) {
 		expect(t, "looking", b.step(Tick{}))
 	}
 }
+
+// TestEndedIsNotLocal: what a slow link brings for a global session that has ended
+// is no local session's write.
+func TestEndedIsNotLocal(t *testing.T) {
+	b := newLeader(t, withLocal(true))
+	write := create(otherSession, 1, "/late")
+	if code, _ := b.r.checkSession(b.now, 1, &write.Request); code != proto.OK {
+		t.Fatalf("a local session of another server: %v", code)
+	}
+	b.r.sessions.add(b.now, otherSession, time.Second)
+	b.r.applying(b.now, &proto.Txn{TxnHeader: proto.TxnHeader{Session: otherSession, Type: proto.OpCloseSession}})
+	for _, tc := range []struct {
+		after time.Duration
+		want  proto.ErrCode
+	}{{0, proto.ErrSessionExpired}, {2 * b.r.opts.SyncTimeout, proto.ErrSessionExpired}, {2*b.r.opts.SyncTimeout + 1, proto.OK}} {
+		if code, _ := b.r.checkSession(b.now+tc.after, 1, &write.Request); code != tc.want {
+			t.Errorf("%v after its end: %v, want %v", tc.after, code, tc.want)
+		}
+	}
+	if len(b.r.ended.queue) != 0 || len(b.r.ended.at) != 0 {
+		t.Errorf("remembered for ever: %+v", b.r.ended)
+	}
+}

@@ -113,3 +113,14 @@ func TestMendedBeforeSync(t *testing.T) {
 		t.Errorf("looks with %+v", b.r.disk)
 	}
 }
+
+// TestLooksAsARestartWould: a server that got its history back, from a leader that was
+// gone before its epoch became current here, stands for the epoch of that history.
+func TestLooksAsARestartWould(t *testing.T) {
+	b := distrusted(t)
+	b.r.hist.Reset(proto.MakeZxid(7, 20))
+	out := b.r.look(b.now, nil)
+	if n, ok := out[0].(Note); !ok || n.Epoch != 7 || b.r.disk.CurrentEpoch != 7 {
+		t.Errorf("looks with %+v, current epoch %d", out[0], b.r.disk.CurrentEpoch)
+	}
+}

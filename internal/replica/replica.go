@@ -74,6 +74,7 @@ type Replica struct {
 
 	early    []earlyLink // learners that came before we knew that we lead
 	sessions *sessions   // while leading
+	ended    ended       // global sessions, while leading with local ones
 	reaper   *reaper     // while leading, if there is one
 	local    *sessions   // while serving with LocalSessions
 	touches  map[proto.SessionID]int32
@@ -276,7 +277,7 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 		case Append:
 			r.appended = a.Txn.Zxid
 		case Apply:
-			r.applying(a.Txn)
+			r.applying(now, a.Txn)
 		case SaveEpoch, Truncate, SaveSnapshot, Reload:
 			r.diskOps++
 		case zab.OwnSynced:
@@ -310,7 +311,7 @@ func (r *Replica) serve(now time.Duration, a Serve) {
 		r.vote.Established(a.Epoch)
 	}
 	if a.Role == zab.RoleLeader || a.Role == zab.RoleStandalone {
-		r.sessions = newSessions(r.opts.Tick, now)
+		r.sessions, r.ended = newSessions(r.opts.Tick, now), ended{keep: 2 * r.opts.SyncTimeout}
 		r.reaper = newReaper(r.opts.Reap, now)
 		r.tree.EachSession(func(id proto.SessionID, ms int32) {
 			r.sessions.add(now, id, time.Duration(ms)*time.Millisecond)
@@ -327,7 +328,7 @@ func (r *Replica) serve(now time.Duration, a Serve) {
 
 // applying keeps sessions and counts in step with a transaction that the tree
 // is about to get.
-func (r *Replica) applying(t *proto.Txn) {
+func (r *Replica) applying(now time.Duration, t *proto.Txn) {
 	if n := r.inflight[t.Session]; n > 0 {
 		r.answered(t.Session, n)
 	}
@@ -339,6 +340,9 @@ func (r *Replica) applying(t *proto.Txn) {
 	}
 	if r.sessions != nil && t.Type == proto.OpCloseSession {
 		r.sessions.remove(t.Session)
+		if r.local != nil {
+			r.ended.add(now, t.Session)
+		}
 	}
 }
 
@@ -425,6 +429,11 @@ func (r *Replica) drained() bool {
 func (r *Replica) look(now time.Duration, out []Action) []Action {
 	r.state, r.lookedAt = looking, now
 	r.disk.LastZxid = r.hist.Last()
+	// As a restart would say: a snapshot or DIFF of a leader that went before its
+	// NEWLEADER may have brought transactions of an epoch that was not current here.
+	// Without it, a server that got back what it had lost would count for less than
+	// one that lacks it.
+	r.disk.CurrentEpoch = max(r.disk.CurrentEpoch, r.disk.LastZxid.Epoch())
 	out = append(out, Note{Fact: zab.FactLooking, Text: r.reason, Zxid: r.disk.LastZxid, Epoch: r.disk.CurrentEpoch})
 	return r.ballot(now, func(a []election.Action) []election.Action {
 		return r.vote.Start(now, r.disk.LastZxid, r.disk.CurrentEpoch, a)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/storage/vfs"
@@ -177,9 +178,18 @@ func (w *World) damageFiles() {
 	d.kill()
 	d.mem.WriteBack()
 	d.damaged = true
-	files, epochs := d.mem.Files(), false
+	files, epochs, logs := d.mem.Files(), false, map[string]bool{}
 	for range 1 + w.rng.IntN(3) {
 		name := files[w.rng.IntN(len(files))]
+		// A log and its index are witnesses for each other: a log of one sector that is
+		// zero and has no index looks like one that nothing was written to.
+		if log, ok := strings.CutPrefix(filepath.Base(name), "index."); ok && logs["log."+log] {
+			continue
+		}
+		if log, ok := strings.CutPrefix(filepath.Base(name), "log."); ok && logs["index."+log] {
+			continue
+		}
+		logs[filepath.Base(name)] = true
 		switch filepath.Base(name) {
 		case "initialize", ".paddock.lock":
 			continue
