@@ -160,7 +160,7 @@ func (c *Conn) submit(k *call) error {
 	}
 	l := c.link
 	switch {
-	case l == nil:
+	case l == nil || l.leaving != nil:
 		return ErrConnectionLoss
 	case l.pending.n >= c.opts.MaxInFlight || len(l.out) > maxSendBuffer:
 		return ErrBusy

@@ -39,6 +39,7 @@ type Conn struct {
 	lastDial error         // why the latest attempt to connect failed
 
 	confirmed time.Time // see Confirmed
+	config    *Watch    // for the configuration that readConfig has asked for; nil before
 }
 
 // Connect opens a session with the servers of a connect string such as
@@ -183,7 +184,7 @@ func (c *Conn) Server() string {
 	if c.link == nil {
 		return ""
 	}
-	return c.link.addr
+	return c.link.to.addr
 }
 
 // SessionID returns the session's number, 0 until a server has given one.

@@ -24,6 +24,13 @@
 // answered for 4/3 of its timeout, the Conn ends: with [ErrSessionExpired] from
 // all calls and watches. A new session takes a new Conn.
 //
+// # Which server
+//
+// A Conn tries the servers of its connect string in an order of its own, so
+// that many clients spread evenly. [Conn.UpdateServers] changes the list while
+// the session goes on, and [Options.FollowConfig] does so whenever the ensemble's
+// configuration changes: only as many clients move as it takes to be even again.
+//
 // # Order
 //
 // Requests are executed in the order in which they were submitted. A watch's

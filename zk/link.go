@@ -19,7 +19,7 @@ import (
 // completes calls, writeLoop sends what push has encoded.
 type link struct {
 	nc          net.Conn // readLoop reads, writeLoop writes, either may close
-	addr        string
+	to          server
 	readTimeout time.Duration // silence that ends the link
 	pingEvery   time.Duration // silence of ours that a ping breaks
 	readOnly    bool          // the server has no quorum
@@ -37,12 +37,13 @@ type link struct {
 	idle    bool   // writeLoop waits for wake, or is about to
 	pending callQueue
 	auths   callQueue
+	leaving *time.Timer // closes nc; not nil when no more requests are taken, see Conn.leave
 	marks   []sentMark  // of batches not answered, oldest first; no more than there are calls pending
 	pings   []time.Time // when those that were not answered were sent, oldest first
 }
 
-func newLink(nc net.Conn, addr string, maxFrame int) *link {
-	l := &link{nc: nc, addr: addr, wake: make(chan struct{}, 1)}
+func newLink(nc net.Conn, to server, maxFrame int) *link {
+	l := &link{nc: nc, to: to, wake: make(chan struct{}, 1)}
 	l.in = frameReader{r: readerFunc(l.read), max: maxFrame}
 	return l
 }
@@ -133,7 +134,7 @@ func (c *Conn) serve(ctx context.Context, l *link) error {
 	}
 	cancel(c.readLoop(l))
 	wg.Wait()
-	return context.Cause(ctx)
+	return c.whyEnded(l, context.Cause(ctx))
 }
 
 // maxIdleBuffer is how large a send buffer is kept for reuse.
@@ -271,7 +272,7 @@ func (c *Conn) replied(l *link, h proto.ReplyHeader, d *jute.Decoder, owned bool
 	if ended {
 		return ErrClosed
 	}
-	return nil
+	return c.mayLeave(l)
 }
 
 // settleWatches registers and removes the watches that a reply is about, and
@@ -312,7 +313,7 @@ func (c *Conn) authReplied(l *link, h proto.ReplyHeader) error {
 	if h.Err != proto.OK {
 		return errAuthRefused
 	}
-	return nil
+	return c.mayLeave(l)
 }
 
 // notified delivers an event to the watches it ends and to persistent ones.

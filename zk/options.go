@@ -29,6 +29,15 @@ type Options struct {
 	// read-only servers: it waits for a quorum, or expires.
 	ReadOnly bool
 
+	// FollowConfig makes the Conn keep to the servers that the ensemble's
+	// configuration names: it reads /zookeeper/config on every connection, watches
+	// it, and hands the client addresses of all servers to UpdateServers. A server
+	// line that has none counts for nothing, and a configuration without any leaves
+	// the list as it is. An address such as 0.0.0.0 stands for the host that the
+	// server's peers use. Clients must be able to reach these addresses: it is not
+	// for those that go through a balancer or a translation of addresses.
+	FollowConfig bool
+
 	// Auth holds credentials that are presented on every connection.
 	Auth []Auth
 

@@ -18,7 +18,7 @@ const (
 const seekTimeout = time.Second
 
 // quorumFound ends a link to a read-only server: another takes writes.
-type quorumFound struct{ addr string }
+type quorumFound struct{ server }
 
 func (q *quorumFound) Error() string { return "found " + q.addr + ", which takes writes" }
 
@@ -30,7 +30,7 @@ func (l *link) state() State {
 }
 
 // seekQuorum asks one server after another whether it takes writes, and ends
-// the link when one does. It may use c.servers, as run waits for it.
+// the link when one does.
 func (c *Conn) seekQuorum(ctx context.Context, end context.CancelCauseFunc) {
 	for pause := minSeekPause; ; pause = min(2*pause, maxSeekPause) {
 		timer := time.NewTimer(pause)
@@ -40,9 +40,9 @@ func (c *Conn) seekQuorum(ctx context.Context, end context.CancelCauseFunc) {
 			timer.Stop()
 			return
 		}
-		addr, _, err := c.servers.next(ctx)
-		if err == nil && c.takesWrites(ctx, addr) {
-			end(&quorumFound{addr})
+		to, _, err := c.servers.next(ctx)
+		if err == nil && c.takesWrites(ctx, to.addr) {
+			end(&quorumFound{to})
 			return
 		}
 	}

@@ -8,18 +8,32 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const defaultPort = "2181"
 
-// servers hands out addresses to try, round after round: hosts in an order
-// drawn once, each host's addresses resolved anew every round. It belongs to
-// the goroutine that connects.
+// server is one address to try, and the name in the list that led to it.
+type server struct {
+	host string // host:port as in the list
+	addr string // host:port with the name resolved
+	list int    // servers.version when it was handed out
+}
+
+// servers hands out addresses to try, round after round. Each address of a name
+// is a server of its own: when the name's turn comes, its addresses are tried
+// one after the other, in an order of chance. For each attempt the name is
+// resolved anew.
 type servers struct {
-	hosts  []string // host:port
 	lookup func(ctx context.Context, host string) ([]string, error)
-	turn   int      // index of the host to resolve next
-	addrs  []string // addresses of the host before it, still to be tried
+	dice   *rand.Rand // guarded by mu
+
+	mu      sync.Mutex // leaf lock, but for Conn.mu it may be taken under; not held while resolving
+	hosts   *hosts
+	version int      // of the list: how often it has changed
+	turn    string   // the host whose addresses are being tried, "" if all have been
+	tried   []string // of turn
+	first   *server  // to be tried before all others
 }
 
 // parseServers reads "host:port,host,[v6]:port/chroot".
@@ -80,35 +94,112 @@ func withPort(h string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-func newServers(hosts []string, resolve bool) *servers {
-	s := &servers{hosts: hosts}
+func newServers(list []string, resolve bool) *servers {
+	dice := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	s := &servers{dice: dice, hosts: newHosts(list, dice)}
 	if resolve {
 		s.lookup = net.DefaultResolver.LookupHost
 	}
-	shuffle(s.hosts)
 	return s
 }
 
-// next returns the address to try now. last is true at the end of a round,
-// also when a name cannot be resolved.
-func (s *servers) next(ctx context.Context) (addr string, last bool, err error) {
-	if len(s.addrs) == 0 {
-		host := s.hosts[s.turn]
-		s.turn = (s.turn + 1) % len(s.hosts)
-		if s.addrs, err = s.resolve(ctx, host); err != nil {
-			return "", s.turn == 0, fmt.Errorf("resolve %s: %w", host, err)
-		}
+// next returns the address to try now. again is true when every host has been
+// tried since the latest connection, or since it was true last.
+func (s *servers) next(ctx context.Context) (to server, again bool, err error) {
+	host, again, done := s.nextHost(&to)
+	if done {
+		return to, false, nil
 	}
-	addr, s.addrs = s.addrs[0], s.addrs[1:]
-	return addr, s.turn == 0 && len(s.addrs) == 0, nil
+	for {
+		addrs, err := s.resolve(ctx, host)
+		if err != nil {
+			s.mu.Lock()
+			s.turn = ""
+			s.mu.Unlock()
+			return server{}, again, fmt.Errorf("resolve %s: %w", host, err)
+		}
+		if to, ok := s.draw(host, addrs); ok {
+			return to, again, nil
+		}
+		host, again, _ = s.nextHost(&to)
+	}
 }
 
-// first makes addr the address to try next.
-func (s *servers) first(addr string) {
-	if i := slices.Index(s.addrs, addr); i >= 0 {
-		s.addrs = slices.Delete(s.addrs, i, i+1)
+// nextHost returns whose addresses to resolve, or fills to and is done.
+func (s *servers) nextHost(to *server) (host string, again, done bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first != nil {
+		*to, s.first = *s.first, nil
+		return "", false, true
 	}
-	s.addrs = append([]string{addr}, s.addrs...)
+	if s.turn == "" {
+		s.turn, again = s.hosts.next()
+		s.tried = s.tried[:0]
+	}
+	return s.turn, again, false
+}
+
+// draw chooses an address that has not been tried in host's turn. If there is
+// none, or the list has changed while the name was being resolved, the turn is over.
+func (s *servers) draw(host string, addrs []string) (to server, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := slices.DeleteFunc(addrs, func(a string) bool { return slices.Contains(s.tried, a) })
+	if len(left) == 0 || s.turn != host {
+		s.turn = ""
+		return server{}, false
+	}
+	addr := left[s.dice.IntN(len(left))]
+	if s.tried = append(s.tried, addr); len(left) == 1 {
+		s.turn = ""
+	}
+	return server{host, addr, s.version}, true
+}
+
+// tryFirst makes a server the one to try next.
+func (s *servers) tryFirst(to server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = &to
+}
+
+// connected tells that a server handed out by next has been reached, and
+// returns whether the list is still the one that next went by.
+func (s *servers) connected(to server) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if to.list != s.version {
+		return false
+	}
+	s.hosts.connected()
+	return true
+}
+
+// update replaces the list; see hosts.update. current is nil without a connection.
+func (s *servers) update(list []string, current *server) (leave bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version++
+	s.turn, s.first = "", nil
+	if current == nil {
+		return s.hosts.update(list)
+	}
+	return s.hosts.update(list, current.host, current.addr)
+}
+
+// same reports whether the list consists of these hosts already.
+func (s *servers) same(list []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Equal(slices.Sorted(slices.Values(s.hosts.list)), slices.Sorted(slices.Values(list)))
+}
+
+// size returns how many hosts there are.
+func (s *servers) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.hosts.list)
 }
 
 func (s *servers) resolve(ctx context.Context, hostPort string) ([]string, error) {
@@ -130,10 +221,5 @@ func (s *servers) resolve(ctx context.Context, hostPort string) ([]string, error
 	for i, ip := range ips {
 		addrs[i] = net.JoinHostPort(ip, port)
 	}
-	shuffle(addrs)
 	return addrs, nil
-}
-
-func shuffle(v []string) {
-	rand.Shuffle(len(v), func(i, j int) { v[i], v[j] = v[j], v[i] })
 }

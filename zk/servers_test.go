@@ -3,6 +3,7 @@ package zk
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -39,43 +40,109 @@ func TestParseServersRefuses(t *testing.T) {
 	}
 }
 
-// Every address of every name comes once a round, and names are resolved anew.
-func TestServersRounds(t *testing.T) {
-	dns := map[string][]string{"one": {"10.0.0.1", "10.0.0.2"}, "two": {"::1"}, "bad": nil}
-	s := newServers([]string{"one:1", "two:2", "bad:3"}, true)
+// testServers returns servers whose names are looked up in dns.
+func testServers(dns map[string][]string, list ...string) *servers {
+	s := newServers(list, true)
 	s.lookup = func(_ context.Context, host string) ([]string, error) {
 		if dns[host] == nil {
 			return nil, errors.New("no such host")
 		}
-		return dns[host], nil
+		return slices.Clone(dns[host]), nil
 	}
-	round := func() string {
-		var got []string
-		for {
-			addr, last, err := s.next(t.Context())
-			if err != nil {
-				addr = "error"
-			}
-			if got = append(got, addr); last {
-				slices.Sort(got)
-				return strings.Join(got, " ")
-			}
+	return s
+}
+
+// take returns the next n addresses, sorted.
+func take(t *testing.T, s *servers, n int) string {
+	t.Helper()
+	var got []string
+	for i := range n {
+		to, again, err := s.next(t.Context())
+		if err != nil {
+			to.addr = "error"
 		}
+		if again && i > 0 {
+			to.addr = "again " + to.addr
+		}
+		got = append(got, to.addr)
 	}
-	if got, want := round(), "10.0.0.1:1 10.0.0.2:1 [::1]:2 error"; got != want {
+	slices.Sort(got)
+	return strings.Join(got, " ")
+}
+
+// Every address of every name comes once a round, and names are resolved anew.
+func TestServersRounds(t *testing.T) {
+	dns := map[string][]string{"one": {"10.0.0.1", "10.0.0.2"}, "two": {"::1"}, "bad": nil}
+	s := testServers(dns, "one:1", "two:2", "bad:3")
+	if got, want := take(t, s, 4), "10.0.0.1:1 10.0.0.2:1 [::1]:2 error"; got != want {
 		t.Errorf("first round %q, want %q", got, want)
 	}
 	dns["two"] = []string{"::2"}
-	if got, want := round(), "10.0.0.1:1 10.0.0.2:1 [::2]:2 error"; got != want {
+	if got, want := take(t, s, 4), "10.0.0.1:1 10.0.0.2:1 [::2]:2 error"; got != want {
 		t.Errorf("second round %q, want %q", got, want)
+	}
+	if _, again, _ := s.next(t.Context()); !again {
+		t.Error("nothing tells that the third round begins")
+	}
+}
+
+// The addresses of one name are as good as several names: each is tried once a
+// round, comes first as often as the others, and one that the name has got or
+// lost meanwhile counts from the next attempt on.
+func TestServersOfOneName(t *testing.T) {
+	dns := map[string][]string{"zk": {"10.0.0.1", "10.0.0.2", "10.0.0.3"}}
+	counts := map[string]int{}
+	const n = 3000
+	for i := range n {
+		s := testServers(dns, "zk:2181")
+		s.dice = rand.New(rand.NewPCG(7, uint64(i)))
+		to, _, _ := s.next(t.Context())
+		counts[to.addr]++
+		if to.host != "zk:2181" {
+			t.Fatalf("%+v", to)
+		}
+	}
+	for _, ip := range dns["zk"] {
+		mustBeNear(t, "first attempts at "+ip, counts[ip+":2181"], n, 1./3)
+	}
+
+	s := testServers(dns, "zk:2181")
+	first := take(t, s, 1)
+	dns["zk"] = []string{"10.0.0.4", "10.0.0.5", strings.TrimSuffix(first, ":2181")}
+	if got, want := take(t, s, 2), "10.0.0.4:2181 10.0.0.5:2181"; got != want {
+		t.Errorf("after the name has moved %q, want %q", got, want)
+	}
+}
+
+func TestServersUpdate(t *testing.T) {
+	dns := map[string][]string{"a": {"10.0.0.1", "10.0.0.9"}, "b": {"10.0.0.2"}}
+	s := testServers(dns, "a:1")
+	at, _, _ := s.next(t.Context())
+	if !s.connected(at) {
+		t.Fatal("refused though nothing has changed")
+	}
+	if s.update([]string{at.addr, "b:1"}[:1], &at) {
+		t.Error("leaves though its address is in the list")
+	}
+	if s.connected(at) {
+		t.Error("counts as connected by the new list")
+	}
+	if !s.update([]string{"b:1"}, &at) {
+		t.Error("stays though its server has gone")
+	}
+	if got, want := take(t, s, 1), "10.0.0.2:1"; got != want {
+		t.Errorf("goes to %s, want %s", got, want)
+	}
+	if !s.same([]string{"b:1"}) || s.same([]string{"a:1"}) || s.size() != 1 {
+		t.Error("wrong list")
 	}
 }
 
 func TestServersAreShuffled(t *testing.T) {
 	first := map[string]bool{}
 	for range 200 { // a host stays behind with probability 3·(2/3)^200
-		addr, _, _ := newServers([]string{"a:1", "b:1", "c:1"}, false).next(t.Context())
-		first[addr] = true
+		to, _, _ := newServers([]string{"a:1", "b:1", "c:1"}, false).next(t.Context())
+		first[to.addr] = true
 	}
 	if len(first) != 3 {
 		t.Errorf("only %v ever came first", first)

@@ -13,8 +13,8 @@ import (
 // errAuthRefused ends a link whose server refused a credential.
 var errAuthRefused = errors.New("server refused a credential")
 
-// run keeps the session alive until it ends for good. It owns the servers and
-// is the only one to change the state.
+// run keeps the session alive until it ends for good. It is the
+// only one to change the state.
 func (c *Conn) run(ctx context.Context) {
 	defer close(c.done)
 	var heard time.Time // when a server was last heard of; zero before the first
@@ -36,11 +36,11 @@ func (c *Conn) run(ctx context.Context) {
 			return
 		}
 		if quorum := (*quorumFound)(nil); errors.As(err, &quorum) {
-			c.servers.first(quorum.addr)
+			c.servers.tryFirst(quorum.server)
 		}
-		c.opts.Logger.Info("connection lost", "server", l.addr, "session", c.SessionID(), "reason", err)
+		c.opts.Logger.Info("connection lost", "server", l.to.addr, "session", c.SessionID(), "reason", err)
 		c.told(Disconnected)
-		if heard.Sub(began) > maxPause {
+		if heard.Sub(began) > maxPause || errors.Is(err, errLeaves) {
 			pauses = 0
 			continue
 		}
@@ -84,15 +84,25 @@ func (c *Conn) establish(ctx context.Context, heard time.Time, pauses *int) (*li
 		ctx, cancel = context.WithDeadlineCause(ctx, heard.Add(c.Timeout()*4/3), ErrSessionExpired)
 		defer cancel()
 	}
-	for {
-		addr, last, err := c.servers.next(ctx)
+	for first := true; ; first = false {
+		to, again, err := c.servers.next(ctx)
+		if again && !first {
+			if err := c.pause(ctx, *pauses); err != nil {
+				return nil, err
+			}
+			*pauses++
+		}
 		if err == nil {
 			var l *link
-			if l, err = c.dial(ctx, addr); err == nil {
-				c.opts.Logger.Info("connected", "server", addr, "session", c.SessionID(), "timeout", c.Timeout())
+			if l, err = c.dial(ctx, to); err == nil && !c.servers.connected(to) {
+				l.nc.Close()
+				err = errLeaves // the new list may not have it
+			}
+			if err == nil {
+				c.opts.Logger.Info("connected", "server", to.addr, "session", c.SessionID(), "timeout", c.Timeout())
 				return l, nil
 			}
-			err = fmt.Errorf("server %s: %w", addr, err)
+			err = fmt.Errorf("server %s: %w", to.addr, err)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -104,12 +114,6 @@ func (c *Conn) establish(ctx context.Context, heard time.Time, pauses *int) (*li
 		c.lastDial = err
 		c.mu.Unlock()
 		c.opts.Logger.Debug("attempt failed", "reason", err)
-		if last {
-			if err := c.pause(ctx, *pauses); err != nil {
-				return nil, err
-			}
-			*pauses++
-		}
 	}
 }
 
@@ -130,18 +134,18 @@ func (c *Conn) pause(ctx context.Context, n int) error {
 // connectTimeout is one attempt's share of the session timeout.
 // Source: ClientCnxn: connectTimeout = sessionTimeout / hosts.
 func (c *Conn) connectTimeout() time.Duration {
-	return max(c.Timeout()/time.Duration(len(c.servers.hosts)), time.Second)
+	return max(c.Timeout()/time.Duration(c.servers.size()), time.Second)
 }
 
 // dial connects to one address and presents the session there.
-func (c *Conn) dial(ctx context.Context, addr string) (*link, error) {
+func (c *Conn) dial(ctx context.Context, to server) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.connectTimeout())
 	defer cancel()
-	nc, err := c.opts.Dial(ctx, "tcp", addr)
+	nc, err := c.opts.Dial(ctx, "tcp", to.addr)
 	if err != nil {
 		return nil, err
 	}
-	l := newLink(nc, addr, c.opts.MaxFrame)
+	l := newLink(nc, to, c.opts.MaxFrame)
 	asked := time.Now()
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	resp, err := l.handshake(c.connectRequest())
@@ -218,6 +222,9 @@ func (c *Conn) attach(l *link) {
 	for _, a := range c.auths {
 		c.push(l, internal(Op{code: proto.OpAuth, path: a.Scheme, data: a.Data}))
 	}
+	if c.opts.FollowConfig {
+		c.readConfig(l)
+	}
 	for _, r := range c.watches.requests(c.sess.LastZxid) {
 		k := internal(Op{code: proto.OpSetWatches})
 		if r.V2 {
@@ -238,6 +245,9 @@ func (c *Conn) detach(l *link, reason error) {
 	l.nc.Close()
 	c.mu.Lock()
 	c.link = nil
+	if l.leaving != nil {
+		l.leaving.Stop()
+	}
 	if !errors.Is(reason, ErrClosed) {
 		c.setState(Disconnected)
 	}
