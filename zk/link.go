@@ -266,13 +266,17 @@ func (c *Conn) replied(l *link, h proto.ReplyHeader, d *jute.Decoder, owned bool
 	ended := k.op.code == proto.OpCloseSession
 	c.closed = c.closed || ended && h.Err == proto.OK
 	c.wakeIfRoom(l)
+	left := l.mayLeave()
 	c.mu.Unlock()
 	c.tellRemoved(gone, k.op.path)
 	c.finish(k)
-	if ended {
+	switch {
+	case ended:
 		return ErrClosed
+	case left:
+		return errLeaves
 	}
-	return c.mayLeave(l)
+	return nil
 }
 
 // settleWatches registers and removes the watches that a reply is about, and
@@ -302,6 +306,7 @@ func (c *Conn) settleWatches(k *call, code Code) []removed {
 func (c *Conn) authReplied(l *link, h proto.ReplyHeader) error {
 	c.mu.Lock()
 	k := l.auths.pop()
+	left := l.mayLeave()
 	c.mu.Unlock()
 	if k == nil {
 		return errors.New("auth reply without a request")
@@ -310,10 +315,13 @@ func (c *Conn) authReplied(l *link, h proto.ReplyHeader) error {
 		k.fail(ErrAuthFailed, true)
 	}
 	c.finish(k)
-	if h.Err != proto.OK {
+	switch {
+	case h.Err != proto.OK:
 		return errAuthRefused
+	case left:
+		return errLeaves
 	}
-	return c.mayLeave(l)
+	return nil
 }
 
 // notified delivers an event to the watches it ends and to persistent ones.

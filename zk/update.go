@@ -54,21 +54,16 @@ func (c *Conn) updateServers(list []string) error {
 // leave ends l when what is under way has been answered, or after a while; c.mu
 // is held. Requests from now on wait for the next connection.
 func (c *Conn) leave(l *link) {
-	patience := leavePatience
-	if l.pending.n == 0 && l.auths.n == 0 {
-		patience = 0
+	l.leaving = time.AfterFunc(leavePatience, func() { l.nc.Close() })
+	if l.mayLeave() {
+		l.nc.Close()
 	}
-	l.leaving = time.AfterFunc(patience, func() { l.nc.Close() })
 }
 
-// mayLeave returns errLeaves if l has waited for the latest answer only.
-func (c *Conn) mayLeave(l *link) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if l.leaving != nil && l.pending.n == 0 && l.auths.n == 0 {
-		return errLeaves
-	}
-	return nil
+// mayLeave reports whether a link that is to be left has had all its answers;
+// Conn.mu is held.
+func (l *link) mayLeave() bool {
+	return l.leaving != nil && l.pending.n == 0 && l.auths.n == 0
 }
 
 // whyEnded returns the reason for the end of a link whose loops have ended with err.

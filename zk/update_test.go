@@ -27,6 +27,7 @@ func TestUpdateServersMoves(t *testing.T) {
 		must(t, err)
 		_, _, w, err := c.GetW(t.Context(), "/e")
 		must(t, err)
+		began := time.Now()
 		s.SetHook(func(op proto.OpCode, _ proto.Request) fake.Fate {
 			if op == proto.OpCreate {
 				must(t, c.UpdateServers("b,c"))
@@ -39,6 +40,9 @@ func TestUpdateServersMoves(t *testing.T) {
 		s.SetHook(nil)
 		if _, _, err := c.Get(t.Context(), "/e"); err != nil {
 			t.Errorf("afterwards: %v", err)
+		}
+		if d := time.Since(began); d != 0 {
+			t.Errorf("it took %v", d)
 		}
 		if c.SessionID() != id || !slices.Contains([]string{"b:2181", "c:2181"}, c.Server()) {
 			t.Errorf("session %v at %s", c.SessionID(), c.Server())
