@@ -47,6 +47,8 @@ var supported = map[string]struct{ def, meaning string }{
 
 	"linearizableSync": {"true", "Paddock's own: a leader asks a quorum before it answers a sync, so that a read behind it misses nothing that was acknowledged before; false answers as ZooKeeper does"},
 
+	"proxyProtocol.from": {"none", "Paddock's own: addresses and networks of balancers, separated by commas, from which every connection begins with a PROXY header; the client that it names counts for ip ACLs, maxClientCnxns and the log. Whoever connects from there is believed"},
+
 	"localSessionsEnabled":          {"false", "true: sessions that only the client's own server knows, without a transaction; they end with it, and cannot move"},
 	"localSessionsUpgradingEnabled": {"false", "true: such a session becomes a global one when it creates an ephemeral; false: it gets error -120"},
 	"readonlymode.enabled":          {"false", "true: a server that has found no leader for a tick, and at least 2 s, lets clients read that ask for it"},

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/ensemble"
@@ -25,11 +26,12 @@ type Config struct {
 	TickTime                    time.Duration
 	MinSessionTimeout           time.Duration
 	MaxSessionTimeout           time.Duration
-	InitLimit                   int // ticks
-	SyncLimit                   int // ticks
-	ConnectToLearnerMasterLimit int // ticks; InitLimit unless told otherwise
-	MaxClientCnxns              int // of one source address; 0 for no limit
-	MaxCnxns                    int // of all; 0 for no limit
+	InitLimit                   int            // ticks
+	SyncLimit                   int            // ticks
+	ConnectToLearnerMasterLimit int            // ticks; InitLimit unless told otherwise
+	MaxClientCnxns              int            // of one source address; 0 for no limit
+	MaxCnxns                    int            // of all; 0 for no limit
+	ProxyProtocolFrom           []netip.Prefix // balancers, whose connections begin with a PROXY header; Paddock's own
 
 	// Sessions that only the client's own server knows, until they want ephemeral znodes; without the second they
 	// get none. Neither means anything to a server alone.

@@ -120,7 +120,7 @@ var table = makeTable([]Key{
 		" enforce.auth.enabled enforce.auth.schemes enableEagerACLCheck"},
 
 	// Paddock's own. ZooKeeper makes a property of any line and so passes over it.
-	{Place: Either, Name: "linearizableSync"},
+	{Place: Either, Name: "linearizableSync proxyProtocol.from"},
 
 	// Quotas, containers and znodes with a time to live.
 	{Place: Either, Name: "enforceQuota extendedTypesEnabled emulate353TTLNodes"},

@@ -208,6 +208,7 @@ func (l *loader) properties() {
 	c := l.cfg
 	c.MaxCnxns = l.propInt("zookeeper.maxCnxns", 0, 0)
 	c.ReadOnlyModeEnabled = l.propBool("readonlymode.enabled", false)
+	c.ProxyProtocolFrom = l.prefixes("zookeeper.proxyProtocol.from")
 	c.LeaderServes = !l.propWord("zookeeper.leaderServes", "no")
 	c.LinearizableSync = l.propBool("zookeeper.linearizableSync", true)
 	c.CnxTimeout = l.propMillis("zookeeper.cnxTimeout", 5000, 1)

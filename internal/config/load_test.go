@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,6 +147,7 @@ forceSync=no
 fsync.warningthresholdms=20
 maxBatchSize=10
 linearizableSync=false
+proxyProtocol.from=10.0.0.5, 10.1.2.3/16,::ffff:10.0.0.6,fd00::/8
 commitLogCount=600
 digest.enabled=false
 closeSessionTxn.enabled=true
@@ -208,6 +210,9 @@ throttled_op_wait_time=11
 		File: cfg.File, DataDir: w.dir + "/data", DataLogDir: w.dir + "/log",
 		ClientPort: 2181, ClientPortAddress: "127.0.0.1", ClientPortListenBacklog: 100,
 		TickTime: 200 * time.Millisecond, MinSessionTimeout: time.Second, MaxSessionTimeout: 9 * time.Second,
+		ProxyProtocolFrom: []netip.Prefix{
+			netip.MustParsePrefix("10.0.0.5/32"), netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("10.0.0.6/32"), netip.MustParsePrefix("fd00::/8"),
+		},
 		InitLimit: 10, SyncLimit: 5, ConnectToLearnerMasterLimit: 7, MaxCnxns: 99, MyID: 2, QuorumListenOnAllIPs: true,
 		LocalSessionsEnabled: true, LocalSessionsUpgradingEnabled: true,
 		CnxTimeout:              100 * time.Millisecond,

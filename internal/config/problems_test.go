@@ -37,6 +37,9 @@ func TestProblems(t *testing.T) {
 		{"limits", "dataDir=$/data\nclientPort=1\ninitLimit=0\nsyncLimit=-1\n" + trio, "1", []string{
 			"$/zoo.cfg:3: initLimit is not set", "$/zoo.cfg:4: syncLimit: -1 is out of range"}},
 		{"tick", base + "tickTime=0", "", []string{"$/zoo.cfg:5: tickTime is not set"}},
+		{"balancers", base + "proxyProtocol.from=10.0.0.1,lb1,10.0.0.0/33", "", []string{
+			`$/zoo.cfg:5: proxyProtocol.from: "lb1" is neither an address nor a network`,
+			`$/zoo.cfg:5: proxyProtocol.from: "10.0.0.0/33" is neither an address nor a network`}},
 		{"session timeouts", base + "minSessionTimeout=9\nmaxSessionTimeout=8", "", []string{
 			"$/zoo.cfg:5: minSessionTimeout must not be larger than maxSessionTimeout"}},
 		{"address without port", "dataDir=$/data\nclientPortAddress=a", "", []string{

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -143,4 +144,28 @@ func decodeInt(s string) (int64, error) {
 		return 0, strconv.ErrSyntax
 	}
 	return strconv.ParseInt(sign+digits, base, 64)
+}
+
+// prefixes reads addresses and networks separated by commas.
+func (l *loader) prefixes(name string) (list []netip.Prefix) {
+	s := l.props[name]
+	for word := range strings.SplitSeq(s.value, ",") {
+		if word = javaTrim(word); word == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(word)
+		if !strings.Contains(word, "/") {
+			var addr netip.Addr
+			if addr, err = netip.ParseAddr(word); err == nil {
+				addr = addr.Unmap().WithZone("")
+				p = netip.PrefixFrom(addr, addr.BitLen())
+			}
+		}
+		if err != nil {
+			l.problem(s, "write addresses such as 10.0.0.5 and networks such as 10.1.0.0/16, separated by commas", "%s: %q is neither an address nor a network", s.name, word)
+			continue
+		}
+		list = append(list, p.Masked())
+	}
+	return list
 }

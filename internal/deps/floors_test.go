@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"internal/version":     0,
 	"internal/storage/vfs": 0,
 	"internal/memnet":      0, // a network for tests
+	"internal/proxyproto":  0,
 	"internal/deps":        0,
 
 	"internal/prep":     1,

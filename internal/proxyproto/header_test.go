@@ -66,7 +66,7 @@ func TestRefused(t *testing.T) {
 		"PROXY UNKNOWN\n", "PROXY UNKNOWN\rx\r\n", "PROXY TCP4 192.0.2.7 192.0.2.1 1 2\n",
 		"PROXY UNKNOWN " + strings.Repeat("x", 120) + "\r\n", "PROXX TCP4 192.0.2.7 192.0.2.1 1 2\r\n",
 		v2 + "\x11\x11\x00\x00", v2 + "\x22\x11\x00\x00", v2 + "\x21\x41\x00\x00", v2 + "\x21\x13\x00\x00",
-		v2 + "\x21\x11\x00\x0b\xc0\x00\x02\x07\xc0\x00\x02\x01\xc3\x50\x08", "srvr", "\x00\x00\x00\x2d\x00\x00\x00\x00",
+		v2 + "\x21\x11\x00\x0b\xc0\x00\x02\x07\xc0\x00\x02\x01\xc3\x50\x08 and more", "srvr", "\x00\x00\x00\x2d\x00\x00\x00\x00",
 	} {
 		if h, err := Read(strings.NewReader(in)); err == nil {
 			t.Errorf("%q: %+v, want an error", in, h)

@@ -59,7 +59,7 @@ func (s *Server) acceptLoop(l net.Listener) {
 		switch {
 		case err == nil:
 			delay = first
-			s.admit(nc)
+			s.receive(nc)
 			continue
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -75,9 +75,8 @@ func (s *Server) acceptLoop(l net.Listener) {
 	}
 }
 
-// admit starts serving a connection, or closes it if there are too many.
-func (s *Server) admit(nc net.Conn) {
-	remote := remoteOf(nc)
+// admit starts serving a client's connection, or closes it if there are too many.
+func (s *Server) admit(nc net.Conn, remote netip.AddrPort) {
 	s.mu.Lock()
 	why := ""
 	switch {

@@ -122,11 +122,13 @@ func (c *conn) close(reason error) {
 
 // closeSocket ends the system's part of the connection, as politely as it can:
 // the end of the stream goes out even if the client has sent more than was read.
-func (c *conn) closeSocket() {
-	if cw, ok := c.sock.nc.(interface{ CloseWrite() error }); ok {
+func (c *conn) closeSocket() { hangUp(c.sock.nc) }
+
+func hangUp(nc net.Conn) {
+	if cw, ok := nc.(interface{ CloseWrite() error }); ok {
 		cw.CloseWrite()
 	}
-	c.sock.nc.Close()
+	nc.Close()
 }
 
 // wake lets a readLoop in block look again. Holds c.mu.

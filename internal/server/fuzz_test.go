@@ -43,7 +43,7 @@ func FuzzConnection(f *testing.F) {
 		runtime.ReadMemStats(&before)
 		near, far := net.Pipe()
 		near.SetDeadline(time.Now().Add(patience))
-		w.srv.admit(far)
+		w.srv.receive(far)
 		go func() {
 			near.Write(b)
 			near.Close()
@@ -76,7 +76,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, op int32, record []byte) {
 		near, far := net.Pipe()
 		near.SetDeadline(time.Now().Add(patience))
-		w.srv.admit(far)
+		w.srv.receive(far)
 		c := &client{t: t, nc: near}
 		go func() {
 			near.Write(frameOfRecord(&proto.ConnectRequest{Timeout: 30000, Passwd: make([]byte, 16)}))

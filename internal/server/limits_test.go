@@ -48,7 +48,7 @@ func TestClientThatNeverReads(t *testing.T) {
 	admin := w.connect()
 	admin.must(proto.OpCreate, &proto.CreateRequest{Path: "/big", Data: make([]byte, 100_000), ACL: proto.OpenACL})
 	near, far := net.Pipe() // unbuffered: nothing is taken off the server's hands
-	w.srv.admit(far)
+	w.srv.receive(far)
 	c := &client{t: t, nc: near}
 	go c.nc.Write(frameOfRecord(&proto.ConnectRequest{Timeout: 30000, Passwd: make([]byte, 16), HasReadOnly: true}))
 	c.recv()
@@ -98,7 +98,7 @@ func TestEventsToClientThatNeverReads(t *testing.T) {
 	w := newWorld(t, 0, func(o *Options) { o.OutboxBytes = 4 << 10 })
 	writer := w.connect()
 	near, far := net.Pipe()
-	w.srv.admit(far)
+	w.srv.receive(far)
 	c := &client{t: t, nc: near}
 	go c.nc.Write(frameOfRecord(&proto.ConnectRequest{Timeout: 30000, Passwd: make([]byte, 16), HasReadOnly: true}))
 	c.recv()

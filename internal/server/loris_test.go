@@ -19,7 +19,7 @@ func TestDribbledConnectRequest(t *testing.T) {
 	w := newWorld(t, 0, func(o *Options) { o.SessionlessTimeout = time.Hour })
 	near, far := net.Pipe() // a write returns when the byte is read
 	defer near.Close()
-	w.srv.admit(far)
+	w.srv.receive(far)
 	conn := w.allConns()[0]
 	opened := conn.seen.Load()
 	for _, b := range frameOfRecord(&proto.ConnectRequest{Timeout: 30000, Passwd: make([]byte, 16), HasReadOnly: true})[:48] {

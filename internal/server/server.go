@@ -47,6 +47,11 @@ type Options struct {
 	MaxClientConns int // connections from one address (maxClientCnxns); 0 means no limit
 	MaxConns       int // connections in all (maxCnxns); 0 means no limit
 	Backlog        int // connections waiting for accept; 0 or less means 50
+	// Balancers are addresses from which every connection begins with a header of
+	// the PROXY protocol. The client that it names counts as the remote end: for
+	// identities of scheme ip, MaxClientConns and the log. From any other address
+	// such a header is not understood, since whoever sends one is believed.
+	Balancers []netip.Prefix
 	// SessionlessTimeout is how long a connection may take for its connect
 	// request; 0 means 10 s, less means for ever. Java:
 	// zookeeper.nio.sessionlessCnxnTimeout.
@@ -108,6 +113,7 @@ type Server struct {
 	counters    counters
 	connects    connThrottle
 	throttle    *throttle      // nil: off
+	headers     atomic.Int32   // connections of balancers that wait for their header
 	large       atomic.Int64   // bytes of large requests at work
 	limited     bool           // requests take the way through limitedRequest
 	heavy       chan struct{}  // holds a token for each read at work that may take long
