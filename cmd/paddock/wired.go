@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/paddock-io/paddock/internal/balance"
 	"github.com/paddock-io/paddock/internal/bench"
 	"github.com/paddock-io/paddock/internal/shell"
 	"github.com/paddock-io/paddock/internal/up"
@@ -16,6 +17,7 @@ func (a app) wired() []*cobra.Command {
 	return []*cobra.Command{
 		a.wire("up [-n 3] [--data DIR] [--base-port 2181]", "Run a whole ensemble on this computer", up.Main),
 		a.wire("cli [-server HOST:PORT,...[/chroot]] [-timeout MS] [COMMAND...]", "ZooKeeper's shell, zkCli.sh", a.cli),
+		a.wire("balance [flags] HOST:PORT,HOST:PORT,...", "Hand clients that know one address to the servers of an ensemble", balance.Main),
 		a.wire("bench [flags]", "Load a running ensemble and print rates and latencies", bench.Main),
 	}
 }

@@ -45,9 +45,10 @@ var floors = map[string]int{
 	"internal/bench": 4,
 	"zk/recipe":      4,
 
-	"internal/node":  5,
-	"internal/up":    5,
-	"internal/shell": 5,
+	"internal/node":    5,
+	"internal/up":      5,
+	"internal/shell":   5,
+	"internal/balance": 5,
 
 	"zk/zktest": 5, // runs nodes, but is not one of them
 }
@@ -96,6 +97,7 @@ var only = map[string]struct {
 	"internal/storage": {[]string{"proto", "jute", "internal/storage/vfs"}, "storage sees the tree only as something that can encode itself"},
 	"internal/auth":    {[]string{"proto", "jute"}, "authentication knows identities, not znodes"},
 	"internal/bench":   {[]string{"zk", "zk/recipe", "proto", "internal/version"}, "a load generator measures from outside"},
+	"internal/balance": {[]string{"proto", "jute", "internal/ensemble", "internal/logging", "internal/proxyproto"}, "a balancer knows servers from outside, and no session"},
 	"internal/shell":   {[]string{"zk", "zk/recipe", "proto", "internal/version", "internal/ensemble"}, "the shell is a client like any other"},
 }
 
