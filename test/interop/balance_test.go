@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -105,4 +106,59 @@ func TestFollowConfig(t *testing.T) {
 		t.Errorf("%d sessions, want %d", len(sessions), n)
 	}
 	t.Logf("server %d removed; clients on 1, 2, 3: %d, %d, %d", leaves.ID, on(e.Server(1)), on(e.Server(2)), on(e.Server(3)))
+}
+
+// behind is a cluster whose clients are given the address of a front.
+type behind struct {
+	*peers.Ensemble
+	front string
+}
+
+func (b behind) ConnectString() string { return b.front }
+
+// startFront runs paddock balance before some servers and returns its address.
+func startFront(t *testing.T, servers string, flags ...string) string {
+	t.Helper()
+	ports, err := peers.FreePorts(1)
+	check(t, err)
+	addr := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	args := append([]string{"balance", "-listen", addr, "-drain", "0"}, append(flags, servers)...)
+	cmd := exec.Command(peers.RequirePaddock(t).Binary, args...)
+	cmd.Stderr = t.Output()
+	check(t, cmd.Start())
+	t.Cleanup(func() {
+		check(t, cmd.Process.Signal(syscall.SIGTERM))
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("paddock balance: %v", err)
+		}
+	})
+	return addr
+}
+
+// TestClientsThroughFront walks other people's clients through their story by way of a front, before Java and Paddock
+// servers in one ensemble. The server behind the front that serves them is killed in the middle.
+func TestClientsThroughFront(t *testing.T) {
+	java, paddock := peers.Java{Installation: peers.Require(t)}, peers.RequirePaddock(t)
+	e := peers.StartEnsembleLike(t, extended, java, paddock, java)
+	c := behind{e, startFront(t, e.ConnectString(), "-by", "connection")}
+	for _, p := range clientPrograms(t) {
+		if p.name == "kazoo" || p.name == "java" || p.name == "c" {
+			t.Run(p.name, func(t *testing.T) { runStory(t, c, p) })
+		}
+	}
+}
+
+// TestFrontWithoutWord: a Java server that does not allow srvr is found serving all the same, and without a session made
+// for it.
+func TestFrontWithoutWord(t *testing.T) {
+	s := peers.StartJava(t, peers.Config{Settings: map[string]string{"4lw.commands.whitelist": "ruok,dump,stat"}})
+	c := connectZK(t, startFront(t, s.Addr(), "-check", "100ms"))
+	if _, err := c.Create(t.Context(), "/a", nil, zk.Persistent, zk.OpenACL); err != nil {
+		t.Fatal(err)
+	}
+	stat, _, err := c.Exists(t.Context(), "/a")
+	check(t, err)
+	if want := c.LastZxid(); stat.Czxid != 2 { // the session took 1
+		t.Errorf("created by %v, the last is %v: somebody else writes", stat.Czxid, want)
+	}
 }
