@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"io"
 	"net"
 	"sync"
 	"time"
@@ -25,10 +24,9 @@ func (p *pipe) run() {
 	p.close()
 }
 
-// carry takes bytes from src to dst until src ends. Between TCP sockets of Linux
-// io.Copy has the kernel move them.
+// carry takes bytes from src to dst until src ends.
 func (p *pipe) carry(dst, src net.Conn) {
-	if _, err := io.Copy(dst, src); err != nil {
+	if err := copyAll(dst, src); err != nil {
 		p.close()
 		return
 	}
