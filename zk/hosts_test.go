@@ -154,8 +154,13 @@ func TestHostsLevel(t *testing.T) {
 			was := slices.Clone(clients.current)
 			moved := clients.follow(list)
 			at := fmt.Sprintf("seed %d, step %d, %v to %v", seed, step, before, list)
+			var got []int
 			for _, s := range list {
+				got = append(got, clients.load(s))
 				mustBeNear(t, at+", load of "+s, clients.load(s), n, 1/float64(len(list)))
+			}
+			if seed == 1 {
+				t.Logf("from %d servers to %d: %v, %d clients have moved", len(before), len(list), got, moved)
 			}
 			if step > 0 {
 				kept := 0

@@ -19,6 +19,5 @@
 //     to a server that is taken off the list.
 //   - A server that comes back gets new connections; nobody's is broken for it.
 //   - The end: no new connections, time for the others to end, then they are closed.
-//
-// Bytes go from socket to socket in the kernel where the system can do that.
+//   - A connection on which nothing happens holds two sockets and no buffer.
 package balance

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -462,5 +465,29 @@ func TestFrontOutlivesAcceptErrors(t *testing.T) {
 		nc.Close()
 		cancel()
 		must(w.t, <-done)
+	})
+}
+
+// What SIGHUP does: the file counts anew, and one that is no good changes nothing.
+func TestReload(t *testing.T) {
+	inBubble(t, 2, Options{}, func(w *world) {
+		file := filepath.Join(w.t.TempDir(), "servers")
+		c := &command{list: func() ([]string, error) { return ReadList(file) }}
+		c.opts.Logger = slog.New(slog.DiscardHandler)
+		for _, step := range []struct{ text, want string }{
+			{"s2", "s2:2181"}, {"s2:", "s2:2181"}, {"", "s2:2181"}, {"s1\ns2", "s1:2181 s2:2181"},
+		} {
+			must(w.t, os.WriteFile(file, []byte(step.text), 0o600))
+			c.reload(w.front)
+			settle()
+			var got []string
+			for _, s := range w.front.pool.counts().servers {
+				name, _, _ := strings.Cut(s, " ")
+				got = append(got, name)
+			}
+			if strings.Join(got, " ") != step.want {
+				w.t.Errorf("after %q the servers are %v", step.text, got)
+			}
+		}
 	})
 }
