@@ -65,7 +65,7 @@ func (a app) root() *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.AddCommand(a.serverCommand(), a.statusCommand(), a.wordCommand(), a.versionCommand(),
-		a.purgeCommand(), a.digestCommand(), a.javaCommand(), a.logCommand(), a.snapCommand())
+		a.purgeCommand(), a.digestCommand(), a.javaCommand(), a.logCommand(), a.snapCommand(), a.doctorCommand())
 	root.AddCommand(a.wired()...)
 	return root
 }

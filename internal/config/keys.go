@@ -35,7 +35,7 @@ type Key struct {
 	Name    string // without the prefix "zookeeper."; ends in '.' where it stands for all names that begin with it
 	Place   Place
 	Status  Status
-	Feature string // what the name belongs to, for NotYet and Refused
+	Feature string // what the name belongs to, for NotYet and Refused; why it means nothing here, for some NoOp
 
 	// form is how a key of zoo.cfg must be written, whatever its status. Java: QuorumPeerConfig.parseProperties.
 	form form
@@ -98,6 +98,13 @@ var aliases = map[string]string{
 	"maxTimeToWaitForEpoch":       "leader.maxTimeToWaitForEpoch",
 }
 
+// Why a NoOp name means nothing here.
+const (
+	machinery = "Java's own machinery, which Paddock does not have"
+	alwaysSo  = "always so in Paddock"
+	elsewhere = "read by logback, log4j or clients"
+)
+
 var table = makeTable([]Key{
 	// Files, ports, time.
 	{Place: InFile, Name: "dataDir dataLogDir clientPortAddress peerType dynamicConfigFile autopurge.purgeInterval"},
@@ -136,10 +143,10 @@ var table = makeTable([]Key{
 		" request_stale_connection_check throttled_op_wait_time"},
 
 	// Java's own machinery: thread pools, NIO, Netty, JMX, log4j, buffers, caches, queues that Paddock does not have.
-	{Status: NoOp, Place: InFile, form: boolean, Name: "jvm.pause.monitor"},
-	{Status: NoOp, Place: InFile, form: number, Name: "jvm.pause.sleep.time.ms jvm.pause.warn-threshold.ms" +
+	{Status: NoOp, Feature: machinery, Place: InFile, form: boolean, Name: "jvm.pause.monitor"},
+	{Status: NoOp, Feature: machinery, Place: InFile, form: number, Name: "jvm.pause.sleep.time.ms jvm.pause.warn-threshold.ms" +
 		" jvm.pause.info-threshold.ms quorum.cnxn.threads.size"},
-	{Status: NoOp, Place: Either, Name: "flushDelay maxWriteQueuePollTime intBufferStartingSizeBytes maxResponseCacheSize" +
+	{Status: NoOp, Feature: machinery, Place: Either, Name: "flushDelay maxWriteQueuePollTime intBufferStartingSizeBytes maxResponseCacheSize" +
 		" maxGetChildrenResponseCacheSize watchManagerName watcherCleanThreadsNum watcherCleanThreshold" +
 		" watcherCleanIntervalInSeconds maxInProcessingDeadWatchers bitHashCacheSize serverCnxnFactory" +
 		" commitProcessor.numWorkerThreads commitProcessor.maxReadBatchSize commitProcessor.maxCommitBatchSize" +
@@ -150,13 +157,13 @@ var table = makeTable([]Key{
 		" forward_learner_requests_to_commit_processor_disabled follower.skipLearnerRequestToNextProcessor" +
 		" messageTracker.Enabled messageTracker.BufferSize jmx.log4j.disable jmx.log4j.mbean kinit" +
 		" request_throttler.shutdownTimeout"},
-	{Status: NoOp, Place: FlagRaw, Name: "leader.nodelay follower.nodelay"},
+	{Status: NoOp, Feature: machinery, Place: FlagRaw, Name: "leader.nodelay follower.nodelay"},
 	// Sockets are always kept alive, and an observer always keeps a log.
-	{Status: NoOp, Place: Either, Name: "tcpKeepAlive clientTcpKeepAlive observer.syncEnabled"},
-	{Status: NoOp, Place: InFile, form: boolean, Name: "syncEnabled"},
+	{Status: NoOp, Feature: alwaysSo, Place: Either, Name: "tcpKeepAlive clientTcpKeepAlive observer.syncEnabled"},
+	{Status: NoOp, Feature: alwaysSo, Place: InFile, form: boolean, Name: "syncEnabled"},
 
 	// Read by logback or by clients, met in the same flags.
-	{Status: NoOp, Place: Either, Name: "log.dir log.file log.level log.threshold log.maxfilesize log.maxbackupindex" +
+	{Status: NoOp, Feature: elsewhere, Place: Either, Name: "log.dir log.file log.level log.threshold log.maxfilesize log.maxbackupindex" +
 		" root.logger console.threshold tracelog.dir tracelog.file auditlog.file auditlog.threshold" +
 		" client.secure clientCnxnSocket sasl.client sasl.clientconfig sasl.client.username sasl.client.canonicalize.hostname" +
 		" sasl.client.allowReverseDnsLookup server.principal server.realm disableAutoWatchReset request.timeout" +

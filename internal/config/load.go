@@ -18,11 +18,16 @@ import (
 // The error is a *Problems with everything that keeps the server from starting; the Config is then nil. Warnings are
 // returned in either case.
 func Load(path string, sysprops map[string]string) (*Config, []Warning, error) {
+	return load(path, sysprops).result()
+}
+
+// load is Load before it is known whether a server may start.
+func load(path string, sysprops map[string]string) *loader {
 	l := &loader{cfg: defaults()}
 	l.cfg.File = path
 	l.settings = l.collect(path, l.readProperties(path), sysprops)
 	if len(l.problems) > 0 && len(l.keys)+len(l.members) == 0 {
-		return nil, l.sorted(), l.err() // nothing was read: what is absent is not worth a list
+		return l // nothing was read: what is absent is not worth a list
 	}
 	l.files()
 	l.clientPort()
@@ -33,7 +38,7 @@ func Load(path string, sysprops map[string]string) (*Config, []Warning, error) {
 	l.properties()
 	l.checkServed(l.settings)
 	l.membership()
-	return l.result()
+	return l
 }
 
 // LoadStandaloneArgs is Load for the arguments of Java's ZooKeeperServerMain: port, data directory, and optionally

@@ -34,6 +34,8 @@ type Warning struct {
 	File string // empty for a flag
 	Line int    // counted from 1; 0 when no line is to blame
 	Text string
+
+	Unserved string // the feature that is not served and whose settings are left out; mostly empty
 }
 
 func (w Warning) String() string { return at(w.File, w.Line) + w.Text }
@@ -59,7 +61,7 @@ func (r *report) problem(s setting, fix, format string, args ...any) {
 }
 
 func (r *report) warn(s setting, format string, args ...any) {
-	r.warnings = append(r.warnings, Warning{s.file, s.line, fmt.Sprintf(format, args...)})
+	r.warnings = append(r.warnings, Warning{File: s.file, Line: s.line, Text: fmt.Sprintf(format, args...)})
 }
 
 // err returns the problems in the order of the files, or nil.

@@ -41,6 +41,7 @@ func (r *report) checkServed(s settings) {
 			names[i] = used.name
 		}
 		r.warn(settings[0], "%s: ignored, this version of Paddock does not serve %s yet", strings.Join(names, ", "), feature)
+		r.warnings[len(r.warnings)-1].Unserved = feature
 	}
 }
 

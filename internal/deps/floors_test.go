@@ -41,9 +41,10 @@ var floors = map[string]int{
 	"zk":               3,
 	"zk/internal/fake": 2, // a server for tests of zk
 
-	"internal/admin": 4,
-	"internal/bench": 4,
-	"zk/recipe":      4,
+	"internal/admin":  4,
+	"internal/bench":  4,
+	"internal/doctor": 4,
+	"zk/recipe":       4,
 
 	"internal/node":    5,
 	"internal/up":      5,

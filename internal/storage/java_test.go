@@ -151,12 +151,19 @@ func plain(t *testing.T, fs vfs.FS, path string) []byte {
 	return b
 }
 
+// beginsWithLogs reports whether there is no snapshot, as in the directory of a young 3.4: later versions, and Paddock,
+// want to be told snapshot.trust.empty=true before they believe it.
+func beginsWithLogs(mem *vfs.Mem) bool {
+	snaps, _ := listFiles(mem, "/d/version-2", snapPrefix)
+	return len(snaps) == 0
+}
+
 // TestJavaDirectories recovers every captured directory.
 func TestJavaDirectories(t *testing.T) {
 	for name, mem := range javaDirs(t) {
 		logs, _ := listFiles(mem, "/d/version-2", logPrefix)
 		want := javaZxids(t, name, logs[len(logs)-1].name)
-		s := open(t, Options{FS: mem, DataDir: "/d"})
+		s := open(t, Options{FS: mem, DataDir: "/d", TrustEmptySnapshot: beginsWithLogs(mem)})
 		rec, err := s.Recover(newState(), func(e Entry) error { return nil })
 		if err != nil || rec.LastZxid != want[len(want)-1] || rec.Cut != nil || len(rec.Skipped) > 0 {
 			t.Errorf("%s: %+v, %v; Java's log ends at %s", name, rec, err, want[len(want)-1])
@@ -203,6 +210,9 @@ func TestJavaTruncate(t *testing.T) {
 // newest transaction of each log in turn, and gets it back from a copy.
 func TestJavaDirectoriesAreMended(t *testing.T) {
 	for name, mem := range javaDirs(t) {
+		if beginsWithLogs(mem) {
+			continue
+		}
 		whole, err := replayed(t, mem)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

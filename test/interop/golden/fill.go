@@ -53,3 +53,28 @@ func FillSecond(s *Session, root string) {
 	s.Ask(OpCreate, Create(root+"/container/other", nil, Open, 0), "")
 	s.Ask(OpSetData, Record{}.Ustring(root+"/app").Buffer([]byte("refused")).Int(7), "")
 }
+
+// FillOld is FillFirst with what ZooKeeper 3.4 knows.
+func FillOld(s *Session, addr string) {
+	ask := func(op int32, body Record) { s.Ask(op, body, "") }
+	ask(OpCreate, Create("/app", []byte("root of the app"), Open, 0))
+	ask(OpCreate, Create("/app/config", []byte("first"), Open, 0))
+	ask(OpCreate, Create("/app/null", nil, Open, 0))
+	for range 3 {
+		ask(OpCreate, Create("/app/seq-", []byte("s"), Open, 2))
+	}
+	ask(OpSetData, Record{}.Ustring("/app/config").Buffer([]byte("second")).Int(0))
+	ask(OpSetData, Record{}.Ustring("/app/config").Buffer([]byte("refused")).Int(0))
+	ask(OpDelete, Record{}.Ustring("/app/seq-0000000003").Int(-1))
+	digest := []Entry{Allow(31, "digest", "bob:fyVmFCwVbTJYrznoSu1koqYEYF0="), Allow(1, "world", "anyone")}
+	ask(OpSetACL, Record{}.Ustring("/app/config").ACL(digest).Int(0))
+	ask(OpCreate, Create("/ephemeral", []byte("first session"), Open, 1))
+	ask(OpMulti, Multi(
+		Part(OpCreate, Create("/multi", []byte("m"), Open, 0)),
+		Part(OpCheck, Record{}.Ustring("/multi").Int(0)),
+		Part(OpSetData, Record{}.Ustring("/multi").Buffer([]byte("mm")).Int(0)),
+		Part(OpDelete, Record{}.Ustring("/app/null").Int(-1))))
+	other := Connect(&Transcript{}, addr, "")
+	other.Ask(OpCreate, Create("/closed", nil, Open, 1), "")
+	other.Close()
+}

@@ -26,6 +26,7 @@ func captureFiles(c *capture) error {
 		"*.txt are what Java's TxnLogToolkit and SnapshotFormatter print of the file beside them.\n"+
 		fmt.Sprintf("Logs are cut %d bytes after their last entry; Java preallocates 64 MiB of zeros. Times are in UTC.\n", keepZeros)+
 		"standalone-VERSION/ is what standalone/ is, of another version; behind the version stands what that server was told:\n"+
+		"standalone-3.4.12/ holds only what that version knows, and no snapshot, as 3.4 wrote none at its first start. In the other names\n"+
 		"gz and snappy are the snapshots' compression, nopaths is closeSessionTxn.enabled=false, nodigest is digest.enabled=false.")
 }
 
@@ -44,11 +45,12 @@ func captureVersions(c *capture) error {
 			return err
 		}
 		for suffix, properties := range told {
-			if version < "3.5" || (version == c.peers.Version()) == (suffix == "") {
+			name := "standalone-" + version + suffix
+			if (version == c.peers.Version()) == (suffix == "") || c.only != "" && c.only != name {
 				continue
 			}
-			if err := captureStandalone(c, in, "standalone-"+version+suffix, properties); err != nil {
-				return fmt.Errorf("%s%s: %w", version, suffix, err)
+			if err := captureStandalone(c, in, name, properties); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
 	}
@@ -65,7 +67,14 @@ func captureStandalone(c *capture, in *peers.Installation, name string, told map
 	}
 	defer s.Kill()
 	quiet := &golden.Transcript{}
-	if err := golden.Catch(func() { golden.FillFirst(golden.Connect(quiet, s.Addr(), ""), s.Addr(), "") }); err != nil {
+	if err := golden.Catch(func() {
+		c := golden.Connect(quiet, s.Addr(), "")
+		if in.Version() < "3.5" {
+			golden.FillOld(c, s.Addr())
+		} else {
+			golden.FillFirst(c, s.Addr(), "")
+		}
+	}); err != nil {
 		return err
 	}
 	s.Kill()
@@ -167,6 +176,9 @@ func renderFile(newest, in *peers.Installation, kind, path string) ([]byte, erro
 		in = newest
 		args = []string{"org.apache.zookeeper.server.persistence.TxnLogToolkit", "-d", path}
 	case "snapshot":
+		if in.Version() < "3.5" { // it prints no data
+			in = newest
+		}
 		args = []string{"org.apache.zookeeper.server.SnapshotFormatter", "-d", path}
 	default:
 		return nil, nil

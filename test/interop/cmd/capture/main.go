@@ -17,7 +17,7 @@ type capture struct {
 	peers *peers.Installation
 	root  string // the repository
 	work  string // scratch
-	only  string // the one case of part client to run; empty means all
+	only  string // the one case of part client, or directory of part versions, to capture; empty means all
 }
 
 // parts are the kinds of testdata, in the order in which they are captured.
@@ -36,7 +36,7 @@ var parts = []struct {
 func main() {
 	root := flag.String("root", "../..", "the repository whose testdata directories are written")
 	only := flag.String("only", "", "comma-separated parts; empty means all")
-	name := flag.String("case", "", "the one case of part client to capture; empty means all")
+	name := flag.String("case", "", "the one case of part client, or directory of part versions, to capture; empty means all")
 	flag.Parse()
 	if err := run(*root, *only, *name); err != nil {
 		fmt.Fprintln(os.Stderr, "capture:", err)
