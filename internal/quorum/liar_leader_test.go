@@ -74,6 +74,7 @@ func newLeaderLiar(t *testing.T, rng *rand.Rand) *leaderLiar {
 
 // open takes the member's place on both ports.
 func (l *leaderLiar) open() {
+	dice := l.seed // it goes on counting as voters come
 	l.voterLiar.lure = true
 	l.voterLiar.open()
 	ln, err := net.Listen("tcp", l.place.quorumAddr())
@@ -89,7 +90,7 @@ func (l *leaderLiar) open() {
 			}
 			// Each link has its own dice, or one would disturb another.
 			k := l.begin(nc)
-			k.rng = rand.New(rand.NewPCG(l.seed, seed))
+			k.rng = rand.New(rand.NewPCG(dice, seed))
 			l.wg.Go(func() {
 				l.lead(k)
 				k.nc.Close()
