@@ -113,7 +113,8 @@ func bothWays(t *testing.T, java, paddock peers.Software, l settled, dump openTr
 		tree = dump(s)
 		noMismatch(t, s)
 		s.Kill()
-		if now := snapshots(t, s, l.suffix); now < files+2 {
+		// Java's at its first start may have the zxid, and so the name, of the last one before.
+		if now := snapshots(t, s, l.suffix); now <= files {
 			t.Errorf("%v left %d snapshots of this layout, with %d before it", s, now, files)
 		} else {
 			files = now
@@ -171,8 +172,9 @@ func fill(t *testing.T, s *peers.Server, root string, write func(s *golden.Sessi
 			quota += "/" + name
 			c.Ask(golden.OpCreate, golden.Create(quota, nil, golden.Open, 0), "")
 		}
-		c.Ask(golden.OpCreate, golden.Create(quota+"/zookeeper_limits", []byte("count=50,bytes=100000"), golden.Open, 0), "")
-		c.Ask(golden.OpCreate, golden.Create(quota+"/zookeeper_stats", []byte("count=0,bytes=0"), golden.Open, 0), "")
+		c.Ask(golden.OpMulti, golden.Multi( // together: Java's tools warn of a snapshot with one and not the other
+			golden.Part(golden.OpCreate, golden.Create(quota+"/zookeeper_limits", []byte("count=50,bytes=100000"), golden.Open, 0)),
+			golden.Part(golden.OpCreate, golden.Create(quota+"/zookeeper_stats", []byte("count=0,bytes=0"), golden.Open, 0))), "")
 		c.Ask(golden.OpCreate, golden.Create(root+"/app/counted-", []byte("by the quota"), golden.Open, 2), "")
 	})
 	if err != nil {
