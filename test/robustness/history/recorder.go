@@ -62,11 +62,13 @@ func (r *Recorder) connection() int {
 	return r.conns
 }
 
-// History returns what has been recorded. Nothing may be added any more.
+// History returns what has been recorded until now. What open connections still
+// carry, a ping's answer say, is not added to it.
 func (r *Recorder) History() *History {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &r.h
+	h := r.h // records are only appended: nobody writes to what these slices hold
+	return &h
 }
 
 // line is one line of a history file; one of its fields is set.

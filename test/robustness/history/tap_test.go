@@ -122,3 +122,15 @@ func TestDisorder(t *testing.T) {
 		t.Errorf("%d replies out of order, want 1", disorders)
 	}
 }
+
+// TestHistoryStays: connections that are still open do not change what has been taken.
+func TestHistoryStays(t *testing.T) {
+	rec := NewRecorder(1, 0)
+	rec.addWire(Wire{Frame: Welcome})
+	h := rec.History()
+	rec.addWire(Wire{Frame: Reply})
+	rec.Add(Record{})
+	if len(h.Wire) != 1 || len(h.Records) != 0 || len(rec.History().Wire) != 2 {
+		t.Errorf("%d frames and %d records were taken, %d frames are there", len(h.Wire), len(h.Records), len(rec.History().Wire))
+	}
+}
