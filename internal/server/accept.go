@@ -257,6 +257,7 @@ func (s *Server) reap(now int64) {
 		silent := time.Duration(now - c.seen.Load())
 		c.mu.Lock()
 		switch timeout := time.Duration(c.timeoutMs) * time.Millisecond; {
+		case c.phase == phaseClosed: // counted before; its goroutine has yet to leave the list
 		case timeout == 0 && silent > s.opts.SessionlessTimeout && s.opts.SessionlessTimeout > 0:
 			s.counters.sessionless.Add(1)
 			c.abort(errSessionless)

@@ -293,7 +293,9 @@ func TestReap(t *testing.T) {
 	w.gone(2)
 	w.srv.reap(w.srv.now() + int64(9*time.Second))
 	open.must(proto.OpPing, nil)
-	w.srv.reap(w.srv.now() + int64(11*time.Second))
+	for range 2 { // it may still be listed the second time, and is counted once
+		w.srv.reap(w.srv.now() + int64(11*time.Second))
+	}
 	fresh.ended()
 	open.must(proto.OpPing, nil)
 	w.srv.reap(w.srv.now() + int64(31*time.Second))
