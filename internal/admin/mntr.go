@@ -27,7 +27,7 @@ func (w *Words) mntr(b *bufio.Writer) {
 		m.text("peer_state", peerState(role, status))
 	}
 	if role == zab.RoleObserver {
-		m.number("observer_master_id", int64(status.Leader))
+		m.number("observer_master_id", int64(status.Master))
 	}
 	w.monitorServer(m)
 	w.monitorTree(m)
@@ -35,8 +35,13 @@ func (w *Words) mntr(b *bufio.Writer) {
 	if member {
 		m.number("quorum_size", int64(len(w.src.Peer.Ensemble().Voters())))
 	}
-	if role == zab.RoleLeader {
+	switch role {
+	case zab.RoleLeader:
 		w.monitorLeader(m, status)
+	case zab.RoleFollower:
+		if w.src.Config.Peers.ObserverMasterPort > 0 {
+			m.number("synced_observers", int64(status.Observers))
+		}
 	}
 	w.monitorProcess(m)
 	w.monitorQuorum(m)

@@ -52,6 +52,8 @@ type Config struct {
 	QuorumListenOnAllIPs    bool
 	LeaderServes            bool // the leader takes clients
 	LinearizableSync        bool // a leader asks a quorum before it answers a sync; Paddock's own
+	MultiAddress            bool // a server line may name several addresses
+	Peers                   Peers
 	CnxTimeout              time.Duration
 	ElectionPortBindRetry   int           // 0 to try for ever
 	MinNotificationInterval time.Duration // of an election, and
@@ -67,7 +69,7 @@ type Config struct {
 	ForceSync                  bool
 	FsyncWarningThreshold      time.Duration
 	MaxBatchSize               int // transactions in one flush
-	CommitLogCount             int // committed proposals kept for learners, at least 500
+	CommitLogCount             int // committed proposals kept for learners, at least 500; 0 for as many as there is room for
 	DigestEnabled              bool
 	SerializeLastProcessedZxid bool
 	SnapshotTrustEmpty         bool

@@ -126,6 +126,16 @@ var table = makeTable([]Key{
 		" authProvider. ensembleAuthName letAnySaslUserDoX X509AuthenticationProvider.superUser" +
 		" enforce.auth.enabled enforce.auth.schemes enableEagerACLCheck"},
 
+	// Between the servers.
+	{Place: InFile, form: number, Name: "observerMasterPort"},
+	{Place: InFile, form: boolean, Name: "multiAddress.enabled"},
+	{Place: Either, Name: "observerMaster.sizeLimit observer.reconnectDelayMs observer.election.DelayMs" +
+		" leader.maxConcurrentSnapSyncs leader.maxConcurrentDiffSyncs leader.maxTimeToWaitForEpoch leaderConnectDelayDuringRetryMs" +
+		" quorumCnxnTimeoutMs snapshotSizeFactor testingonly.initialZxid test.allowDiscontinuousProposals"},
+	// Several addresses of a server are dialled side by side, which shows which of them can be reached.
+	{Status: NoOp, Place: InFile, form: boolean, Name: "multiAddress.reachabilityCheckEnabled"},
+	{Status: NoOp, Place: InFile, form: number, Name: "multiAddress.reachabilityCheckTimeoutMs"},
+
 	// Paddock's own. ZooKeeper makes a property of any line and so passes over it.
 	{Place: Either, Name: "linearizableSync proxyProtocol.from"},
 
@@ -170,12 +180,7 @@ var table = makeTable([]Key{
 		" shuffleDnsResponse hostProvider.dnsSrvRefreshIntervalSeconds"},
 
 	// Not served yet; without them the server does less, not something weaker.
-	{Status: NotYet, Feature: "the observer master", Place: InFile, form: number, Name: "observerMasterPort"},
-	{Status: NotYet, Feature: "the observer master", Place: Either, Name: "observerMaster.sizeLimit observer.reconnectDelayMs observer.election.DelayMs"},
 	{Status: NotYet, Feature: "the two-server oracle", Place: InFile, Name: "oraclePath"},
-	{Status: NotYet, Feature: "more than one address per server", Place: InFile, form: boolean, onlyTrue: true, Name: "multiAddress.enabled"},
-	{Status: NoOp, Place: InFile, form: boolean, Name: "multiAddress.reachabilityCheckEnabled"},
-	{Status: NoOp, Place: InFile, form: number, Name: "multiAddress.reachabilityCheckTimeoutMs"},
 	{Status: NotYet, Feature: "the metrics endpoint", Place: InFile, Name: "metricsProvider. metricsProvider.className"},
 	{Status: NotYet, Feature: "the admin server", Place: Either, onlyTrue: true, Name: "admin.enableServer"},
 	{Status: NotYet, Feature: "the admin server", Place: Either, Name: "admin.serverPort admin.serverAddress admin.commandURL" +
@@ -183,13 +188,10 @@ var table = makeTable([]Key{
 		" admin.portUnification admin.forceHttps admin.needClientAuth IPAuthenticationProvider.usexforwardedfor"},
 	{Status: NotYet, Feature: "the audit log", Place: Either, onlyTrue: true, Name: "audit.enable"},
 	{Status: NotYet, Feature: "the audit log", Place: Either, Name: "audit.impl.class"},
-	{Status: NotYet, Feature: "tuning of learner synchronisation", Place: Either, Name: "leader.maxConcurrentSnapSyncs" +
-		" leader.maxConcurrentDiffSyncs leader.maxTimeToWaitForEpoch leaderConnectDelayDuringRetryMs quorumCnxnTimeoutMs snapshotSizeFactor"},
 	{Status: NotYet, Feature: "per-path statistics", Place: Either, onlyTrue: true, Name: "pathStats.enabled"},
 	{Status: NoOp, Place: Either, Name: "pathStats.slotCapacity pathStats.slotDuration pathStats.maxDepth pathStats.sampleRate" +
 		" pathStats.initialDelay pathStats.delay pathStats.topPathMax"},
-	{Status: NotYet, Feature: "a switch for ZooKeeper's own tests", Place: Either, Name: "test.allowDiscontinuousProposals" +
-		" testingonly.initialZxid forceSnapshotSync"},
+	{Status: NotYet, Feature: "a switch for ZooKeeper's own tests", Place: Either, Name: "forceSnapshotSync"},
 
 	// TLS and SASL: a switch that would weaken security if it were left out is refused. What closes a door when it is
 	// left out (a port, a scheme, a login that nobody can use) is named, so that harnesses which only set it go on.

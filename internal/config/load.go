@@ -197,6 +197,8 @@ func (l *loader) switches() {
 	}
 	c.StandaloneEnabled = l.boolean("standaloneEnabled", c.StandaloneEnabled)
 	c.QuorumListenOnAllIPs = l.boolean("quorumListenOnAllIPs", false)
+	c.MultiAddress = l.boolean("multiAddress.enabled", l.propBool("zookeeper.multiAddress.enabled", false))
+	c.Peers.ObserverMasterPort = max(0, l.number("observerMasterPort", 0, math.MinInt32, math.MaxUint16))
 	c.LocalSessionsEnabled = l.boolean("localSessionsEnabled", false)
 	c.LocalSessionsUpgradingEnabled = l.boolean("localSessionsUpgradingEnabled", false)
 	if s, ok := l.keys["peerType"]; ok {
@@ -220,6 +222,7 @@ func (l *loader) properties() {
 	c.ElectionPortBindRetry = l.propInt("zookeeper.electionPortBindRetry", 3, 0)
 	c.MinNotificationInterval = l.propMillis("zookeeper.fastleader.minNotificationInterval", 200, 1)
 	c.MaxNotificationInterval = l.propMillis("zookeeper.fastleader.maxNotificationInterval", 60000, 1)
+	l.peers()
 	l.storage()
 	l.access()
 	l.authentication()
@@ -240,7 +243,9 @@ func (l *loader) storage() {
 	}
 	c.FsyncWarningThreshold = l.propMillis(threshold, 1000, 0)
 	c.MaxBatchSize = l.propInt("zookeeper.maxBatchSize", 1000, 1)
-	c.CommitLogCount = l.propInt("zookeeper.commitLogCount", 500, 500)
+	if _, ok := l.props["zookeeper.commitLogCount"]; ok {
+		c.CommitLogCount = l.propInt("zookeeper.commitLogCount", 500, 500)
+	}
 	c.DigestEnabled = l.propBool("zookeeper.digest.enabled", true)
 	c.SerializeLastProcessedZxid = l.propBool("zookeeper.serializeLastProcessedZxid.enabled", true)
 	c.SnapshotTrustEmpty = l.propBool("zookeeper.snapshot.trust.empty", false)

@@ -88,9 +88,13 @@ func TestDefaults(t *testing.T) {
 		TickTime: 3 * time.Second, MinSessionTimeout: 6 * time.Second, MaxSessionTimeout: time.Minute,
 		MaxClientCnxns: 60, Standalone: true, StandaloneEnabled: true, LeaderServes: true, LinearizableSync: true,
 		CnxTimeout: 5 * time.Second, ElectionPortBindRetry: 3,
+		Peers: Peers{
+			ObserverMasterSizeLimit: 32 << 20, ObserverElectionDelay: 200 * time.Millisecond, MaxConcurrentSnapSyncs: 10, MaxConcurrentDiffSyncs: 100,
+			MaxTimeToWaitForEpoch: -time.Millisecond, LeaderConnectDelay: 100 * time.Millisecond, SnapshotSizeFactor: 0.33,
+		},
 		MinNotificationInterval: 200 * time.Millisecond, MaxNotificationInterval: time.Minute,
 		SnapRetainCount: 3, SnapCount: 100000, SnapSizeLimit: 4 << 30, PreAllocSize: 64 << 20, ForceSync: true,
-		FsyncWarningThreshold: time.Second, MaxBatchSize: 1000, CommitLogCount: 500, DigestEnabled: true,
+		FsyncWarningThreshold: time.Second, MaxBatchSize: 1000, DigestEnabled: true,
 		SerializeLastProcessedZxid: true, DBAutocreate: true, DatadirAutocreate: true,
 		JuteMaxBuffer: 0xfffff, JuteMaxBufferExtraSize: 0xfffff, GlobalOutstandingLimit: 1000,
 		AuthSchemes: []string{"digest", "ip"}, DigestAlg: crypto.SHA1,
@@ -134,6 +138,17 @@ standaloneEnabled=FALSE
 quorumListenOnAllIPs=true
 localSessionsEnabled=True
 localSessionsUpgradingEnabled=true
+observerMasterPort=2191
+observerMaster.sizeLimit=1000000
+observer.reconnectDelayMs=30
+observer.election.DelayMs=40
+leader.maxConcurrentSnapSyncs=2
+leader.maxConcurrentDiffSyncs=3
+leader.maxTimeToWaitForEpoch=2000
+leaderConnectDelayDuringRetryMs=50
+quorumCnxnTimeoutMs=700
+snapshotSizeFactor=0.5
+multiAddress.enabled=true
 syncEnabled=false
 peerType=participant
 electionAlg=3
@@ -215,7 +230,14 @@ throttled_op_wait_time=11
 		},
 		InitLimit: 10, SyncLimit: 5, ConnectToLearnerMasterLimit: 7, MaxCnxns: 99, MyID: 2, QuorumListenOnAllIPs: true,
 		LocalSessionsEnabled: true, LocalSessionsUpgradingEnabled: true,
-		CnxTimeout:              100 * time.Millisecond,
+		CnxTimeout:   100 * time.Millisecond,
+		MultiAddress: true,
+		Peers: Peers{
+			ObserverMasterPort: 2191, ObserverMasterSizeLimit: 1000000, ObserverReconnectDelay: 30 * time.Millisecond,
+			ObserverElectionDelay: 40 * time.Millisecond, MaxConcurrentSnapSyncs: 2, MaxConcurrentDiffSyncs: 3,
+			MaxTimeToWaitForEpoch: 2 * time.Second, LeaderConnectDelay: 50 * time.Millisecond, QuorumCnxnTimeout: 700 * time.Millisecond,
+			SnapshotSizeFactor: 0.5,
+		},
 		MinNotificationInterval: 10 * time.Millisecond, MaxNotificationInterval: 20 * time.Millisecond,
 		SnapRetainCount: 5, PurgeInterval: 2 * time.Hour, SnapCount: 10, TxnLogSizeLimit: 8192, PreAllocSize: 16384,
 		FsyncWarningThreshold: 20 * time.Millisecond, MaxBatchSize: 10, CommitLogCount: 600, SnapshotTrustEmpty: true, SnapshotCompression: "snappy",
@@ -391,7 +413,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		switch {
 		case problems != nil, cfg.DataDir == "", cfg.DataLogDir == "", cfg.TickTime <= 0,
-			cfg.MinSessionTimeout > cfg.MaxSessionTimeout, cfg.SnapCount < 2, cfg.CommitLogCount < 500,
+			cfg.MinSessionTimeout > cfg.MaxSessionTimeout, cfg.SnapCount < 2, cfg.CommitLogCount != 0 && cfg.CommitLogCount < 500,
 			cfg.JuteMaxBuffer < 1, cfg.PreAllocSize < 0, cfg.SnapRetainCount < 3, cfg.PurgeInterval < 0,
 			cfg.ClientPort < -1, cfg.ClientPort > 65535, !slices.Contains(cfg.FourLetterWhitelist, "srvr"):
 			t.Fatalf("%q gave %s", cfgText, fields(*cfg))

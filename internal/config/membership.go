@@ -101,8 +101,8 @@ func (l *loader) checkMembers(e ensemble.Ensemble, at func(int64) setting) {
 		if m.ID > maxServerID {
 			l.problem(at(m.ID), "number the servers from 0 to 255", "server.%d: the id does not fit into a session id", m.ID)
 		}
-		if len(m.QuorumAddrs) > 1 {
-			l.problem(at(m.ID), "name one address", "Multiple address feature is disabled, but multiple addresses were specified for sid %d", m.ID)
+		if len(m.QuorumAddrs) > 1 && !l.cfg.MultiAddress {
+			l.problem(at(m.ID), "name one address, or set multiAddress.enabled=true on every server", "Multiple address feature is disabled, but multiple addresses were specified for sid %d", m.ID)
 		}
 	}
 	for _, c := range e.Conflicts() {
@@ -225,6 +225,10 @@ func (l *loader) ownClient(e ensemble.Ensemble, at func(int64) setting) {
 		if a.Port == c.ClientPort && !c.Standalone {
 			l.problem(at(m.ID), "give clients and servers different ports",
 				"server.%d: port %d is both the client port and a quorum or election port", m.ID, a.Port)
+		}
+		if a.Port == c.Peers.ObserverMasterPort && m.Role == ensemble.Participant && !c.Standalone {
+			l.problem(l.keys["observerMasterPort"], "give observers a port of their own",
+				"observerMasterPort: %d is a quorum or election port of server.%d", a.Port, m.ID)
 		}
 	}
 }

@@ -69,9 +69,6 @@ func (s setting) inert(k Key) bool {
 		return !strings.EqualFold(s.value, "true")
 	case k.onlyFalse:
 		return strings.EqualFold(s.value, "true")
-	case s.name == "observerMasterPort":
-		n, err := decodeInt(s.value)
-		return err == nil && n <= 0
 	case s.name == "metricsProvider.className":
 		return slices.Contains(quietMetrics, s.value)
 	}

@@ -151,10 +151,32 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		},
 		Reap:           replica.ReapOptions{Interval: c.ContainerCheckInterval, PerMinute: c.ContainerMaxPerMinute},
 		Emulate353:     c.Emulate353TTL,
-		MaxOutstanding: outstandingLimit(c), History: max(c.CommitLogCount, 20_000),
+		MaxOutstanding: outstandingLimit(c), History: c.CommitLogCount,
+		ObserverMasterPort: observerMasterPort(c),
+		ReconnectDelay:     c.Peers.ObserverReconnectDelay, ElectionDelay: c.Peers.ObserverElectionDelay,
+		HandshakeTimeout: c.Peers.QuorumCnxnTimeout, SnapshotSizeFactor: c.Peers.SnapshotSizeFactor,
+		Zab:             zabOptions(&c.Peers),
 		UnconfirmedSync: !c.LinearizableSync,
 		SnapCount:       c.SnapCount, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,
 	}
+}
+
+func zabOptions(p *config.Peers) replica.ZabOptions {
+	return replica.ZabOptions{
+		Feeding: zab.Feeding{
+			MaxSnapSyncs: p.MaxConcurrentSnapSyncs, MaxDiffSyncs: p.MaxConcurrentDiffSyncs, MaxHeldBytes: p.ObserverMasterSizeLimit,
+		},
+		Rollover: zab.Rollover{FirstCounter: p.InitialZxid, AnyFirst: p.DiscontinuousProposals},
+		// Java's 0 gives up at the first sign; a leader must have the time to be asked.
+		EpochTimeout: max(p.MaxTimeToWaitForEpoch, 0), RedialPause: p.LeaderConnectDelay,
+	}
+}
+
+func observerMasterPort(c *config.Config) int {
+	if c.Standalone {
+		return 0
+	}
+	return c.Peers.ObserverMasterPort
 }
 
 // outstandingLimit shares the ensemble's limit among its servers. Source:

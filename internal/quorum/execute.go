@@ -53,6 +53,8 @@ func (p *Peer) runOrdered(a replica.Action) {
 		p.sm.SessionMoved(a.Session)
 	case replica.SendSnapshot:
 		p.send(a.Link, snapshotItem(a.Zxid))
+	case replica.ReadLog:
+		p.readLog(a)
 	case replica.SaveEpoch, replica.Reload:
 		p.diskPut(a)
 	case replica.Truncate:
@@ -73,7 +75,7 @@ func (p *Peer) runOrdered(a replica.Action) {
 		p.tree.SetLastZxid(a.Zxid)
 		p.tree.Unlock()
 	case replica.Dial:
-		p.dial(a.Leader)
+		p.dial(a)
 	case replica.Hangup:
 		p.hangup(a)
 	case replica.Serve:
@@ -160,6 +162,10 @@ func (p *Peer) note(n replica.Note) {
 	case zab.FactSyncDiff:
 		m.Diffs.Add(1)
 		p.log.Info("learner gets a DIFF", "peer", n.Peer, "from", n.Zxid)
+		if n.Text != "" {
+			m.LogDiffs.Add(1)
+			p.log.Info("part of the DIFF was read from the logs", "peer", n.Peer, "transactions", n.Text)
+		}
 	case zab.FactSyncTrunc:
 		m.Truncs.Add(1)
 		p.log.Info("learner is told to truncate", "peer", n.Peer, "to", n.Zxid)

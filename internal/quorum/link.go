@@ -21,7 +21,8 @@ import (
 type link struct {
 	id      zab.LinkID
 	nc      net.Conn
-	leads   bool // this end is the leader's
+	leads   bool // this end is the leader's, or the observer master's
+	master  bool // it came by the port for observers
 	counted bool // guarded by peer.netMu: among the links that learners opened
 	peer    *Peer
 	budget  int        // bytes that may wait in the queue

@@ -9,6 +9,7 @@ type Metrics struct {
 	Elections    atomic.Int64 // times this server looked for a leader
 	ElectionTime atomic.Int64 // nanoseconds that the last election took
 	Diffs        atomic.Int64 // learners brought up to date by DIFF
+	LogDiffs     atomic.Int64 // of these with transactions read from the logs
 	Truncs       atomic.Int64 // by TRUNC
 	Snaps        atomic.Int64 // by SNAP
 	Expired      atomic.Int64 // sessions expired
@@ -26,7 +27,7 @@ type Metrics struct {
 // Reset sets to zero what ZooKeeper counts, too, but for Proposals, which is a
 // leader's.
 func (m *Metrics) Reset() {
-	for _, n := range []*atomic.Int64{&m.Elections, &m.Diffs, &m.Truncs, &m.Snaps, &m.Expired, &m.Mismatches} {
+	for _, n := range []*atomic.Int64{&m.Elections, &m.Diffs, &m.LogDiffs, &m.Truncs, &m.Snaps, &m.Expired, &m.Mismatches} {
 		n.Store(0)
 	}
 	m.QuotaErrors.Reset()

@@ -1,17 +1,13 @@
 package quorum
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"time"
 
-	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/zab"
-	"github.com/paddock-io/paddock/proto"
 )
 
 // maxInbound bounds the links that learners may open at once.
@@ -28,21 +24,20 @@ func (p *Peer) listen() error {
 	if !ok {
 		return fmt.Errorf("server %d is not a member of the ensemble", p.opts.Self)
 	}
-	addr := self.QuorumAddrs[0]
-	host := addr.Host
-	if p.opts.ListenAll {
-		host = ""
+	lns, err := p.bindQuorum(self)
+	if err == nil {
+		p.votes, err = p.openVotes()
 	}
-	ln, err := p.opts.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(addr.Port)))
 	if err != nil {
-		return &ExitError{Code: ExitBind, Err: fmt.Errorf("bind the quorum port of server.%d: %w; is another server running with this id or port?", p.opts.Self, err)}
-	}
-	if p.votes, err = p.openVotes(); err != nil {
-		ln.Close()
+		for _, ln := range lns {
+			ln.Close()
+		}
 		return &ExitError{Code: ExitBind, Err: err}
 	}
-	p.wg.Go(func() { p.accept(ln) })
-	p.wg.Go(func() { p.closeOnStop(ln) })
+	for _, ln := range lns {
+		p.wg.Go(func() { p.accept(ln) })
+		p.wg.Go(func() { p.closeOnStop(ln.Listener) })
+	}
 	return nil
 }
 
@@ -52,7 +47,7 @@ func (p *Peer) closeOnStop(ln net.Listener) {
 	ln.Close()
 }
 
-func (p *Peer) accept(ln net.Listener) {
+func (p *Peer) accept(ln listener) {
 	for {
 		nc, err := ln.Accept()
 		switch {
@@ -67,14 +62,15 @@ func (p *Peer) accept(ln net.Listener) {
 			}
 			continue
 		}
-		p.open(nc, true)
+		p.open(nc, true, ln.master)
 	}
 }
 
 // open starts a link and tells the loop: of one that was accepted only when its
 // first bytes are there, because they may be a question, which is none of its business.
-func (p *Peer) open(nc net.Conn, leads bool) {
+func (p *Peer) open(nc net.Conn, leads, master bool) {
 	k := newLink(p, zab.LinkID(p.lastLink.Add(1)), nc, leads)
+	k.master = master
 	p.netMu.Lock()
 	if p.stopped || leads && p.inbound >= maxInbound {
 		p.netMu.Unlock()
@@ -116,7 +112,7 @@ func (p *Peer) announce(k *link) {
 	p.netMu.Lock()
 	p.arrivals[k.id] = k
 	p.netMu.Unlock()
-	p.inbox.put(replica.Connected{Link: k.id, Dialed: !k.leads})
+	p.inbox.put(replica.Connected{Link: k.id, Dialed: !k.leads, Master: k.master})
 }
 
 // adopt moves a new link to the loop.
@@ -125,38 +121,6 @@ func (p *Peer) adopt(id zab.LinkID) {
 	defer p.netMu.Unlock()
 	p.loop.links[id] = p.arrivals[id]
 	delete(p.arrivals, id)
-}
-
-// dial connects to the leader's quorum port in the background.
-func (p *Peer) dial(leader proto.PeerID) {
-	m, ok := p.opts.Ensemble.Member(int64(leader))
-	if !ok {
-		p.inbox.put(replica.DialFailed{Leader: leader, Reason: "it is not a member of the ensemble"})
-		return
-	}
-	p.wg.Go(func() {
-		nc, err := p.dialAny(m.QuorumAddrs)
-		if err != nil {
-			p.inbox.put(replica.DialFailed{Leader: leader, Reason: err.Error()})
-			return
-		}
-		p.open(nc, false)
-	})
-}
-
-// dialAny tries a server's addresses in order.
-func (p *Peer) dialAny(addrs []ensemble.Addr) (net.Conn, error) {
-	var errs []error
-	for _, a := range addrs {
-		ctx, cancel := context.WithTimeout(p.netCtx, p.opts.CnxTimeout)
-		nc, err := p.opts.Dial(ctx, "tcp", net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
-		cancel()
-		if err == nil {
-			return nc, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, errors.Join(errs...)
 }
 
 // closeNet closes every socket and waits for the goroutines behind them.

@@ -43,9 +43,22 @@ type Options struct {
 	LocalSessions, UpgradeSessions bool          // see replica.Options
 	ReadOnlyAfter                  time.Duration // see replica.Options
 
+	// ObserverMasterPort is where a follower feeds observers, and where an observer
+	// looks for followers that do; 0 for none.
+	ObserverMasterPort            int
+	ReconnectDelay, ElectionDelay time.Duration // of an observer; see replica.MasterOptions
+	Zab                           replica.ZabOptions
+	// HandshakeTimeout is what a connection to the election port may take to
+	// introduce itself; 0 means SyncTimeout (quorumCnxnTimeoutMs).
+	HandshakeTimeout time.Duration
+	// SnapshotSizeFactor is the share of the newest snapshot's size up to which what
+	// a learner misses is read from the logs in place of a snapshot; 0 means 0.33, and
+	// a negative one reads none.
+	SnapshotSizeFactor float64
+
 	MaxPacket      int   // bytes a peer may send as one packet; 0 means 64 MiB, which is what the log takes
 	MaxOutstanding int   // client requests undecided at once; 0 means 1000
-	History        int   // transactions kept for learners; 0 means 20,000
+	History        int   // transactions kept for learners; 0 for as many as History says
 	MaxBatch       int   // transactions in one sync of the log; 0 means 1000
 	SnapCount      int   // transactions between snapshots; 0 means 100,000
 	SnapBytes      int64 // log bytes between snapshots; 0 means 4 GiB, negative none
@@ -74,6 +87,13 @@ func (o *Options) setDefaults() {
 	}
 	if o.SnapBytes == 0 {
 		o.SnapBytes = 4 << 30
+	}
+	if o.SnapshotSizeFactor == 0 {
+		o.SnapshotSizeFactor = 0.33
+	}
+	o.Zab.ReadLogs = o.SnapshotSizeFactor > 0
+	if o.HandshakeTimeout == 0 {
+		o.HandshakeTimeout = o.SyncTimeout
 	}
 	if o.CnxTimeout == 0 {
 		o.CnxTimeout = 5 * time.Second
@@ -201,7 +221,7 @@ func (p *Peer) recover() (*persist.Damage, error) {
 		return nil, err
 	}
 	p.tree = rec.Tree
-	rec.Hist.MaxTxns = p.opts.History
+	rec.Hist.Keep = p.opts.History
 	p.durable.advance(rec.Last)
 	p.furnish(p.tree)
 	p.replica = replica.New(replica.Options{
@@ -209,8 +229,12 @@ func (p *Peer) recover() (*persist.Damage, error) {
 		Observer: p.opts.Observer, Tick: p.opts.Tick, InitTimeout: p.opts.InitTimeout,
 		SyncTimeout: p.opts.SyncTimeout, DialTimeout: p.opts.DialTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
 		UnconfirmedSync: p.opts.UnconfirmedSync,
-		Reap:            p.opts.Reap,
-		LocalSessions:   p.opts.LocalSessions, UpgradeSessions: p.opts.UpgradeSessions, ReadOnlyAfter: p.opts.ReadOnlyAfter,
+		Masters: replica.MasterOptions{
+			Feed: p.opts.ObserverMasterPort > 0, ReconnectDelay: p.opts.ReconnectDelay, ElectionDelay: p.opts.ElectionDelay,
+		},
+		Zab:           p.opts.Zab,
+		Reap:          p.opts.Reap,
+		LocalSessions: p.opts.LocalSessions, UpgradeSessions: p.opts.UpgradeSessions, ReadOnlyAfter: p.opts.ReadOnlyAfter,
 	}, p.tree, &rec.Hist, disk)
 	p.log.Info("data recovered", "zxid", rec.Last, "znodes", p.tree.NodeCount(),
 		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))

@@ -128,19 +128,11 @@ func (n *voteNet) dialOnce(l *voteLine) error {
 	return nil
 }
 
-// dialAny tries addresses in order. Names are resolved anew each time: a peer's address may have changed.
+// dialAny dials a peer's addresses. Names are resolved anew each time: they may have changed.
 func (n *voteNet) dialAny(addrs []string) (net.Conn, error) {
-	var errs []error
-	for _, addr := range addrs {
-		ctx, cancel := context.WithTimeout(n.ctx, n.opts.ConnectTimeout)
-		nc, err := n.opts.dial(ctx, "tcp", addr)
-		cancel()
-		if err == nil {
-			return nc, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, &dialError{errs}
+	ctx, cancel := context.WithTimeout(n.ctx, n.opts.ConnectTimeout)
+	defer cancel()
+	return dialFirst(ctx, n.opts.dial, addrs)
 }
 
 // dialError holds what happened at each address of a peer.

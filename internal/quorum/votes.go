@@ -3,6 +3,7 @@ package quorum
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 
 	"github.com/paddock-io/paddock/internal/ensemble"
@@ -14,7 +15,7 @@ import (
 func (p *Peer) openVotes() (*voteNet, error) {
 	opts := voteOptions{
 		Self: p.opts.Self, BindRetries: p.opts.BindRetries, Stop: p.netCtx.Done(),
-		ConnectTimeout: p.opts.CnxTimeout, HandshakeTimeout: p.opts.SyncTimeout, Logger: p.log,
+		ConnectTimeout: p.opts.CnxTimeout, HandshakeTimeout: p.opts.HandshakeTimeout, Logger: p.log,
 		listen: p.opts.Listen, dial: p.opts.Dial,
 		Receive: func(from proto.PeerID, n proto.Notification) {
 			p.inbox.putBounded(replica.Vote{From: from, Note: n})
@@ -32,7 +33,7 @@ func (p *Peer) openVotes() (*voteNet, error) {
 		}
 		opts.Listen, opts.Advertise = addrs, addrs
 		if p.opts.ListenAll {
-			opts.Listen = []string{net.JoinHostPort("", strconv.Itoa(m.ElectionAddrs[0].Port))}
+			opts.Listen = everywhere(m.ElectionAddrs)
 		}
 	}
 	return newVoteNet(opts)
@@ -54,6 +55,17 @@ func (p *Peer) logReach(id proto.PeerID, ok bool) {
 	} else {
 		p.log.Warn(fmt.Sprintf("Cannot open channel to %d at election address", id), "peer", id, "address", joinAddrs(m.ElectionAddrs))
 	}
+}
+
+// everywhere is the ports of addresses, on every address of this machine.
+func everywhere(addrs []ensemble.Addr) []string {
+	var v []string
+	for _, a := range addrs {
+		if addr := net.JoinHostPort("", strconv.Itoa(a.Port)); !slices.Contains(v, addr) {
+			v = append(v, addr)
+		}
+	}
+	return v
 }
 
 func joinAddrs(addrs []ensemble.Addr) []string {

@@ -60,6 +60,7 @@ type (
 	Dial         = zab.Dial
 	Hangup       = zab.Hangup
 	SendSnapshot = zab.SendSnapshot
+	ReadLog      = zab.ReadLog
 	Append       = zab.Append
 	SaveEpoch    = zab.SaveEpoch
 	Truncate     = zab.Truncate

@@ -59,6 +59,7 @@ type Reachable struct {
 type Connected struct {
 	Link   zab.LinkID
 	Dialed bool
+	Master bool // it was opened on the observer master's port
 }
 
 // DialFailed says that a Dial came to nothing.
@@ -104,6 +105,13 @@ type SnapshotSaved struct{ Zxid proto.Zxid }
 // SnapshotSent answers SendSnapshot.
 type SnapshotSent struct{ Link zab.LinkID }
 
+// LogRead answers ReadLog. Not Whole means that the logs do not hold it.
+type LogRead struct {
+	Link  zab.LinkID
+	Txns  []*proto.Txn
+	Whole bool
+}
+
 // Reloaded answers Reload: the tree is what the disk holds, up to Last.
 type Reloaded struct{ Last proto.Zxid }
 
@@ -128,5 +136,6 @@ func (EpochSaved) isEvent()    {}
 func (Truncated) isEvent()     {}
 func (SnapshotSaved) isEvent() {}
 func (SnapshotSent) isEvent()  {}
+func (LogRead) isEvent()       {}
 func (Reloaded) isEvent()      {}
 func (Mended) isEvent()        {}

@@ -12,6 +12,8 @@ import (
 // its link is kept for a while.
 func (r *Replica) connected(now time.Duration, ev Connected, out []Action) []Action {
 	switch {
+	case ev.Master:
+		return r.observerConnected(now, ev.Link, out)
 	case ev.Dialed && r.state == learning:
 		return r.learner.Connected(now, ev.Link, out)
 	case ev.Dialed || r.state == learning || r.opts.Standalone || len(r.early) >= maxEarlyLinks:
@@ -31,6 +33,7 @@ func (r *Replica) earlyIndex(link LinkID) int {
 // admitEarly hands the links that came before the election's end to the
 // leader.
 func (r *Replica) admitEarly(now time.Duration, out []Action) []Action {
+	out = r.refuseEarly(true, leaderFeedsNone, out)
 	early := r.early
 	r.early = nil
 	for _, e := range early {
@@ -38,6 +41,22 @@ func (r *Replica) admitEarly(now time.Duration, out []Action) []Action {
 		for _, m := range e.msgs {
 			out = r.leader.Message(now, e.link, m, out)
 		}
+	}
+	return out
+}
+
+// refuseEarly hangs up the links that came to the one or the other port.
+func (r *Replica) refuseEarly(master bool, reason string, out []Action) []Action {
+	kept := r.early[:0]
+	for _, e := range r.early {
+		if e.master != master {
+			kept = append(kept, e)
+			continue
+		}
+		out = append(out, Hangup{Link: e.link, Reason: reason})
+	}
+	if r.early = kept; len(kept) == 0 {
+		r.early = nil
 	}
 	return out
 }
@@ -57,10 +76,12 @@ func (r *Replica) disconnected(ev Disconnected, out []Action) []Action {
 		r.early = slices.Delete(r.early, i, i+1)
 		return out
 	}
-	switch r.state {
-	case leading:
+	switch {
+	case r.master != nil && r.master.Has(ev.Link):
+		return r.master.Disconnected(ev.Link, ev.Reason, out)
+	case r.state == leading:
 		return r.leader.Disconnected(ev.Link, ev.Reason, out)
-	case learning:
+	case r.state == learning:
 		return r.learner.Disconnected(ev.Link, ev.Reason, out)
 	}
 	return out
@@ -69,11 +90,14 @@ func (r *Replica) disconnected(ev Disconnected, out []Action) []Action {
 // message handles what came on a link: here what concerns requests and
 // sessions, in package zab what concerns the protocol.
 func (r *Replica) message(now time.Duration, ev Message, out []Action) []Action {
-	switch r.state {
-	case leading:
+	switch {
+	case r.master != nil && r.master.Has(ev.Link):
+		out = r.master.Message(now, ev.Link, ev.Msg, out)
+		return r.fromObserver(ev, out)
+	case r.state == leading:
 		out = r.leader.Message(now, ev.Link, ev.Msg, out)
 		return r.fromLearner(now, ev, out)
-	case learning:
+	case r.state == learning && r.earlyIndex(ev.Link) < 0:
 		out = r.learner.Message(now, ev.Link, ev.Msg, out)
 		return r.fromLeader(now, ev, out)
 	}
@@ -130,19 +154,9 @@ func (r *Replica) fromLeader(now time.Duration, ev Message, out []Action) []Acti
 		}
 		return append(out, Send{Link: ev.Link, Msg: zab.Ping{Zxid: m.Zxid, Touches: r.takeTouches()}})
 	case zab.Sync:
-		for _, s := range r.syncs.answered() {
-			if n := r.inflight[s.Session]; n > 0 {
-				r.answered(s.Session, n)
-			}
-			out = append(out, s)
-		}
+		return r.syncAnswered(out)
 	case zab.Revalidated:
-		i := slices.IndexFunc(r.queries, func(q Revalidate) bool { return q.ID == m.ID })
-		if i >= 0 {
-			q := r.queries[i]
-			r.queries = slices.Delete(r.queries, i, i+1)
-			return append(out, Revalidated{m.ID, q.Conn, m.Valid})
-		}
+		return r.revalidated(m, out)
 	}
 	return out
 }

@@ -34,6 +34,10 @@ type Options struct {
 	// UpgradeSessions makes them global when they want ephemerals. A standalone
 	// server has no use for either.
 	LocalSessions, UpgradeSessions bool
+	// Masters are how observers are fed by followers.
+	Masters MasterOptions
+	// Zab are further options of package zab.
+	Zab ZabOptions
 	// ReadOnlyAfter is how long to look for a leader before clients may read; 0
 	// is for ever.
 	ReadOnlyAfter time.Duration
@@ -63,6 +67,7 @@ type Replica struct {
 	disk    zab.Durable
 	leader  *zab.Leader
 	learner *zab.Learner
+	master  *zab.Master // feeds observers while following, if there are to be masters
 
 	appended  proto.Zxid // newest transaction given to the log
 	persisted proto.Zxid // newest transaction known durable
@@ -79,13 +84,14 @@ type Replica struct {
 	local    *sessions   // while serving with LocalSessions
 	touches  map[proto.SessionID]int32
 	syncs    syncs
-	queries  []Revalidate
+	queries  []query
 	own      []proto.Zxid            // this server's own clients' undecided proposals, while leading
 	inflight map[proto.SessionID]int // requests sent to the leader, by session
 	pending  int                     // sum of inflight
 
 	lookedAt time.Duration // when this search for a leader began
 
+	choice masterChoice  // of an observer
 	failed int           // tries to follow in a row that came to nothing
 	lookAt time.Duration // no election before this
 	wall   int64         // milliseconds since 1970 ...
@@ -94,9 +100,10 @@ type Replica struct {
 
 // earlyLink is a link whose FollowerInfo waits for the election's end.
 type earlyLink struct {
-	link LinkID
-	at   time.Duration
-	msgs []zab.Message
+	link   LinkID
+	master bool // an observer's, which waits until this server follows
+	at     time.Duration
+	msgs   []zab.Message
 }
 
 // Bounds for links that wait; a peer sends one message and then listens.
@@ -142,6 +149,7 @@ func (r *Replica) zabOptions() zab.Options {
 		Self: r.opts.Self, Ensemble: r.opts.Ensemble, InitTimeout: r.opts.InitTimeout,
 		SyncTimeout: r.opts.SyncTimeout, DialTimeout: r.opts.DialTimeout, Tick: r.opts.Tick,
 		Standalone: r.opts.Standalone, Observer: r.opts.Observer, UnconfirmedSync: r.opts.UnconfirmedSync,
+		Feeding: r.opts.Zab.Feeding, EpochTimeout: r.opts.Zab.EpochTimeout, RedialPause: r.opts.Zab.RedialPause, Rollover: r.opts.Zab.Rollover,
 	}
 }
 
@@ -185,14 +193,24 @@ func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
 	case Connected:
 		return r.connected(now, ev, out)
 	case DialFailed:
-		if r.state == learning && r.learner.Leader() == ev.Leader {
+		if r.state == learning && r.learner.Target() == ev.Leader {
 			return r.learner.DialFailed(now, ev.Reason, out)
 		}
 	case Disconnected:
 		return r.disconnected(ev, out)
 	case SnapshotSent:
-		if r.state == leading {
+		switch {
+		case r.state == leading:
 			return r.leader.SnapshotSent(now, ev.Link, out)
+		case r.master != nil:
+			return r.master.SnapshotSent(now, ev.Link, out)
+		}
+	case LogRead:
+		switch {
+		case r.state == leading:
+			return r.leader.LogRead(now, ev.Link, ev.Txns, ev.Whole, out)
+		case r.master != nil:
+			return r.master.LogRead(now, ev.Link, ev.Txns, ev.Whole, out)
 		}
 	default:
 		return r.diskAnswer(now, ev, out)
@@ -278,6 +296,9 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 			r.appended = a.Txn.Zxid
 		case Apply:
 			r.applying(now, a.Txn)
+			if r.master != nil {
+				out = r.master.Committed(a.Txn, out)
+			}
 		case SaveEpoch, Truncate, SaveSnapshot, Reload:
 			r.diskOps++
 		case zab.OwnSynced:
@@ -287,6 +308,7 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 			}
 		case Serve:
 			r.serve(now, a)
+			out = r.feedObservers(now, a, out)
 		case zab.Resign:
 			out = slices.Delete(out, i, i+1)
 			i--
@@ -373,6 +395,7 @@ func (r *Replica) endRole(now time.Duration, reason string, out []Action) []Acti
 	case learning:
 		r.tail = slices.Clone(r.learner.EndTerm())
 		r.pauseAfter(now, r.learner.Following())
+		out = r.dropObservers(now, reason, out)
 		r.reload = r.learner.MustReload() || r.mended
 		r.mended = false
 	}
@@ -465,13 +488,10 @@ func (r *Replica) decided(now time.Duration, d election.Decided, out []Action) [
 		out = r.leader.Start(now, out)
 		return r.admitEarly(now, out)
 	}
-	for _, e := range r.early {
-		out = append(out, Hangup{Link: e.link, Reason: fmt.Sprintf("not the leader; server %d is", leader)})
-	}
-	r.early = nil
+	out = r.refuseEarly(false, fmt.Sprintf("not the leader; server %d is", leader), out)
 	r.state = learning
 	r.learner = zab.BecomeLearner(r.zabOptions(), r.disk, r.hist, leader)
-	return r.learner.Start(now, out)
+	return r.startLearner(now, out)
 }
 
 func (r *Replica) onVote(now time.Duration, ev Vote, out []Action) []Action {

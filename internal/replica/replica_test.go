@@ -75,7 +75,7 @@ func (b *bench) message(link LinkID, m zab.Message) []Action { return b.step(Mes
 func newFollower(t *testing.T, options ...func(*Options)) *bench {
 	b := newBench(t, options...)
 	b.elect(3)
-	b.step(Connected{1, true})
+	b.step(Connected{Link: 1, Dialed: true})
 	b.message(1, zab.LeaderInfo{Epoch: 1})
 	b.step(EpochSaved{zab.AcceptedEpoch, 1})
 	b.message(1, zab.Diff{})
@@ -94,7 +94,7 @@ func newLeader(t *testing.T, options ...func(*Options)) *bench {
 	b := newBench(t, options...)
 	b.elect(2)
 	for _, id := range []int64{1, 3} {
-		b.step(Connected{LinkID(id), false})
+		b.step(Connected{Link: LinkID(id), Dialed: false})
 		b.message(LinkID(id), zab.FollowerInfo{ID: proto.PeerID(id)})
 	}
 	b.step(EpochSaved{zab.AcceptedEpoch, 1})
@@ -228,7 +228,7 @@ func TestNoVoteBeforeTheDiskIsQuiet(t *testing.T) {
 func TestEpochWriteDelaysTheVote(t *testing.T) {
 	b := newBench(t)
 	b.elect(3)
-	b.step(Connected{1, true})
+	b.step(Connected{Link: 1, Dialed: true})
 	b.message(1, zab.LeaderInfo{Epoch: 4})
 	expect(t, "the link breaks", b.step(Disconnected{1, "x"}))
 	if b.r.state != draining {
@@ -246,7 +246,7 @@ func TestTreeIsReloadedAfterHalfASnap(t *testing.T) {
 	for _, saving := range []bool{false, true} {
 		b := newBench(t)
 		b.elect(3)
-		b.step(Connected{1, true})
+		b.step(Connected{Link: 1, Dialed: true})
 		b.message(1, zab.LeaderInfo{Epoch: 4})
 		b.step(EpochSaved{zab.AcceptedEpoch, 4})
 		b.message(1, zab.Snap{Zxid: proto.MakeZxid(3, 9), State: tree.New()})
@@ -278,7 +278,7 @@ func TestTruncatedWithoutLeader(t *testing.T) {
 	}
 	b.r.disk.LastZxid = proto.MakeZxid(1, 3)
 	b.elect(3)
-	b.step(Connected{1, true})
+	b.step(Connected{Link: 1, Dialed: true})
 	b.message(1, zab.LeaderInfo{Epoch: 4})
 	b.step(EpochSaved{zab.AcceptedEpoch, 4})
 	expect(t, "TRUNC", b.message(1, zab.Trunc{Zxid: proto.MakeZxid(1, 1)}), Truncate{Zxid: proto.MakeZxid(1, 1)})
@@ -308,7 +308,7 @@ func TestDeserted(t *testing.T) {
 // what it said.
 func TestEarlyLinks(t *testing.T) {
 	b := newBench(t)
-	expect(t, "connect", b.step(Connected{1, false}))
+	expect(t, "connect", b.step(Connected{Link: 1, Dialed: false}))
 	expect(t, "info", b.message(1, zab.FollowerInfo{ID: 1}))
 	out := b.elect(2)
 	if len(b.r.early) != 0 || !slices.Equal(out, []Action{SaveEpoch{Kind: zab.AcceptedEpoch, Epoch: 1}}) {
@@ -316,20 +316,20 @@ func TestEarlyLinks(t *testing.T) {
 	}
 
 	b = newBench(t)
-	b.step(Connected{1, false})
-	b.step(Connected{2, false})
+	b.step(Connected{Link: 1, Dialed: false})
+	b.step(Connected{Link: 2, Dialed: false})
 	b.step(Disconnected{1, "x"})
 	expect(t, "elected another", b.elect(3), Hangup{Link: 2, Reason: "not the leader; server 3 is"}, Dial{Leader: 3})
-	expect(t, "connect to a learner", b.step(Connected{3, false}), Hangup{Link: 3, Reason: "not leading"})
-	b.step(Connected{4, true})
-	expect(t, "second dial", b.step(Connected{5, true}), Hangup{Link: 5, Reason: "not wanted any more"})
+	expect(t, "connect to a learner", b.step(Connected{Link: 3, Dialed: false}), Hangup{Link: 3, Reason: "not leading"})
+	b.step(Connected{Link: 4, Dialed: true})
+	expect(t, "second dial", b.step(Connected{Link: 5, Dialed: true}), Hangup{Link: 5, Reason: "not wanted any more"})
 
 	b = newBench(t)
-	expect(t, "a dial of another term", b.step(Connected{9, true}), Hangup{Link: 9, Reason: "not leading"})
+	expect(t, "a dial of another term", b.step(Connected{Link: 9, Dialed: true}), Hangup{Link: 9, Reason: "not leading"})
 	for i := range LinkID(maxEarlyLinks) {
-		expect(t, "connect", b.step(Connected{i + 10, false}))
+		expect(t, "connect", b.step(Connected{Link: i + 10, Dialed: false}))
 	}
-	expect(t, "one too many", b.step(Connected{999, false}), Hangup{Link: 999, Reason: "not leading"})
+	expect(t, "one too many", b.step(Connected{Link: 999, Dialed: false}), Hangup{Link: 999, Reason: "not leading"})
 	for range 2 * maxEarlyMsgs {
 		b.message(10, zab.FollowerInfo{ID: 1})
 	}
@@ -356,7 +356,7 @@ func TestHeard(t *testing.T) {
 	b := newBench(t)
 	b.step(Heard{1})
 	b.elect(3)
-	b.step(Connected{1, true})
+	b.step(Connected{Link: 1, Dialed: true})
 	b.now = 9 * time.Second
 	b.step(Heard{1})
 	b.step(Heard{2})
@@ -374,7 +374,7 @@ func TestStandalone(t *testing.T) {
 	if b.r.role != zab.RoleStandalone {
 		t.Fatalf("%+v", b.r.Status())
 	}
-	expect(t, "a link", b.step(Connected{1, false}), Hangup{Link: 1, Reason: "not leading"})
+	expect(t, "a link", b.step(Connected{Link: 1, Dialed: false}), Hangup{Link: 1, Reason: "not leading"})
 	expect(t, "a vote", b.step(Vote{1, proto.Notification{}}))
 	expect(t, "reachable", b.step(Reachable{1, true}))
 	out := b.step(request(5, 0, proto.OpCreateSession, &proto.CreateSessionRequest{Timeout: 9000}))
@@ -402,7 +402,7 @@ func TestVoteAfterEstablished(t *testing.T) {
 	for _, id := range []proto.PeerID{1, 3} {
 		b.step(Vote{id, proto.Notification{State: proto.PeerLooking, Leader: 3, Round: 1, Version: 2}})
 	}
-	b.step(Connected{1, true})
+	b.step(Connected{Link: 1, Dialed: true})
 	b.message(1, zab.LeaderInfo{Epoch: 6})
 	b.step(EpochSaved{zab.AcceptedEpoch, 6})
 	b.message(1, zab.Diff{})

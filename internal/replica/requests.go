@@ -141,7 +141,7 @@ func (r *Replica) revalidate(now time.Duration, q Revalidate, out []Action) []Ac
 		valid, out = r.claim(now, q.ID, q.TimeoutMs, 0, out)
 		return append(out, Revalidated{q.ID, q.Conn, valid})
 	}
-	r.queries = append(r.queries, q)
+	r.queries = append(r.queries, query{Revalidate: q})
 	return append(out, Send{Link: r.learner.Link(), Msg: zab.Revalidate{ID: q.ID, TimeoutMs: q.TimeoutMs}})
 }
 
@@ -176,6 +176,9 @@ func (r *Replica) tick(now time.Duration, ev Tick, out []Action) []Action {
 	case draining:
 		return r.tryLook(now, out)
 	case learning:
+		if r.master != nil {
+			out = r.master.Tick(now, out)
+		}
 		return r.learner.Tick(now, out)
 	case looking:
 		return r.serveReadOnly(now, r.tickVote(now, out))

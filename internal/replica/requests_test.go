@@ -106,7 +106,7 @@ func TestOwnersOfANewTerm(t *testing.T) {
 func TestLeaderServesItsLearnersOnly(t *testing.T) {
 	b := newLeader(t)
 	b.openSession(7, 1)
-	b.step(Connected{9, false})
+	b.step(Connected{Link: 9, Dialed: false})
 	expect(t, "a stranger's request", b.message(9, forward(create(7, 1, "/a"))))
 	expect(t, "a stranger's question", b.message(9, zab.Revalidate{ID: 7, TimeoutMs: 9000}))
 	expect(t, "a stranger's sync", b.message(9, forward(request(7, 1, proto.OpSync, nil))))
@@ -336,7 +336,7 @@ func TestPingCarriesTouches(t *testing.T) {
 	// takes no other packet (LearnerHandler.run).
 	b = newBench(t)
 	b.elect(3)
-	b.step(Connected{1, true})
+	b.step(Connected{Link: 1, Dialed: true})
 	b.message(1, zab.LeaderInfo{Epoch: 1})
 	b.step(EpochSaved{zab.AcceptedEpoch, 1})
 	b.message(1, zab.Diff{})

@@ -20,6 +20,9 @@ func (r *Replica) Deadline() time.Duration {
 		}
 	case learning:
 		at = r.learner.Deadline()
+		if r.master != nil {
+			at = min(at, r.master.Deadline())
+		}
 	case looking:
 		at = min(r.vote.Deadline(), r.readOnlyAt())
 	case draining:
@@ -48,6 +51,7 @@ type Status struct {
 	Looking     bool // no role was decided
 	Leading     bool // leads, or tries to
 	Leader      proto.PeerID
+	Master      proto.PeerID // of a learner: the leader, or the follower that feeds this observer
 	Epoch       int64
 	Phase       zab.Phase
 	LastLogged  proto.Zxid
@@ -80,6 +84,10 @@ func (r *Replica) Status() Status {
 		}
 	case learning:
 		s.Leader, s.Epoch, s.Phase = r.learner.Leader(), r.learner.Epoch(), r.learner.Phase()
+		s.Master = r.learner.Target()
+		if r.master != nil {
+			s.Observers, s.Learners = r.master.Observers(), len(r.master.Links())
+		}
 	}
 	return s
 }

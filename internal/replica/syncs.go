@@ -11,10 +11,17 @@ import (
 // in a batch: its answer says that a quorum confirmed it after the question, so
 // after all of them, and nothing that the clients sent lies between them.
 type syncs struct {
-	waiting []Synced // what they will be answered
-	asked   []int    // how many of them each question to the leader is for
-	held    int      // the newest, for which nothing has been asked
-	last    *Request // the newest of the held
+	waiting []Synced   // what they will be answered
+	asked   []question // to the leader, in order
+	held    int        // the newest, for which nothing has been asked
+	last    *Request   // the newest of the held
+}
+
+// question is a sync that was sent to the leader: for some of this server's own
+// clients, or for an observer that this follower feeds.
+type question struct {
+	own      int
+	observer LinkID // 0 for own ones
 }
 
 // hold adds a request to those that the next question will be for.
@@ -30,7 +37,7 @@ func (s *syncs) answered() []Synced {
 	if len(s.asked) == 0 {
 		return nil
 	}
-	n := s.asked[0]
+	n := s.asked[0].own
 	s.asked = s.asked[1:]
 	list := s.waiting[:n]
 	s.waiting = s.waiting[n:]
@@ -66,7 +73,7 @@ func (r *Replica) askSyncs(out []Action) []Action {
 		return out
 	}
 	q := s.last
-	s.asked = append(s.asked, s.held)
+	s.asked = append(s.asked, question{own: s.held})
 	s.held, s.last = 0, nil
 	if r.state == leading {
 		return r.leader.Sync(0, out)

@@ -23,6 +23,11 @@ type config struct {
 	maxBatch                       int  // transactions in one sync
 	snapCount                      int  // transactions between snapshots
 	logSize                        int64
+	masters                        bool // followers feed observers
+	readLogs                       bool // what a learner misses may come from the logs
+	syncs                          int  // learners of one kind that are synchronised at once; 0 for the default
+	lastCounter                    uint32
+	electionDelay                  time.Duration // of an observer, at most
 	batch                          time.Duration // how long a server's loop may collect events
 
 	delay, hop time.Duration // of a message: the least, and what is drawn on top
@@ -60,6 +65,13 @@ func draw(rng *rand.Rand) config {
 	if rng.IntN(3) == 0 {
 		c.readOnlyAfter = 300 * ms
 	}
+	if c.masters = rng.IntN(2) == 0; c.masters && rng.IntN(2) == 0 {
+		c.observers = max(c.observers, 2) // many behind one follower
+	}
+	c.readLogs = rng.IntN(3) > 0
+	c.syncs = pick(rng, 0, 0, 1)
+	c.lastCounter = uint32(pick(rng, 0, 0, 0, 40, 300))
+	c.electionDelay = time.Duration(pick(rng, 0, 200)) * ms
 	some := 1 + rng.IntN(4)
 	for _, i := range rng.Perm(len(faults))[:some] {
 		c.faults = append(c.faults, faults[i])

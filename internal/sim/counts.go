@@ -14,7 +14,7 @@ type Counts struct {
 	Events    int
 
 	Terms, Elections, Decided, Applies, Sessions, Moves, Acked, Lost, Reads, Syncs, Expiries, Refused, Locals, Reaped int
-	Diffs, Truncs, Snaps, Snapshots, ReadOnlys, VotesHeld                                                             int
+	Diffs, LogDiffs, Truncs, Snaps, Mastered, Rollovers, Snapshots, ReadOnlys, VotesHeld                              int
 	Watches, WatchEvents, Fired, Followed, Replays                                                                    int
 	Checked, Undecided                                                                                                int // operations given to porcupine; keys it gave up on
 	Supposed                                                                                                          int // power failures thought through, of one server

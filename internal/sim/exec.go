@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/tree"
@@ -56,6 +57,8 @@ func (s *Server) run(a replica.Action) {
 			l.due = a.Zxid
 		}
 		s.sendSnapshot(a.Link, a.Zxid)
+	case replica.ReadLog:
+		s.readLog(a)
 	case replica.SaveEpoch:
 		if a.Kind == zab.CurrentEpoch && s.r.Status().Leading {
 			s.w.check.begins(s.w, s, a.Epoch)
@@ -80,7 +83,7 @@ func (s *Server) run(a replica.Action) {
 	case replica.SetLast:
 		s.tree.SetLastZxid(a.Zxid)
 	case replica.Dial:
-		s.w.dial(s, s.w.servers[a.Leader-1])
+		s.w.dial(s, s.w.servers[a.Leader-1], a.Master)
 	case replica.Hangup:
 		s.w.check.complains(s.w, s, a.Reason)
 		if l := s.w.byID[a.Link]; l != nil {
@@ -93,6 +96,9 @@ func (s *Server) run(a replica.Action) {
 		s.stopSnapshot()
 		s.closeConns(false)
 		s.reqs = nil
+		if strings.Contains(a.Reason, "counter") {
+			s.w.Rollovers++
+		}
 		s.w.event(s, "stops serving: "+a.Reason)
 	default:
 		panic(fmt.Sprintf("sim: unknown action %T", a))
@@ -109,6 +115,9 @@ func (s *Server) serve(a replica.Serve) {
 	switch a.Role {
 	case zab.RoleFollower, zab.RoleObserver:
 		s.w.check.follows(s.w, s)
+		if st := s.r.Status(); a.Role == zab.RoleObserver && st.Master != st.Leader {
+			s.w.Mastered++
+		}
 	case zab.RoleLeader:
 		s.w.check.leads(s.w, s, a.Epoch)
 	case zab.RoleReadOnly:
@@ -175,6 +184,9 @@ func (s *Server) note(n replica.Note) {
 		s.w.event(s, fmt.Sprintf("elects server %d at %s", n.Peer, n.Zxid))
 	case zab.FactSyncDiff:
 		s.w.Diffs++
+		if n.Text != "" {
+			s.w.LogDiffs++
+		}
 	case zab.FactRefused:
 		s.w.event(s, "refuses what a peer sent: "+n.Text)
 	}

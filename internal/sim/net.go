@@ -111,7 +111,7 @@ func (l *link) side(s *Server) int {
 }
 
 // dial opens a link. The side that is dialled learns of it first.
-func (w *World) dial(from, to *Server) {
+func (w *World) dial(from, to *Server, master bool) {
 	gen := from.gen
 	w.after(w.latency(), func() {
 		switch {
@@ -128,7 +128,7 @@ func (w *World) dial(from, to *Server) {
 		}}
 		w.links = append(w.links, l)
 		w.byID[l.id] = l
-		to.deliver(func() { to.step(replica.Connected{Link: l.id}) })
+		to.deliver(func() { to.step(replica.Connected{Link: l.id, Master: master}) })
 		from.deliver(func() { from.step(replica.Connected{Link: l.id, Dialed: true}) })
 	})
 }

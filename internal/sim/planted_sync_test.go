@@ -19,12 +19,12 @@ var syncBugs = []bug{{
 	edits: []edit{{"zab/leader_broadcast.go", "{ return l.outstanding }", "{ return nil }"}},
 }, {
 	name: "NEWLEADER overtakes what is in the fuzzy snapshot", from: "ZOOKEEPER-3104",
-	edits: []edit{{"zab/leader_sync.go",
-		"	for _, t := range f.held {\n		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})\n	}\n	f.held, f.heldBytes, f.heardAt = nil, 0, now\n",
+	edits: []edit{{"zab/feed.go",
+		"	out = sendDecided(f, f.held, out)\n	f.held, f.heldBytes, f.heardAt = nil, 0, now\n",
 		"	f.heardAt = now\n"}, {"zab/leader_sync.go",
 		"	out = append(out, Send{f.link, NewLeader{l.epoch, l.opts.Ensemble.Text()}})\n",
 		"	out = append(out, Send{f.link, NewLeader{l.epoch, l.opts.Ensemble.Text()}})\n" +
-			"	for _, t := range f.held {\n		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})\n	}\n	f.held, f.heldBytes = nil, 0\n"}},
+			"	out = sendDecided(f, f.held, out)\n	f.held, f.heldBytes = nil, 0\n"}},
 }, {
 	name: "NEWLEADER is acknowledged before the snapshot is durable", from: "ZOOKEEPER-3104",
 	edits: []edit{{"zab/learner_sync.go",
@@ -114,7 +114,24 @@ var syncBugs = []bug{{
 	edits: []edit{{"zab/history.go", "	h.base = h.txns[n-1].Zxid\n", "	h.base = h.txns[0].Zxid &^ 0xffffffff\n"}},
 }, {
 	name: "what is committed during a snapshot is not sent behind it", from: "careless",
-	edits: []edit{{"zab/leader_broadcast.go", "			f.held = append(f.held, t)\n", ""}},
+	edits: []edit{{"zab/feed.go", "		f.held = append(f.held, t)\n", ""}},
+}, {
+	name: "a DIFF from the logs ends where they did", from: "ZOOKEEPER-2418",
+	edits: []edit{{"zab/feed.go", "sendDecided(f, rest, sendDecided(f, txns, out))", "sendDecided(f, rest[:0], sendDecided(f, txns, out))"}},
+}, {
+	name: "a DIFF is sent although the logs do not hold all of it", from: "ZOOKEEPER-2846",
+	edits: []edit{{"persist/readlog.go", "	if err != nil || !whole {\n		return nil, false, err\n	}\n	total", "	if err != nil {\n		return nil, false, err\n	}\n	whole = true\n	total"},
+		{"persist/readlog.go", "return txns, total <= limit, nil", "return txns, whole, nil"},
+		{"storage/lookup.go", "	if !l.whole {\n		return nil, false, nil\n	}\n", ""}},
+}, {
+	name: "an observer misses what a follower hears while it joins", from: "careless",
+	edits: []edit{{"zab/master.go", "		default:\n			out = f.inform(t, out)\n", "		case f.state == serving:\n			out = f.inform(t, out)\n"}},
+}, {
+	name: "a follower answers its observers' syncs itself", from: "careless",
+	edits: []edit{{"replica/observers.go", "			r.syncs.asked = append(r.syncs.asked, question{observer: ev.Link})\n", "			return append(out, Send{Link: ev.Link, Msg: zab.Sync{}})\n"}},
+}, {
+	name: "the signs of life of an observer's clients go no further", from: "careless",
+	edits: []edit{{"replica/observers.go", "			r.touches[t.ID] = t.TimeoutMs\n", "			_ = t\n"}},
 }, {
 	name: "what a leader sends while the disk is busy is dropped", from: "careless",
 	edits: []edit{{"zab/learner.go", "		f.stash = append(f.stash, stashed{m})\n", ""}},

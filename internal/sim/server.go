@@ -156,6 +156,11 @@ func (s *Server) options() replica.Options {
 		Prep:          prep.Options{Digest: true, ExtendedTypes: true},
 		Reap:          replica.ReapOptions{Interval: time.Second, PerMinute: 10_000},
 		LocalSessions: c.local, UpgradeSessions: true, ReadOnlyAfter: c.readOnlyAfter,
+		Masters: replica.MasterOptions{Feed: c.masters, ElectionDelay: c.electionDelay},
+		Zab: replica.ZabOptions{
+			Feeding:  zab.Feeding{ReadLogs: c.readLogs, MaxSnapSyncs: c.syncs, MaxDiffSyncs: c.syncs},
+			Rollover: zab.Rollover{LastCounter: c.lastCounter},
+		},
 	}
 }
 

@@ -14,8 +14,12 @@ type Send struct {
 	Msg  Message
 }
 
-// Dial connects to a leader. The answer is a Connected or DialFailed event.
-type Dial struct{ Leader proto.PeerID }
+// Dial connects to a leader, or with Master to the port on which a follower feeds
+// observers. The answer is a Connected or DialFailed event.
+type Dial struct {
+	Leader proto.PeerID
+	Master bool
+}
 
 // Hangup closes a link. No Disconnected event follows.
 type Hangup struct {
@@ -28,6 +32,15 @@ type Hangup struct {
 type SendSnapshot struct {
 	Link LinkID
 	Zxid proto.Zxid
+}
+
+// ReadLog reads from the log what lies between After and Until, both left out, if
+// it is whole and no longer than MaxBytes. The answer is a LogRead event.
+type ReadLog struct {
+	Link     LinkID
+	After    proto.Zxid
+	Until    *proto.Txn
+	MaxBytes int
 }
 
 // Append writes a transaction to the log. The answer is a Persisted event for

@@ -12,7 +12,11 @@ import (
 // Invariant: every transaction of the server's log in (base, last] is in txns,
 // in zxid order, without a hole.
 type History struct {
-	MaxTxns int // keep no more than this many, unless they are few; 0 means 20,000
+	// Keep is how many of the newest to keep, whatever their size; an eighth more
+	// may be there. 0 means 20,000, or as many as have 32 MiB, but at least 500.
+	Keep int
+	// MaxTxns is the most to keep, for tests that want few; 0 leaves it to Keep.
+	MaxTxns int
 
 	base  proto.Zxid
 	txns  []*proto.Txn
@@ -28,7 +32,7 @@ const (
 )
 
 // Reset forgets everything and starts after base.
-func (h *History) Reset(base proto.Zxid) { *h = History{MaxTxns: h.MaxTxns, base: base} }
+func (h *History) Reset(base proto.Zxid) { *h = History{Keep: h.Keep, MaxTxns: h.MaxTxns, base: base} }
 
 // Last returns the zxid of the newest transaction, or the base.
 func (h *History) Last() proto.Zxid {
@@ -56,11 +60,15 @@ func (h *History) Add(t *proto.Txn) {
 	}
 	h.txns = append(h.txns, t)
 	h.bytes += len(t.Raw)
-	limit := h.MaxTxns
-	if limit == 0 {
-		limit = historyTxns
+	limit, least := historyTxns, historyMin
+	switch {
+	case h.MaxTxns != 0:
+		limit = h.MaxTxns
+	case h.Keep != 0:
+		limit = h.Keep + max(h.Keep/7, 1) // so that an eighth can go
+		least = limit
 	}
-	if len(h.txns) > limit || h.bytes > historyBytes && len(h.txns) > historyMin {
+	if len(h.txns) > limit || h.bytes > historyBytes && len(h.txns) > least {
 		h.evict()
 	}
 }
@@ -109,13 +117,14 @@ const (
 // Plan is the answer to a learner's last zxid: what to tell it first and which
 // transactions to send then.
 type Plan struct {
-	Kind SyncKind
-	To   proto.Zxid   // for SyncTrunc: keep up to here
-	Txns []*proto.Txn // a view into the history, valid until the next Add
+	Kind  SyncKind
+	To    proto.Zxid   // for SyncTrunc: keep up to here
+	Txns  []*proto.Txn // a view into the history, valid until the next Add
+	Until *proto.Txn   // for SyncSnap: the oldest one kept, if the log may hold what is missing before it
 }
 
 // Plan decides how a learner whose last transaction is p gets to Last. Source:
-// LearnerHandler.syncFollower, without the on-disk log.
+// LearnerHandler.syncFollower.
 func (h *History) Plan(p proto.Zxid) Plan {
 	last := h.Last()
 	newEpoch := p.Counter() == 0 // p is the start of an epoch, not a transaction
@@ -126,6 +135,8 @@ func (h *History) Plan(p proto.Zxid) Plan {
 		return Plan{Kind: SyncSnap}
 	case p > last:
 		return Plan{Kind: SyncTrunc, To: last}
+	case p < h.base && p >= 0 && len(h.txns) > 0 && !tooLarge(h.txns):
+		return Plan{Kind: SyncSnap, Until: h.txns[0]}
 	case p < h.base:
 		return Plan{Kind: SyncSnap}
 	}
@@ -145,6 +156,15 @@ func (h *History) Plan(p proto.Zxid) Plan {
 		return Plan{Kind: SyncSnap}
 	}
 	return Plan{Kind: SyncTrunc, To: prev, Txns: rest}
+}
+
+// since returns the transactions from first on; ok is false if it is forgotten.
+func (h *History) since(first *proto.Txn) (_ []*proto.Txn, ok bool) {
+	i := h.after(first.Zxid - 1)
+	if i == len(h.txns) || h.txns[i] != first {
+		return nil, false
+	}
+	return h.txns[i:len(h.txns):len(h.txns)], true
 }
 
 // maxPlanBytes bounds what a plan sends at once, well below what the queue of a

@@ -1,6 +1,7 @@
 package zab
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -33,6 +34,12 @@ type Options struct {
 	Tick        time.Duration // pings go twice a tick, the quorum is checked once
 	Standalone  bool          // alone, and without epochs
 	Observer    bool          // a learner that does not vote
+	Feeding                   // of learners, by a leader or an observer master
+	// EpochTimeout is how long a leader waits for a quorum to tell its epochs; 0
+	// means a tick, but at least a second, and no longer than InitTimeout.
+	EpochTimeout time.Duration
+	RedialPause  time.Duration // between tries to reach a leader; 0 means 100 ms
+	Rollover                   // of the counter in a zxid
 	// UnconfirmedSync answers a sync without asking the voters whether they
 	// still follow, as ZooKeeper does: a deposed leader then answers too.
 	UnconfirmedSync bool
@@ -51,8 +58,7 @@ type Durable struct {
 // Leader is the leading side. It is for one term: after a Resign action it
 // must be dropped.
 type Leader struct {
-	opts     Options
-	hist     *History // shared with the replica; holds committed transactions only while leading
+	feed     // its history is shared with the replica, and holds committed transactions only while leading
 	disk     Durable
 	phase    Phase
 	epoch    int64 // 0 until discovery has fixed it
@@ -65,7 +71,6 @@ type Leader struct {
 	nextPing  time.Duration
 	nextCheck time.Duration
 
-	learners      []*learner // by link
 	outstanding   []*proto.Txn
 	lastProposed  proto.Zxid
 	lastCommitted proto.Zxid
@@ -75,6 +80,7 @@ type Leader struct {
 	askedAfter    proto.Zxid    // lastProposed when it began
 	confirmed     int64         // the newest round that a quorum has answered
 	candidates    []proto.Zxid  // scratch of advance
+	ending        ending        // the counter is used up; see rollover.go
 }
 
 type learnerState uint8
@@ -84,6 +90,7 @@ const (
 	infoReceived                       // FollowerInfo is here
 	epochTold                          // LeaderInfo is sent
 	epochAcked                         // AckEpoch is here
+	readingLog                         // ReadLog is under way
 	snapshotting                       // SendSnapshot is under way; commits are held back
 	newLeaderTold                      // NewLeader is queued, live traffic follows
 	newLeaderAcked                     // its history is durable
@@ -96,6 +103,9 @@ type learner struct {
 	info         FollowerInfo
 	state        learnerState
 	lastZxid     proto.Zxid   // from AckEpoch
+	kind         SyncKind     // how it is brought up to date
+	until        *proto.Txn   // what ReadLog was told to read up to
+	logTried     bool         // the logs did not help
 	promised     bool         // it had not promised this epoch to an earlier link
 	acked        proto.Zxid   // everything up to here is on its disk
 	sent         proto.Zxid   // newest proposal sent
@@ -108,14 +118,14 @@ type learner struct {
 
 // BecomeLeader returns a leader that has done nothing yet; call Start.
 func BecomeLeader(opts Options, disk Durable, hist *History) *Leader {
-	return &Leader{opts: opts, disk: disk, hist: hist}
+	return &Leader{feed: feed{opts: opts, hist: hist}, disk: disk}
 }
 
 // minEpochWait is the least time that the voters get to follow. They have
 // nothing to do before FOLLOWERINFO, so a leader that a quorum does not join
 // within a tick was elected by a misunderstanding, and nothing is gained by
 // sitting out initLimit. Java: leader.maxTimeToWaitForEpoch, off by default
-// (ZOOKEEPER-3109).
+// (ZOOKEEPER-3109), which is Options.EpochTimeout here.
 const minEpochWait = time.Second
 
 // Phase returns how far the leader has come.
@@ -142,7 +152,7 @@ func (l *Leader) Start(now time.Duration, out []Action) []Action {
 		return append(out, Serve{RoleStandalone, l.epoch})
 	}
 	l.deadline = now + l.opts.InitTimeout
-	l.epochBy = now + min(l.opts.InitTimeout, max(l.opts.Tick, minEpochWait))
+	l.epochBy = now + min(l.opts.InitTimeout, cmp.Or(l.opts.EpochTimeout, max(l.opts.Tick, minEpochWait)))
 	return l.tryFixEpoch(out)
 }
 
@@ -180,15 +190,6 @@ func (l *Leader) Disconnected(link LinkID, reason string, out []Action) []Action
 func (l *Leader) hangup(f *learner, reason string, out []Action) []Action {
 	out = append(out, Hangup{f.link, reason})
 	return l.Disconnected(f.link, reason, out)
-}
-
-func (l *Leader) find(link LinkID) *learner {
-	for _, f := range l.learners {
-		if f.link == link {
-			return f
-		}
-	}
-	return nil
 }
 
 // Learner returns the id of the server at the other end of a link that has

@@ -9,21 +9,21 @@ import (
 )
 
 // NextZxid returns the zxid that the next proposal must carry. ok is false
-// when the counter is used up; the leader has then resigned, so that a new
-// epoch starts (ZOOKEEPER-1277).
+// when the counter is used up; the leader then resigns as soon as all that was
+// proposed is decided, so that a new epoch starts (ZOOKEEPER-1277).
 func (l *Leader) NextZxid(out []Action) (z proto.Zxid, _ []Action, ok bool) {
 	if l.resigned || l.phase != Broadcast {
 		return 0, out, false
 	}
-	if l.lastProposed.Counter() == 0xfffffffe && !l.opts.Standalone {
-		return 0, l.resign("the zxid counter of this epoch is used up", out), false
+	if l.lastProposed.Counter() >= l.opts.last() {
+		return l.usedUp(out)
 	}
-	return l.lastProposed + 1, out, true
+	return l.lastProposed + 1, out, !l.ending.begun
 }
 
 // Propose orders a transaction that carries the zxid from NextZxid.
 func (l *Leader) Propose(now time.Duration, t *proto.Txn, out []Action) []Action {
-	if t.Zxid != l.lastProposed+1 {
+	if t.Zxid != l.lastProposed+1 && !(l.opts.Standalone && t.Zxid == proto.MakeZxid(l.lastProposed.Epoch()+1, 1)) {
 		panic(fmt.Sprintf("zab: proposal %s behind %s", t.Zxid, l.lastProposed))
 	}
 	l.lastProposed = t.Zxid
@@ -107,7 +107,7 @@ func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
 	if l.outstanding = l.outstanding[n:]; len(l.outstanding) == 0 {
 		l.outstanding = nil // let the array go; the next burst gets a fresh one
 	}
-	return l.answerSyncs(out)
+	return l.tryEnd(l.answerSyncs(out))
 }
 
 // maxHeldBytes bounds what is held back for one learner during its snapshot.
@@ -121,14 +121,9 @@ func (l *Leader) announce(t *proto.Txn, out []Action) []Action {
 		case f.state == snapshotting && f.heldBytes+len(t.Raw) > maxHeldBytes:
 			out = l.hangup(f, "too much is written while its snapshot is under way", out)
 			i-- // it is out of the list
-		case f.state == snapshotting:
-			f.held = append(f.held, t)
-			f.heldBytes += len(t.Raw)
+		case f.state == snapshotting || f.info.Observer:
+			out = f.inform(t, out)
 		case f.state < newLeaderTold:
-		case f.info.Observer && f.state == serving:
-			out = append(out, Send{f.link, Inform{t}})
-		case f.info.Observer:
-			out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})
 		default:
 			out = append(out, Send{f.link, Commit{t.Zxid}})
 		}
@@ -153,6 +148,10 @@ func (l *Leader) Tick(now time.Duration, out []Action) []Action {
 		}
 		return out
 	}
+	out = l.tickEnding(now, out)
+	if l.resigned {
+		return out
+	}
 	if now >= l.nextPing {
 		l.nextPing = now + l.opts.Tick/2
 		for _, f := range l.learners {
@@ -172,7 +171,7 @@ func (l *Leader) Tick(now time.Duration, out []Action) []Action {
 
 func (l *Leader) dropIfSilent(now time.Duration, f *learner, out []Action) []Action {
 	switch {
-	case f.state == snapshotting: // bounded by the shell's write deadline
+	case f.state == snapshotting, f.state == readingLog: // bounded by the shell's write deadline, and its answer
 		return out
 	case f.state < serving && now-f.heardAt > l.opts.InitTimeout:
 		return l.hangup(f, "silent while joining", out)

@@ -83,7 +83,7 @@ func (l *Leader) askOne(f *learner, out []Action) []Action {
 func (l *Leader) answer(f *learner, m Ping, out []Action) []Action {
 	if round := -int64(m.Zxid); round > f.answered && round <= l.asked {
 		f.answered = round
-		return l.confirm(out)
+		return l.tryEnd(l.confirm(out))
 	}
 	return out
 }

@@ -8,23 +8,29 @@ import (
 
 // synchronize starts to bring a learner up to date.
 func (l *Leader) synchronize(now time.Duration, f *learner, out []Action) []Action {
-	plan := l.hist.Plan(f.lastZxid)
-	switch plan.Kind {
-	case SyncSnap:
-		// The dump walks the live tree, so NewLeader must wait until every
-		// transaction that may be in it has been sent (ZOOKEEPER-3104).
-		f.state = snapshotting
-		z := l.hist.Last()
-		return append(out, SendSnapshot{f.link, z}, Note{Fact: FactSyncSnap, Peer: f.info.ID, Zxid: z})
-	case SyncTrunc:
-		out = append(out, Send{f.link, Trunc{plan.To}}, Note{Fact: FactSyncTrunc, Peer: f.info.ID, Zxid: plan.To})
-	case SyncDiff:
-		out = append(out, Send{f.link, Diff{l.hist.Last()}}, Note{Fact: FactSyncDiff, Peer: f.info.ID, Zxid: f.lastZxid})
+	out, sent, refused := l.begin(f, out)
+	return l.begun(now, f, sent, refused, out)
+}
+
+func (l *Leader) begun(now time.Duration, f *learner, sent bool, refused string, out []Action) []Action {
+	switch {
+	case refused != "":
+		return l.hangup(f, refused, out)
+	case sent:
+		return l.tellNewLeader(now, f, out)
 	}
-	for _, t := range plan.Txns {
-		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})
+	return out
+}
+
+// LogRead brings what ReadLog asked for; not whole if the logs do not hold it.
+func (l *Leader) LogRead(now time.Duration, link LinkID, txns []*proto.Txn, whole bool, out []Action) []Action {
+	f := l.find(link)
+	if f == nil || f.state != readingLog || l.resigned {
+		return out
 	}
-	return l.tellNewLeader(now, f, out)
+	f.heardAt = now
+	out, sent, refused := l.logRead(f, txns, whole, out)
+	return l.begun(now, f, sent, refused, out)
 }
 
 // SnapshotSent tells that the dump for a learner is on its way.
@@ -33,11 +39,7 @@ func (l *Leader) SnapshotSent(now time.Duration, link LinkID, out []Action) []Ac
 	if f == nil || f.state != snapshotting || l.resigned {
 		return out
 	}
-	for _, t := range f.held {
-		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})
-	}
-	f.held, f.heldBytes, f.heardAt = nil, 0, now
-	return l.tellNewLeader(now, f, out)
+	return l.tellNewLeader(now, f, l.snapshotSent(now, f, out))
 }
 
 // tellNewLeader ends the learner's initial history and puts it on the live
@@ -107,6 +109,7 @@ func (l *Leader) tryEstablish(now time.Duration, out []Action) []Action {
 	l.nextPing, l.nextCheck = now, now+l.opts.Tick
 	start := proto.MakeZxid(l.epoch, 0)
 	l.lastCommitted = start
+	l.lastProposed = proto.MakeZxid(l.epoch, l.opts.FirstCounter)
 	out = append(out, Note{Fact: FactEstablished, Epoch: l.epoch}, SetLast{start}, Serve{RoleLeader, l.epoch})
 	for _, f := range l.learners {
 		if f.state == newLeaderAcked {

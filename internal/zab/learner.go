@@ -15,6 +15,7 @@ type Learner struct {
 	hist   *History
 	disk   Durable
 	leader proto.PeerID
+	target Dial // whom to dial: the leader, or an observer master
 	link   LinkID
 
 	state    followState
@@ -59,7 +60,7 @@ const (
 // Retries of a learner's dial. Source: Learner.connectToLeader.
 const (
 	dialTries = 5
-	dialPause = 100 * time.Millisecond
+	dialPause = 100 * time.Millisecond // leaderConnectDelayDuringRetryMs
 )
 
 // maxStash bounds what is kept while the disk is busy; a leader sends no more
@@ -68,7 +69,7 @@ const maxStash = 1 << 20
 
 // BecomeLearner returns a learner of leader; call Start.
 func BecomeLearner(opts Options, disk Durable, hist *History, leader proto.PeerID) *Learner {
-	return &Learner{opts: opts, disk: disk, hist: hist, leader: leader,
+	return &Learner{opts: opts, disk: disk, hist: hist, leader: leader, target: Dial{Leader: leader},
 		appended: disk.LastZxid, persisted: disk.LastZxid, applied: disk.LastZxid}
 }
 
@@ -98,8 +99,21 @@ func (f *Learner) Phase() Phase {
 // Start dials the leader.
 func (f *Learner) Start(now time.Duration, out []Action) []Action {
 	f.deadline, f.dials = now+cmp.Or(f.opts.DialTimeout, f.opts.InitTimeout), 1
-	return append(out, Dial{f.leader})
+	return append(out, f.target)
 }
+
+// StartAt is Start for an observer that is to come after a pause, or to a server
+// that feeds observers in the leader's place.
+func (f *Learner) StartAt(now, pause time.Duration, target Dial, out []Action) []Action {
+	if f.target = target; pause <= 0 {
+		return f.Start(now, out)
+	}
+	f.deadline, f.redialAt = now+pause+cmp.Or(f.opts.DialTimeout, f.opts.InitTimeout), now+pause
+	return out
+}
+
+// Target is the server that is dialled, or connected.
+func (f *Learner) Target() proto.PeerID { return f.target.Leader }
 
 // Deadline returns when Tick is wanted at the latest.
 func (f *Learner) Deadline() time.Duration {
@@ -118,10 +132,10 @@ func (f *Learner) DialFailed(now time.Duration, reason string, out []Action) []A
 	if f.state != dialing || f.link != 0 {
 		return out
 	}
-	if f.dials >= dialTries {
+	if f.dials >= dialTries || f.target.Master { // there are other masters
 		return f.resign("cannot reach the leader: "+reason, out)
 	}
-	f.redialAt = now + dialPause
+	f.redialAt = now + cmp.Or(f.opts.RedialPause, dialPause)
 	return out
 }
 
@@ -162,7 +176,7 @@ func (f *Learner) Tick(now time.Duration, out []Action) []Action {
 	case f.redialAt != 0 && now >= f.redialAt:
 		f.redialAt = 0
 		f.dials++
-		return append(out, Dial{f.leader})
+		return append(out, f.target)
 	}
 	return out
 }

@@ -99,7 +99,7 @@ func (f *Learner) proposal(t *proto.Txn, out []Action) []Action {
 	}
 	z := t.Zxid
 	repeats := f.state == syncing && !f.anyProposal && z > 0 && z.Counter() != 0 && z <= f.queued
-	if !repeats && !follows(f.queued, z) || z.Epoch() > f.epoch {
+	if !repeats && !f.follows(z) || z.Epoch() > f.epoch {
 		return f.resign(fmt.Sprintf("proposal %s does not follow %s in epoch %d", z, f.queued, f.epoch), out)
 	}
 	f.anyProposal, f.queued = true, z
@@ -108,6 +108,10 @@ func (f *Learner) proposal(t *proto.Txn, out []Action) []Action {
 		return f.log(out)
 	}
 	return out
+}
+
+func (f *Learner) follows(z proto.Zxid) bool {
+	return follows(f.queued, z) || f.opts.AnyFirst && z.Counter() != 0 && z.Epoch() > f.queued.Epoch()
 }
 
 // follows reports whether z can be the transaction right behind last: the next

@@ -89,6 +89,7 @@ type machine struct {
 	hist    *History
 	leader  *Leader
 	learner *Learner
+	master  *Master
 }
 
 const (
@@ -187,7 +188,7 @@ func (m *machine) run(line string) []string {
 	w := split(m.t, line)
 	verb := strings.Fields(line)[0]
 	switch verb {
-	case "leader", "learner":
+	case "leader", "learner", "master":
 		m.create(verb, w)
 		return nil
 	case "at":
@@ -203,9 +204,12 @@ func (m *machine) run(line string) []string {
 		return []string{m.deadline()}
 	}
 	var out []Action
-	if m.leader != nil {
+	switch {
+	case m.leader != nil:
 		out = m.runLeader(verb, w)
-	} else {
+	case m.master != nil:
+		out = m.runMaster(verb, w)
+	default:
 		out = m.runLearner(verb, w)
 	}
 	v := make([]string, len(out))
@@ -231,6 +235,10 @@ func (m *machine) create(verb string, w words) {
 	opts := Options{Self: proto.PeerID(w.number(w.keyed["self"])), Ensemble: ens, InitTimeout: traceInit,
 		SyncTimeout: traceSync, Tick: traceTick, Standalone: w.flag("standalone"), Observer: w.flag("observer"),
 		UnconfirmedSync: w.flag("unconfirmed")}
+	opts.ReadLogs, opts.MaxSnapSyncs, opts.MaxDiffSyncs = w.flag("logs"), int(w.number(w.keyed["snaps"])), int(w.number(w.keyed["diffs"]))
+	opts.MaxHeldBytes = int(w.number(w.keyed["held"]))
+	opts.EpochTimeout, opts.RedialPause = w.duration("epochwait"), w.duration("redial")
+	opts.AnyFirst, opts.FirstCounter = w.flag("anyfirst"), uint32(w.number(w.keyed["first"]))
 	m.hist = &History{MaxTxns: int(w.number(w.keyed["window"]))}
 	if base := w.keyed["base"]; base != "" {
 		m.hist.Reset(w.zxid(base))
@@ -239,10 +247,13 @@ func (m *machine) create(verb string, w words) {
 		m.hist.Add(t)
 	}
 	disk := Durable{AcceptedEpoch: w.number(w.keyed["accepted"]), CurrentEpoch: w.number(w.keyed["current"]), LastZxid: m.hist.Last()}
-	m.now, m.leader, m.learner = 0, nil, nil
-	if verb == "leader" {
+	m.now, m.leader, m.learner, m.master = 0, nil, nil, nil
+	switch verb {
+	case "leader":
 		m.leader = BecomeLeader(opts, disk, m.hist)
-	} else {
+	case "master":
+		m.master = BecomeMaster(opts, w.number(w.keyed["epoch"]), m.hist, 0)
+	default:
 		m.learner = BecomeLearner(opts, disk, m.hist, proto.PeerID(w.number(w.keyed["leader"])))
 	}
 }
@@ -271,6 +282,8 @@ func (m *machine) runLeader(verb string, w words) []Action {
 		return l.Sync(w.link(), nil)
 	case "snapsent":
 		return l.SnapshotSent(m.now, w.link(), nil)
+	case "logread":
+		return l.LogRead(m.now, w.link(), w.list(w.keyed["txns"]), !w.flag("failed"), nil)
 	case "tick":
 		return l.Tick(m.now, nil)
 	case "counter": // as if so many had been proposed
@@ -279,6 +292,39 @@ func (m *machine) runLeader(verb string, w words) []Action {
 		return nil
 	}
 	return l.Message(m.now, w.link(), m.fromLearner(verb, w), nil)
+}
+
+func (m *machine) runMaster(verb string, w words) []Action {
+	o := m.master
+	switch verb {
+	case "connect":
+		o.Connected(m.now, w.link())
+		return nil
+	case "drop":
+		return o.Disconnected(w.link(), "dropped", nil)
+	case "committed":
+		t := txnAt(w.zxid(w.arg(0)))
+		m.hist.Add(t)
+		return o.Committed(t, nil)
+	case "snapsent":
+		return o.SnapshotSent(m.now, w.link(), nil)
+	case "logread":
+		return o.LogRead(m.now, w.link(), w.list(w.keyed["txns"]), !w.flag("failed"), nil)
+	case "tick":
+		return o.Tick(m.now, nil)
+	}
+	return o.Message(m.now, w.link(), m.fromLearner(verb, w), nil)
+}
+
+func (w words) duration(key string) time.Duration {
+	if w.keyed[key] == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(w.keyed[key])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
 }
 
 func epochKind(w words) EpochKind {
@@ -372,6 +418,9 @@ func (m *machine) state() string {
 		return fmt.Sprintf("%s epoch=%d proposed=%s committed=%s outstanding=%d history=%s links=%v synced=%d,%d,%d tail=%v", l.Phase(), l.Epoch(),
 			dot(l.LastProposed()), dot(l.LastCommitted()), l.Outstanding(), dot(m.hist.Last()), l.Links(), v, n, o, dots(l.EndTerm()))
 	}
+	if o := m.master; o != nil {
+		return fmt.Sprintf("master epoch=%d history=%s links=%v observers=%d", o.epoch, dot(m.hist.Last()), o.Links(), o.Observers())
+	}
 	f := m.learner
 	return fmt.Sprintf("%s epoch=%d appended=%s history=%s reload=%v tail=%v", f.Phase(), f.Epoch(), dot(f.Appended()),
 		dot(m.hist.Last()), f.MustReload(), dots(f.EndTerm()))
@@ -379,9 +428,12 @@ func (m *machine) state() string {
 
 func (m *machine) deadline() string {
 	d := Never
-	if m.leader != nil {
+	switch {
+	case m.leader != nil:
 		d = m.leader.Deadline()
-	} else {
+	case m.master != nil:
+		d = m.master.Deadline()
+	default:
 		d = m.learner.Deadline()
 	}
 	if d == Never {
@@ -418,6 +470,8 @@ func show(a Action) string {
 		return fmt.Sprintf("hangup %d: %s", a.Link, a.Reason)
 	case SendSnapshot:
 		return fmt.Sprintf("sendsnapshot %d %s", a.Link, dot(a.Zxid))
+	case ReadLog:
+		return fmt.Sprintf("readlog %d between %s and %s", a.Link, dot(a.After), dot(a.Until.Zxid))
 	case Append:
 		return "append " + dot(a.Txn.Zxid)
 	case SaveEpoch:

@@ -1,0 +1,61 @@
+package quorum
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/internal/persist"
+	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/proto"
+)
+
+// bindQuorum opens the quorum port at every address of this server, and the port
+// for observers of one that may follow. Like the quorum port that is open all the
+// time: who comes when nobody is fed here is told so by the connection's end, which
+// is faster than a refused one, after which Java's observers try again.
+func (p *Peer) bindQuorum(self ensemble.Member) (lns []listener, err error) {
+	open := func(addrs []string, what string, master bool) error {
+		for _, addr := range slices.Compact(slices.Sorted(slices.Values(addrs))) {
+			ln, err := p.opts.Listen("tcp", addr)
+			if err != nil {
+				return fmt.Errorf("bind the %s of server.%d: %w; is another server running with this id or port?", what, p.opts.Self, err)
+			}
+			lns = append(lns, listener{ln, master})
+		}
+		return nil
+	}
+	if err = open(p.listenAddrs(self.QuorumAddrs), "quorum port", false); err != nil {
+		return lns, err
+	}
+	if port := p.opts.ObserverMasterPort; port > 0 && !p.opts.Observer {
+		err = open(p.listenAddrs(masterAddrs(self, port)), "observer master port", true)
+	}
+	return lns, err
+}
+
+// readLog looks in the background for what a learner misses. One looks at a time:
+// logs are large, and who waits is not worse off than with a snapshot.
+func (p *Peer) readLog(a replica.ReadLog) {
+	p.wg.Go(func() {
+		ev := replica.LogRead{Link: a.Link}
+		var err error
+		if ev.Txns, ev.Whole, err = p.fromLogs(a); err != nil {
+			p.log.Warn("the logs could not be read for a learner", "from", a.After, "err", err)
+		}
+		p.inbox.put(ev)
+	})
+}
+
+func (p *Peer) fromLogs(a replica.ReadLog) (txns []*proto.Txn, whole bool, err error) {
+	select {
+	case p.lookups <- struct{}{}:
+		defer func() { <-p.lookups }()
+	case <-p.netCtx.Done():
+		return nil, false, errStopped
+	}
+	effort := &storage.Effort{Bytes: maxLookup, Stop: func() error { return context.Cause(p.netCtx) }}
+	return persist.ReadLog(p.store, a, p.opts.SnapshotSizeFactor, effort)
+}
