@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +14,7 @@ import (
 // Member is one server.N line of a zoo.cfg.
 type Member struct {
 	ID           int
+	Host         string // of the quorum and election ports; empty is 127.0.0.1. Several, divided by '|', are addresses of one server
 	QuorumPort   int
 	ElectionPort int
 	Observer     bool
@@ -84,7 +86,11 @@ func (c Config) text() string {
 		if m.ClientPort != 0 {
 			client = fmt.Sprintf(";127.0.0.1:%d", m.ClientPort)
 		}
-		fmt.Fprintf(&b, "server.%d=127.0.0.1:%d:%d%s%s\n", m.ID, m.QuorumPort, m.ElectionPort, role, client)
+		var addrs []string
+		for host := range strings.SplitSeq(cmp.Or(m.Host, "127.0.0.1"), "|") {
+			addrs = append(addrs, fmt.Sprintf("%s:%d:%d%s", host, m.QuorumPort, m.ElectionPort, role))
+		}
+		fmt.Fprintf(&b, "server.%d=%s%s\n", m.ID, strings.Join(addrs, "|"), client)
 	}
 	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +42,74 @@ func NewEnsemble(home string, like Config, software ...Software) (*Ensemble, err
 	return e, nil
 }
 
+// Shape is what NewShaped lays out: for each server its software, the role, the host and settings of its own.
+type Shape struct {
+	Software Software
+	Observer bool
+	Host     string            // see Member
+	Settings map[string]string // beside those that all have
+}
+
+// NewShaped is NewEnsemble for servers that are not all alike.
+func NewShaped(home string, like Config, shapes ...Shape) (*Ensemble, error) {
+	ports, err := FreePorts(3 * len(shapes))
+	if err != nil {
+		return nil, err
+	}
+	members := make([]Member, len(shapes))
+	for i, s := range shapes {
+		members[i] = Member{ID: i + 1, Host: s.Host, Observer: s.Observer,
+			QuorumPort: ports[3*i], ElectionPort: ports[3*i+1], ClientPort: ports[3*i+2]}
+	}
+	e := &Ensemble{}
+	for i, shape := range shapes {
+		settings := maps.Clone(like.Settings)
+		if settings == nil {
+			settings = map[string]string{}
+		}
+		maps.Copy(settings, shape.Settings)
+		if shape.Observer {
+			settings["peerType"] = "observer"
+		}
+		s, err := NewServer(shape.Software, Config{
+			Home: filepath.Join(home, fmt.Sprintf("server%d", i+1)), ID: i + 1, ClientPort: members[i].ClientPort,
+			Members: members, Settings: settings, Properties: like.Properties,
+		})
+		if err != nil {
+			return nil, err
+		}
+		e.Servers = append(e.Servers, s)
+	}
+	return e, nil
+}
+
+// StartShaped is StartEnsembleLike for servers that are not all alike.
+func StartShaped(tb testing.TB, like Config, shapes ...Shape) *Ensemble {
+	tb.Helper()
+	e, err := NewShaped(tb.TempDir(), like, shapes...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	e.startFor(tb)
+	return e
+}
+
+// startFor starts every server for the test and waits until all serve.
+func (e *Ensemble) startFor(tb testing.TB) {
+	tb.Helper()
+	endWith(tb, e.Servers...)
+	for _, s := range e.Servers {
+		if err := s.Start(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(tb.Context(), StartTimeout)
+	defer cancel()
+	if err := e.AwaitServing(ctx); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // StartEnsemble starts an ensemble for the test, waits until every server serves, and ends it with
 // the test. When the test has failed, the cleanup says where the logs are and how they end.
 func StartEnsemble(tb testing.TB, software ...Software) *Ensemble {
@@ -55,17 +124,7 @@ func StartEnsembleLike(tb testing.TB, like Config, software ...Software) *Ensemb
 	if err != nil {
 		tb.Fatal(err)
 	}
-	endWith(tb, e.Servers...)
-	for _, s := range e.Servers {
-		if err := s.Start(); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(tb.Context(), StartTimeout)
-	defer cancel()
-	if err := e.AwaitServing(ctx); err != nil {
-		tb.Fatal(err)
-	}
+	e.startFor(tb)
 	return e
 }
 
