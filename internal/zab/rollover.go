@@ -29,7 +29,7 @@ type Rollover struct {
 func (o Rollover) last() uint32 { return cmp.Or(o.LastCounter, 0xfffffffe) }
 
 // margin is how long before the end a quiet moment is looked for, in transactions.
-func (o Rollover) margin() uint32 { return min(1<<20, o.last()/16) }
+func (o Rollover) margin() uint32 { return min(1<<20, (o.last()-min(o.FirstCounter, o.last()))/16) }
 
 // ending is how far a leader is with handing over.
 type ending struct {
