@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,24 +17,35 @@ import (
 // for observers of one that may follow. Like the quorum port that is open all the
 // time: who comes when nobody is fed here is told so by the connection's end, which
 // is faster than a refused one, after which Java's observers try again.
-func (p *Peer) bindQuorum(self ensemble.Member) (lns []listener, err error) {
-	open := func(addrs []string, what string, master bool) error {
-		for _, addr := range slices.Compact(slices.Sorted(slices.Values(addrs))) {
-			ln, err := p.opts.Listen("tcp", addr)
-			if err != nil {
-				return fmt.Errorf("bind the %s of server.%d: %w; is another server running with this id or port?", what, p.opts.Self, err)
-			}
-			lns = append(lns, listener{ln, master})
-		}
-		return nil
-	}
-	if err = open(p.listenAddrs(self.QuorumAddrs), "quorum port", false); err != nil {
-		return lns, err
-	}
-	if port := p.opts.ObserverMasterPort; port > 0 && !p.opts.Observer {
-		err = open(p.listenAddrs(masterAddrs(self, port)), "observer master port", true)
+func (p *Peer) bindQuorum(self ensemble.Member) ([]listener, error) {
+	lns, err := p.bindEach(p.listenAddrs(self.QuorumAddrs), "quorum port", false)
+	if port := p.opts.ObserverMasterPort; err == nil && port > 0 && !p.opts.Observer {
+		var more []listener
+		more, err = p.bindEach(p.listenAddrs(masterAddrs(self, port)), "observer master port", true)
+		lns = append(lns, more...)
 	}
 	return lns, err
+}
+
+// bindEach opens a port at several addresses. One of them is enough: the network of
+// another may be down, for which there are several. Source: Leader's constructor.
+func (p *Peer) bindEach(addrs []string, what string, master bool) (lns []listener, err error) {
+	var errs []error
+	for _, addr := range slices.Compact(slices.Sorted(slices.Values(addrs))) {
+		ln, err := p.opts.Listen("tcp", addr)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		lns = append(lns, listener{ln, master})
+	}
+	switch err := errors.Join(errs...); {
+	case len(lns) == 0:
+		return nil, fmt.Errorf("bind the %s of server.%d: %w; is another server running with this id or port?", what, p.opts.Self, err)
+	case err != nil:
+		p.log.Warn("not every address of this server could be bound", "what", what, "err", err)
+	}
+	return lns, nil
 }
 
 // readLog looks in the background for what a learner misses. One looks at a time:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/paddock-io/paddock/proto"
@@ -27,20 +28,24 @@ func (e *BindError) Unwrap() error { return e.Err }
 // bindRetryDelay is the pause between attempts. Java: QuorumCnxManager.Listener.ListenerHandler.run.
 const bindRetryDelay = time.Second
 
-// bindAll listens on every address, or on none.
+// bindAll listens on every address that can be bound, at least one: the network of another may be down. All are tried
+// at once, since each may take its time. Java: QuorumCnxManager.Listener.run.
 func bindAll(opts voteOptions) ([]net.Listener, error) {
-	var lns []net.Listener
-	for _, addr := range opts.Listen {
-		ln, err := bind(addr, opts)
-		if err != nil {
-			for _, ln := range lns {
-				ln.Close()
-			}
-			return nil, err
-		}
-		lns = append(lns, ln)
+	lns, errs := make([]net.Listener, len(opts.Listen)), make([]error, len(opts.Listen))
+	var wg sync.WaitGroup
+	for i, addr := range opts.Listen {
+		wg.Go(func() { lns[i], errs[i] = bind(addr, opts) })
 	}
-	return lns, nil
+	wg.Wait()
+	bound := slices.DeleteFunc(lns, func(ln net.Listener) bool { return ln == nil })
+	failed := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	switch {
+	case len(bound) == 0 && failed >= 0:
+		return nil, errs[failed]
+	case failed >= 0:
+		opts.Logger.Warn("not every election address could be bound", "err", errors.Join(errs...))
+	}
+	return bound, nil
 }
 
 func bind(addr string, opts voteOptions) (net.Listener, error) {
