@@ -128,6 +128,7 @@ var table = makeTable([]Key{
 
 	// Between the servers.
 	{Place: InFile, form: number, Name: "observerMasterPort"},
+	{Place: InFile, Name: "oraclePath"},
 	{Place: InFile, form: boolean, Name: "multiAddress.enabled"},
 	{Place: Either, Name: "observerMaster.sizeLimit observer.reconnectDelayMs observer.election.DelayMs" +
 		" leader.maxConcurrentSnapSyncs leader.maxConcurrentDiffSyncs leader.maxTimeToWaitForEpoch leaderConnectDelayDuringRetryMs" +
@@ -180,7 +181,6 @@ var table = makeTable([]Key{
 		" shuffleDnsResponse hostProvider.dnsSrvRefreshIntervalSeconds"},
 
 	// Not served yet; without them the server does less, not something weaker.
-	{Status: NotYet, Feature: "the two-server oracle", Place: InFile, Name: "oraclePath"},
 	{Status: NotYet, Feature: "the metrics endpoint", Place: InFile, Name: "metricsProvider. metricsProvider.className"},
 	{Status: NotYet, Feature: "the admin server", Place: Either, onlyTrue: true, Name: "admin.enableServer"},
 	{Status: NotYet, Feature: "the admin server", Place: Either, Name: "admin.serverPort admin.serverAddress admin.commandURL" +

@@ -197,6 +197,7 @@ func (l *loader) switches() {
 	}
 	c.StandaloneEnabled = l.boolean("standaloneEnabled", c.StandaloneEnabled)
 	c.QuorumListenOnAllIPs = l.boolean("quorumListenOnAllIPs", false)
+	c.Peers.OraclePath = l.path("oraclePath")
 	c.MultiAddress = l.boolean("multiAddress.enabled", l.propBool("zookeeper.multiAddress.enabled", false))
 	c.Peers.ObserverMasterPort = max(0, l.number("observerMasterPort", 0, math.MinInt32, math.MaxUint16))
 	c.LocalSessionsEnabled = l.boolean("localSessionsEnabled", false)

@@ -266,6 +266,9 @@ func (l *loader) distributed() {
 	case voters%2 == 0:
 		l.warn(setting{file: c.File}, "Non-optimal configuration, consider an odd number of servers.")
 	}
+	if s, ok := l.keys["oraclePath"]; ok && s.value != "" && (len(c.Ensemble.Voters()) != 2 || c.Ensemble.Hierarchical()) {
+		l.warn(s, "oraclePath: the oracle is asked only where two servers vote, without groups")
+	}
 	m, ok := c.Ensemble.Member(c.MyID)
 	if s, asked := l.keys["peerType"]; ok && asked && c.PeerType != m.Role {
 		l.warn(s, "Peer type from servers list (%s) doesn't match peerType (%s). Defaulting to servers list.",

@@ -20,6 +20,8 @@ type Peers struct {
 	QuorumCnxnTimeout      time.Duration // for an election connection to introduce itself; 0 for SyncLimit
 	SnapshotSizeFactor     float64       // share of a snapshot that may be read from logs instead; negative for none
 
+	OraclePath string // the file that lets one of two voters go on alone; empty for none
+
 	InitialZxid            uint32 // counter with which an epoch begins, in tests
 	DiscontinuousProposals bool   // a learner takes such an epoch
 }

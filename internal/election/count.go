@@ -74,6 +74,10 @@ func (e *Election) countSettled(now time.Duration, from int, n proto.Notificatio
 		e.round = n.Round
 		return e.decide(now, v, out)
 	}
+	if n.State == Leading && e.yields(from, v) {
+		e.round = n.Round
+		return e.decide(now, v, out)
+	}
 	if n.Round == e.round && e.initial.Zxid != untrusted {
 		return e.evaluate(now, out) // It may be the answer that was open. Java sees that at the next looking vote.
 	}

@@ -19,6 +19,7 @@ type Options struct {
 	FinalizeWait time.Duration // how long a quorum waits for a better vote; 0 means 200 ms
 	MinInterval  time.Duration // first pause between equal notifications; 0 means 200 ms
 	MaxInterval  time.Duration // longest pause, reached by doubling; 0 means 60 s
+	Oracle       bool          // there is one, for two voters; see oracle.go
 }
 
 // Action is Send or Decided.
@@ -52,6 +53,7 @@ type Election struct {
 	round       int64 // logical clock: grows with every election, or jumps to a peer's, which may be any number
 	vote        Vote  // the last decision
 	established bool  // vote has led to a serving leader
+	granted     bool  // the oracle lets this server lead alone
 
 	// While looking. The slices below run parallel to voters.
 	initial     Vote
@@ -183,6 +185,8 @@ func (e *Election) Tick(now time.Duration, out []Action) []Action {
 	switch {
 	case e.state != Looking:
 	case now >= e.finalizeAt:
+		return e.decide(now, e.proposal, out)
+	case e.finalizeAt == Never && now >= e.resendAt && e.alone():
 		return e.decide(now, e.proposal, out)
 	case e.finalizeAt == Never && now >= e.resendAt:
 		e.interval = min(2*e.interval, e.opts.MaxInterval)

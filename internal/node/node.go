@@ -155,7 +155,7 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		ObserverMasterPort: observerMasterPort(c),
 		ReconnectDelay:     c.Peers.ObserverReconnectDelay, ElectionDelay: c.Peers.ObserverElectionDelay,
 		HandshakeTimeout: c.Peers.QuorumCnxnTimeout, SnapshotSizeFactor: c.Peers.SnapshotSizeFactor,
-		Zab:             zabOptions(&c.Peers),
+		Zab: zabOptions(&c.Peers), OraclePath: c.Peers.OraclePath,
 		UnconfirmedSync: !c.LinearizableSync,
 		SnapCount:       c.SnapCount, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,
 	}

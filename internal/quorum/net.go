@@ -34,6 +34,9 @@ func (p *Peer) listen() error {
 		}
 		return &ExitError{Code: ExitBind, Err: err}
 	}
+	if p.opts.OraclePath != "" {
+		p.wg.Go(p.watchOracle)
+	}
 	for _, ln := range lns {
 		p.wg.Go(func() { p.accept(ln) })
 		p.wg.Go(func() { p.closeOnStop(ln.Listener) })

@@ -51,6 +51,9 @@ type Options struct {
 	// HandshakeTimeout is what a connection to the election port may take to
 	// introduce itself; 0 means SyncTimeout (quorumCnxnTimeoutMs).
 	HandshakeTimeout time.Duration
+	// OraclePath names the file by which something outside lets one of two servers go
+	// on alone; empty for none.
+	OraclePath string
 	// SnapshotSizeFactor is the share of the newest snapshot's size up to which what
 	// a learner misses is read from the logs in place of a snapshot; 0 means 0.33, and
 	// a negative one reads none.
@@ -222,6 +225,7 @@ func (p *Peer) recover() (*persist.Damage, error) {
 	}
 	p.tree = rec.Tree
 	rec.Hist.Keep = p.opts.History
+	p.opts.Election.Oracle = p.opts.OraclePath != ""
 	p.durable.advance(rec.Last)
 	p.furnish(p.tree)
 	p.replica = replica.New(replica.Options{

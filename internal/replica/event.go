@@ -115,6 +115,9 @@ type LogRead struct {
 // Reloaded answers Reload: the tree is what the disk holds, up to Last.
 type Reloaded struct{ Last proto.Zxid }
 
+// Oracle is what the oracle of two servers says: whether this one may go on alone.
+type Oracle struct{ Grants bool }
+
 // Mended says that a damaged history is whole again on disk, as it was before
 // the damage: this server may vote with it once the tree is reloaded.
 type Mended struct{ Accepted, Current int64 }
@@ -138,4 +141,5 @@ func (SnapshotSaved) isEvent() {}
 func (SnapshotSent) isEvent()  {}
 func (LogRead) isEvent()       {}
 func (Reloaded) isEvent()      {}
+func (Oracle) isEvent()        {}
 func (Mended) isEvent()        {}

@@ -92,6 +92,7 @@ type Replica struct {
 	lookedAt time.Duration // when this search for a leader began
 
 	choice masterChoice  // of an observer
+	oracle bool          // lets this server go on alone
 	failed int           // tries to follow in a row that came to nothing
 	lookAt time.Duration // no election before this
 	wall   int64         // milliseconds since 1970 ...
@@ -149,7 +150,7 @@ func (r *Replica) zabOptions() zab.Options {
 		Self: r.opts.Self, Ensemble: r.opts.Ensemble, InitTimeout: r.opts.InitTimeout,
 		SyncTimeout: r.opts.SyncTimeout, DialTimeout: r.opts.DialTimeout, Tick: r.opts.Tick,
 		Standalone: r.opts.Standalone, Observer: r.opts.Observer, UnconfirmedSync: r.opts.UnconfirmedSync,
-		Feeding: r.opts.Zab.Feeding, EpochTimeout: r.opts.Zab.EpochTimeout, RedialPause: r.opts.Zab.RedialPause, Rollover: r.opts.Zab.Rollover,
+		Feeding: r.opts.Zab.Feeding, EpochTimeout: r.opts.Zab.EpochTimeout, RedialPause: r.opts.Zab.RedialPause, Rollover: r.opts.Zab.Rollover, Granted: r.oracle,
 	}
 }
 
@@ -189,6 +190,14 @@ func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
 	case Reachable:
 		if r.vote != nil {
 			return r.reachable(now, ev, out)
+		}
+	case Oracle:
+		r.oracle = ev.Grants
+		if r.vote != nil {
+			r.vote.Oracle(ev.Grants)
+		}
+		if r.state == leading {
+			return r.leader.Oracle(now, ev.Grants, out)
 		}
 	case Connected:
 		return r.connected(now, ev, out)

@@ -70,7 +70,7 @@ func draw(rng *rand.Rand) config {
 	}
 	c.readLogs = rng.IntN(3) > 0
 	c.syncs = pick(rng, 0, 0, 1)
-	c.lastCounter = uint32(pick(rng, 0, 0, 0, 40, 300))
+	c.lastCounter = uint32(pick(rng, 0, 0, 0, 200, 600))
 	c.electionDelay = time.Duration(pick(rng, 0, 200)) * ms
 	some := 1 + rng.IntN(4)
 	for _, i := range rng.Perm(len(faults))[:some] {

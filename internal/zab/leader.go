@@ -39,6 +39,7 @@ type Options struct {
 	// means a tick, but at least a second, and no longer than InitTimeout.
 	EpochTimeout time.Duration
 	RedialPause  time.Duration // between tries to reach a leader; 0 means 100 ms
+	Granted      bool          // the oracle lets this server go on alone; see oracle.go
 	Rollover                   // of the counter in a zxid
 	// UnconfirmedSync answers a sync without asking the voters whether they
 	// still follow, as ZooKeeper does: a deposed leader then answers too.
@@ -81,6 +82,7 @@ type Leader struct {
 	confirmed     int64         // the newest round that a quorum has answered
 	candidates    []proto.Zxid  // scratch of advance
 	ending        ending        // the counter is used up; see rollover.go
+	lonely        bool          // nobody came while a quorum was waited for
 }
 
 type learnerState uint8
@@ -286,7 +288,7 @@ func (l *Leader) tryFixEpoch(out []Action) []Action {
 // quorum reports whether this server and the voters for which ok holds are a
 // quorum.
 func (l *Leader) quorum(ok func(*learner) bool) bool {
-	return l.opts.Ensemble.Quorum(func(id int64) bool {
+	return l.alone() || l.opts.Ensemble.Quorum(func(id int64) bool {
 		if proto.PeerID(id) == l.opts.Self {
 			return true
 		}

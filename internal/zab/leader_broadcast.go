@@ -89,7 +89,7 @@ func (l *Leader) held(z proto.Zxid) bool {
 	if l.opts.Standalone {
 		return l.selfAcked >= z
 	}
-	return l.opts.Ensemble.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z })
+	return l.alone() && l.selfAcked >= z || l.opts.Ensemble.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z })
 }
 
 // commit decides all outstanding proposals up to z.
@@ -141,6 +141,9 @@ func (l *Leader) Tick(now time.Duration, out []Action) []Action {
 	}
 	if l.phase != Broadcast {
 		if l.epoch == 0 && now >= l.epochBy {
+			if l.lonely = true; l.alone() {
+				return l.tryFixEpoch(out)
+			}
 			return l.resign("no quorum of followers has come", out)
 		}
 		if now >= l.deadline {
@@ -148,7 +151,7 @@ func (l *Leader) Tick(now time.Duration, out []Action) []Action {
 		}
 		return out
 	}
-	out = l.tickEnding(now, out)
+	out = l.tickEnding(now, l.goOnAlone(now, out))
 	if l.resigned {
 		return out
 	}

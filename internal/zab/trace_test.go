@@ -286,6 +286,8 @@ func (m *machine) runLeader(verb string, w words) []Action {
 		return l.LogRead(m.now, w.link(), w.list(w.keyed["txns"]), !w.flag("failed"), nil)
 	case "tick":
 		return l.Tick(m.now, nil)
+	case "oracle":
+		return l.Oracle(m.now, w.flag("grants"), nil)
 	case "counter": // as if so many had been proposed
 		l.lastProposed = w.zxid(w.arg(0))
 		l.lastCommitted = l.lastProposed
