@@ -271,6 +271,9 @@ func (l *link) run() {
 		err = werr
 	}
 	if !hungUp {
+		if errors.Is(err, wire.ErrPacket) {
+			l.peer.log.Warn("what a peer sent on a quorum connection cannot be read", "remote", l.nc.RemoteAddr(), "err", err)
+		}
 		reason := linkReason(err)
 		if over {
 			reason = "its queue is full"

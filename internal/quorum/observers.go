@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"syscall"
 
 	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/internal/persist"
@@ -27,8 +29,9 @@ func (p *Peer) bindQuorum(self ensemble.Member) ([]listener, error) {
 	return lns, err
 }
 
-// bindEach opens a port at several addresses. One of them is enough: the network of
-// another may be down, for which there are several. Source: Leader's constructor.
+// bindEach opens a port at several addresses. One of them is enough if the others
+// are not there: a network may be down, for which there are several. Source:
+// Leader's constructor, which takes any failure for that.
 func (p *Peer) bindEach(addrs []string, what string, master bool) (lns []listener, err error) {
 	var errs []error
 	for _, addr := range slices.Compact(slices.Sorted(slices.Values(addrs))) {
@@ -40,12 +43,24 @@ func (p *Peer) bindEach(addrs []string, what string, master bool) (lns []listene
 		lns = append(lns, listener{ln, master})
 	}
 	switch err := errors.Join(errs...); {
-	case len(lns) == 0:
-		return nil, fmt.Errorf("bind the %s of server.%d: %w; is another server running with this id or port?", what, p.opts.Self, err)
+	case len(lns) == 0, !allAbsent(errs):
+		return lns, fmt.Errorf("bind the %s of server.%d: %w; is another server running with this id or port?", what, p.opts.Self, err)
 	case err != nil:
 		p.log.Warn("not every address of this server could be bound", "what", what, "err", err)
 	}
 	return lns, nil
+}
+
+// allAbsent reports whether addresses failed because this machine does not have
+// them at present, and not because somebody else listens there.
+func allAbsent(errs []error) bool {
+	for _, err := range errs {
+		var dns *net.DNSError
+		if err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) && !errors.As(err, &dns) {
+			return false
+		}
+	}
+	return true
 }
 
 // readLog looks in the background for what a learner misses. One looks at a time:

@@ -169,7 +169,7 @@ func (s *server) open() error {
 		return err
 	}
 	opts := s.opts
-	if testing.Verbose() {
+	if testing.Verbose() && opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("id", opts.Self)
 	}
 	if s.peer, err = New(opts, s.store); err != nil {

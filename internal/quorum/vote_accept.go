@@ -28,8 +28,8 @@ func (e *BindError) Unwrap() error { return e.Err }
 // bindRetryDelay is the pause between attempts. Java: QuorumCnxManager.Listener.ListenerHandler.run.
 const bindRetryDelay = time.Second
 
-// bindAll listens on every address that can be bound, at least one: the network of another may be down. All are tried
-// at once, since each may take its time. Java: QuorumCnxManager.Listener.run.
+// bindAll listens on every address that this machine has, at least one: the network of another may be down. All are
+// tried at once, since each may take its time. Java: QuorumCnxManager.Listener.run.
 func bindAll(opts voteOptions) ([]net.Listener, error) {
 	lns, errs := make([]net.Listener, len(opts.Listen)), make([]error, len(opts.Listen))
 	var wg sync.WaitGroup
@@ -40,8 +40,11 @@ func bindAll(opts voteOptions) ([]net.Listener, error) {
 	bound := slices.DeleteFunc(lns, func(ln net.Listener) bool { return ln == nil })
 	failed := slices.IndexFunc(errs, func(err error) bool { return err != nil })
 	switch {
-	case len(bound) == 0 && failed >= 0:
-		return nil, errs[failed]
+	case failed >= 0 && (len(bound) == 0 || !allAbsent(errs)):
+		for _, ln := range bound {
+			ln.Close()
+		}
+		return nil, errors.Join(errs...)
 	case failed >= 0:
 		opts.Logger.Warn("not every election address could be bound", "err", errors.Join(errs...))
 	}
