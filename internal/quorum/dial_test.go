@@ -18,16 +18,17 @@ func TestDialFirst(t *testing.T) {
 	for name, tc := range map[string]struct {
 		addrs []string // named for what they do
 		want  string
+		after time.Duration // on the bubble's clock
 	}{
-		"one":                        {[]string{"good"}, "good"},
-		"the first is silent":        {[]string{"silent", "good"}, "good"},
-		"two are silent":             {[]string{"silent", "silent", "good", "silent"}, "good"},
-		"the first refuses":          {[]string{"refuses", "good"}, "good"},
-		"the first is preferred":     {[]string{"good", "other"}, "good"},
-		"the first takes its time":   {[]string{"slow", "silent"}, "slow"},
-		"all refuse":                 {[]string{"refuses", "refuses"}, ""},
-		"one refuses, one is silent": {[]string{"refuses", "silent"}, ""},
-		"there is none":              {nil, ""},
+		"one":                        {[]string{"good"}, "good", 0},
+		"the first is silent":        {[]string{"silent", "good"}, "good", dialLead},
+		"two are silent":             {[]string{"silent", "silent", "good", "silent"}, "good", 2 * dialLead},
+		"the first refuses":          {[]string{"refuses", "good"}, "good", 0},
+		"the first is preferred":     {[]string{"good", "other"}, "good", 0},
+		"the first takes its time":   {[]string{"slow", "silent"}, "slow", time.Second},
+		"all refuse":                 {[]string{"refuses", "refuses"}, "", 0},
+		"one refuses, one is silent": {[]string{"refuses", "silent"}, "", time.Minute},
+		"there is none":              {nil, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -52,7 +53,11 @@ func TestDialFirst(t *testing.T) {
 					open[nc] = addr
 					return nc, nil
 				}
+				began := time.Now()
 				nc, err := dialFirst(ctx, dial, tc.addrs)
+				if took := time.Since(began); took != tc.after {
+					t.Errorf("it took %v, want %v", took, tc.after)
+				}
 				var failed *dialError
 				switch {
 				case tc.want == "" && (nc != nil || !errors.As(err, &failed)):

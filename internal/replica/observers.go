@@ -103,7 +103,6 @@ func (r *Replica) fromObserver(ev Message, out []Action) []Action {
 	switch m := ev.Msg.(type) {
 	case *zab.Forward:
 		if m.Op == proto.OpSync {
-			out = r.askSyncs(out)
 			r.syncs.asked = append(r.syncs.asked, question{observer: ev.Link})
 		}
 		return append(out, Send{Link: up, Msg: m})

@@ -150,7 +150,7 @@ func TestPausesOfObservers(t *testing.T) {
 	expect(t, "a dial then", b.step(Tick{}), Dial{Leader: 3})
 	b.step(Connected{Link: 1, Dialed: true})
 	b.step(Disconnected{Link: 1, Reason: "gone"})
-	if wait := b.r.Deadline() - at; wait == 0 || wait >= time.Hour {
+	if wait := b.r.Deadline() - at; b.r.state != draining || wait == 0 || wait >= time.Hour {
 		t.Fatalf("it looks again after %v, of an hour", wait)
 	}
 }
