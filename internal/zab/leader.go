@@ -237,7 +237,7 @@ func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action
 	if m.ConfigVersion > l.opts.Ensemble.Version {
 		return l.hangup(f, "learner has a newer configuration", out)
 	}
-	if m.AcceptedEpoch < 0 || m.AcceptedEpoch >= maxEpoch {
+	if !possible(m.AcceptedEpoch) {
 		return l.hangup(f, fmt.Sprintf("learner cannot have accepted epoch %d", m.AcceptedEpoch), out)
 	}
 	if l.phase == Broadcast && m.AcceptedEpoch > l.epoch && l.opts.Ensemble.IsVoter(int64(m.ID)) {
@@ -260,6 +260,11 @@ func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action
 // maxEpoch is the last epoch there can be: the zxids of the one after the next
 // would be negative.
 const maxEpoch = math.MaxInt32 - 1
+
+// possible reports whether a learner can have accepted an epoch. Java's servers
+// say -1 that have an empty directory with db.autocreate=false, which they must
+// not vote with. Source: QuorumPeer.loadDataBase.
+func possible(epoch int64) bool { return epoch >= -1 && epoch < maxEpoch }
 
 // tryFixEpoch fixes the epoch once a quorum has said which epochs it has
 // promised: one more than any of them, observers' included. What a server says

@@ -104,7 +104,7 @@ func (m *Master) observerInfo(f *learner, info FollowerInfo, out []Action) []Act
 		return m.hangup(f, "observer has this server's own id", out)
 	case info.ConfigVersion > m.opts.Ensemble.Version:
 		return m.hangup(f, "observer has a newer configuration", out)
-	case info.AcceptedEpoch < 0 || info.AcceptedEpoch >= maxEpoch:
+	case !possible(info.AcceptedEpoch):
 		return m.hangup(f, fmt.Sprintf("observer cannot have accepted epoch %d", info.AcceptedEpoch), out)
 	}
 	for _, old := range slices.Clone(m.learners) {
