@@ -177,4 +177,5 @@ type History struct {
 	Wire    []Wire
 	Trees   []Tree
 	Alive   []Session // those that had not ended when the trees were read
+	JavaLed []int64   // epochs whose leader was a Java server, in their order
 }

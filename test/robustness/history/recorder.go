@@ -47,6 +47,13 @@ func (r *Recorder) SetAlive(sessions []Session) {
 	r.h.Alive = sessions
 }
 
+// SetJavaLed says which epochs had a Java server for their leader.
+func (r *Recorder) SetJavaLed(epochs []int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.h.JavaLed = epochs
+}
+
 func (r *Recorder) addWire(w Wire) {
 	w.At = r.Now()
 	r.mu.Lock()
@@ -83,13 +90,14 @@ type begin struct {
 	Seed  uint64        `json:"seed"`
 	Tick  time.Duration `json:"tick"`
 	Alive []Session     `json:"alive"`
+	Java  []int64       `json:"javaLed,omitempty"`
 }
 
 // Save writes the history as JSON lines.
 func (h *History) Save(w io.Writer) error {
 	bw := bufio.NewWriter(w)
 	enc := json.NewEncoder(bw)
-	err := enc.Encode(line{Begin: &begin{h.Seed, h.Tick, h.Alive}})
+	err := enc.Encode(line{Begin: &begin{h.Seed, h.Tick, h.Alive, h.JavaLed}})
 	for i := range h.Records {
 		err = errors.Join(err, enc.Encode(line{Rec: &h.Records[i]}))
 	}
@@ -118,7 +126,7 @@ func Load(r io.Reader) (*History, error) {
 		case err != nil:
 			return nil, fmt.Errorf("load a history: %w", err)
 		case l.Begin != nil:
-			h.Seed, h.Tick, h.Alive = l.Begin.Seed, l.Begin.Tick, l.Begin.Alive
+			h.Seed, h.Tick, h.Alive, h.JavaLed = l.Begin.Seed, l.Begin.Tick, l.Begin.Alive, l.Begin.Java
 		case l.Rec != nil:
 			h.Records = append(h.Records, *l.Rec)
 		case l.Wire != nil:

@@ -1,0 +1,72 @@
+package validate
+
+import (
+	"testing"
+	"time"
+
+	"github.com/paddock-io/paddock/test/robustness/history"
+)
+
+// behind tells of a write at a zxid that was answered, and then of a read behind a
+// sync that is at another.
+func behind(read, write int64) *history.History {
+	at := func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
+	stat := &history.Stat{Czxid: 1<<32 + 1, Mzxid: 1<<32 + 1}
+	return &history.History{Records: []history.Record{
+		{Client: 1, Session: alice, Submit: 1, Arrive: 1, Call: at(1), Return: at(2), Outcome: history.OK, Zxid: 1<<32 + 1,
+			Op: history.Op{Kind: history.Create, Path: "/reg/x", Name: "/reg/x", Data: "x0", Stat: stat}},
+		{Client: 1, Session: alice, Submit: 2, Arrive: 2, Call: at(3), Return: at(4), Outcome: history.OK, Zxid: write,
+			Op: history.Op{Kind: history.Set, Path: "/reg/x", Data: "x1", Version: -1, Stat: &history.Stat{Czxid: 1<<32 + 1, Mzxid: write, Version: 1}}},
+		{Client: 2, Session: bob, Submit: 1, Arrive: 1, Call: at(5), Return: at(6), Outcome: history.OK, Zxid: read, Latest: true,
+			Op: history.Op{Kind: history.Get, Path: "/reg/x", Data: "x0", Stat: stat}},
+	}}
+}
+
+// TestExcuse: a read behind a sync may be behind the times only if a Java server
+// led when the sync can have been answered, and another server since.
+func TestExcuse(t *testing.T) {
+	const first, second, third = 1 << 32, 2 << 32, 3 << 32
+	for name, tc := range map[string]struct {
+		read, write int64
+		javaLed     []int64
+		excused     int
+	}{
+		"Java was deposed":                       {first + 1, second + 1, []int64{1}, 1},
+		"Java was deposed before it did a thing": {first + 1, third + 1, []int64{2}, 1},
+		"Paddock was deposed":                    {first + 1, second + 1, nil, 0},
+		"Paddock was deposed by Java":            {first + 1, second + 1, []int64{2}, 0},
+		"Java led before Paddock was deposed":    {second + 1, third + 1, []int64{1, 3}, 0},
+		"Java leads":                             {first + 1, first + 2, []int64{1}, 0},
+		"nothing is wrong":                       {second + 1, second + 1, []int64{1}, 0},
+	} {
+		h := behind(tc.read, tc.write)
+		h.JavaLed = tc.javaLed
+		judged, excused := Excuse(h)
+		if excused != tc.excused || judged.Records[2].Latest != (excused == 0) {
+			t.Errorf("%s: %d reads are excused, want %d; the read is the latest: %v", name, excused, tc.excused, judged.Records[2].Latest)
+		}
+		if !h.Records[2].Latest {
+			t.Errorf("%s: the history itself has changed", name)
+		}
+	}
+}
+
+// TestExcused: what is excused is no violation, and what is not excused is one.
+func TestExcused(t *testing.T) {
+	rules := func(h *history.History) map[string]bool {
+		judged, _ := Excuse(h)
+		found := map[string]bool{}
+		for _, v := range check(t, judged) {
+			found[v.Rule] = true
+		}
+		return found
+	}
+	h := behind(1<<32+1, 2<<32+1)
+	if found := rules(h); !found["order"] || !found["linearizable"] {
+		t.Errorf("a read behind the times of a Paddock leader breaks only %v", found)
+	}
+	h.JavaLed = []int64{1}
+	if found := rules(h); len(found) > 0 {
+		t.Errorf("a read behind the times of a Java leader breaks %v", found)
+	}
+}
