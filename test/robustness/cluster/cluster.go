@@ -44,7 +44,7 @@ func New(t testing.TB, opts Options) *Cluster {
 	c := &Cluster{opts: opts, bin: bin, peers: map[way]peerLinks{}, clients: map[way]*clientLink{}}
 	for i := range opts.size() {
 		c.Servers = append(c.Servers, &Server{
-			ID: i + 1, Observer: i >= opts.Voters, Dir: t.TempDir(), cluster: c,
+			ID: i + 1, Observer: i >= opts.Voters, Dir: t.TempDir(), cluster: c, other: opts.Others[i+1],
 			quorum: addrs[3*i], election: addrs[3*i+1], Client: addrs[3*i+2],
 		})
 	}
@@ -166,7 +166,13 @@ func build() (string, error) {
 		if built.dir, built.err = os.MkdirTemp("", "paddock-robustness-"); built.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, "paddock"), "github.com/paddock-io/paddock/cmd/paddock")
+		root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/paddock-io/paddock").Output()
+		if err != nil {
+			built.err = fmt.Errorf("look for the module of paddock: %w", err)
+			return
+		}
+		cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, "paddock"), "./cmd/paddock")
+		cmd.Dir = strings.TrimSpace(string(root)) // another module, of tests, need not have all that the binary has
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("build paddock: %w\n%s", err, out)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,9 @@ type Options struct {
 	SmallDisk bool       // data lies on a file system of diskBytes, where the system can
 	NoCreate  bool       // db.autocreate=false: a server without data does not vote
 	Tick      time.Duration
-	Extra     []string // lines of zoo.cfg behind the others; the last of equal names counts
+	Extra     []string         // lines of zoo.cfg behind the others; the last of equal names counts
+	Own       []string         // lines behind those for servers that run Paddock
+	Others    map[int]Software // by id, what servers run that do not run Paddock
 }
 
 // diskBytes is how much a small disk holds.
@@ -54,7 +57,11 @@ func (c *Cluster) config(s *Server) string {
 		}
 		b.WriteByte('\n')
 	}
-	for _, line := range c.opts.Extra {
+	lines := c.opts.Extra
+	if s.Paddock() {
+		lines = slices.Concat(lines, c.opts.Own)
+	}
+	for _, line := range lines {
 		b.WriteString(line + "\n")
 	}
 	return b.String()

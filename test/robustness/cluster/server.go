@@ -23,6 +23,7 @@ type Server struct {
 	Client   string // host:port that it binds for clients
 	quorum   string
 	election string
+	other    Software // nil if it runs Paddock
 	cluster  *Cluster
 	mounted  bool
 
@@ -53,7 +54,7 @@ func (s *Server) Start() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(s.cluster.bin, "server", filepath.Join(s.Dir, "zoo.cfg"))
+	cmd := s.command()
 	cmd.SysProcAttr = childAttr()
 	out := struct{ io.Writer }{log}
 	cmd.Stdout, cmd.Stderr = out, out

@@ -15,6 +15,17 @@ const exitDisk = 10
 // diskPatience is how long a server may take to notice, if it has work.
 const diskPatience = 3 * time.Second
 
+// paddock returns an idle server that runs Paddock, or nil. Disks that refuse are
+// for those alone: a Java server goes on, with whatever its log holds then.
+func (n *Nemesis) paddock() *cluster.Server {
+	for _, s := range n.idle() {
+		if s.Paddock() {
+			return s
+		}
+	}
+	return nil
+}
+
 // badDisk waits for a server whose disk refuses to end with its code; one that
 // is cut off has nothing to write, and does not. Healing starts it again.
 func (n *Nemesis) badDisk(s *cluster.Server, repair func() error) func() {
@@ -45,7 +56,7 @@ func (n *Nemesis) badDisk(s *cluster.Server, repair func() error) func() {
 }
 
 func diskFull(n *Nemesis) (string, func()) {
-	s := n.someone()
+	s := n.paddock()
 	if s == nil || !s.HasSmallDisk() {
 		return "", nil
 	}
@@ -57,7 +68,7 @@ func diskFull(n *Nemesis) (string, func()) {
 }
 
 func fileLimit(n *Nemesis) (string, func()) {
-	s := n.someone()
+	s := n.paddock()
 	if s == nil || !s.LimitFiles(0) {
 		return "", nil
 	}
@@ -65,7 +76,7 @@ func fileLimit(n *Nemesis) (string, func()) {
 }
 
 func syncFails(n *Nemesis) (string, func()) {
-	s := n.someone()
+	s := n.paddock()
 	if s == nil || !s.SetDisk(tamper.Disk{Fail: true}) {
 		return "", nil
 	}
