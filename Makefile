@@ -108,10 +108,14 @@ hostile: ## liars on the client, quorum and election ports, each kind for SECOND
 	$(GO) test -count=1 -p 1 -timeout 2h -run '$(or $(RUN),TestLiar)' ./internal/quorum ./internal/server \
 		$(if $(SEED),-hostile.seed=$(SEED),-hostile.seconds=$(if $(filter file,$(origin SECONDS)),60,$(SECONDS)))
 
+# Only the module test/interop has what Java servers need.
+robustness: JAVA = $(findstring j,$(MIX))$(findstring J,$(MIX))
+
 # SECONDS is also a variable of bash, but make's own is what is expanded here.
 .PHONY: robustness
-robustness: ## real processes under faults for SECONDS, their histories checked; SEED=7 for the first round, FAULTS='kill one,one way'
-	$(GO) test -count=1 -v -timeout 24h -run '^TestRobustness$$' ./test/robustness -robustness.seconds=$(SECONDS) \
+robustness: ## real processes under faults for SECONDS, their histories checked; SEED=7 for the first round, FAULTS='kill one,one way', MIX=jpp,ppj with Java members
+	cd $(if $(JAVA),test/interop,test) && $(GO) test -count=1 -v -timeout 24h -run '^TestRobustness$$' ./robustness \
+		-robustness.seconds=$(SECONDS) $(if $(MIX),-robustness.mix=$(MIX)) \
 		$(if $(SEED),-robustness.seed=$(SEED)) $(if $(FAULTS),-robustness.faults='$(FAULTS)')
 
 .PHONY: damage

@@ -84,7 +84,11 @@ var sameFloor = map[string][]string{
 	"test/robustness/nemesis":  {"test/robustness/cluster", "test/robustness/proxy", "test/robustness/tamper"},
 	"test/robustness/model":    {"test/robustness/history"},
 	"test/robustness/validate": {"test/robustness/history", "test/robustness/model"},
-	"test/robustness/report":   {"test/robustness/history", "test/robustness/model", "test/robustness/nemesis", "test/robustness/validate"},
+	"test/robustness/round": {
+		"test/robustness/cluster", "test/robustness/traffic", "test/robustness/nemesis", "test/robustness/history",
+		"test/robustness/validate", "test/robustness/report",
+	},
+	"test/robustness/report": {"test/robustness/history", "test/robustness/model", "test/robustness/nemesis", "test/robustness/validate"},
 }
 
 // only narrows what the floors would allow.

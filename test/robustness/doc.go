@@ -1,6 +1,7 @@
 // Package robustness runs ensembles of real server processes, does bad things to
 // them, and checks what their clients were promised.
 //
+//	round      an ensemble from its birth to its end
 //	cluster    processes, their files, and a proxy for every link
 //	proxy      a TCP link that delays, stalls one way, cuts, throttles, breaks
 //	tamper     slow and failing syncs and a wrong clock, for a static binary
@@ -17,6 +18,7 @@
 //
 //	make robustness                    ten minutes of rounds with fresh seeds
 //	make robustness SECONDS=60 SEED=7  from this seed on
+//	make robustness MIX=jpp,jjp        with Java members; see test/interop/robustness
 //	go test ./test/robustness          thirty seconds
 //
 // The same seed makes the same choices; what the processes make of them depends

@@ -116,3 +116,13 @@ func startPlain(ctx context.Context, t *testing.T, extra ...string) *cluster.Clu
 	}
 	return c
 }
+
+func connect(ctx context.Context, t *testing.T, addr string) *zk.Conn {
+	t.Helper()
+	c, err := zk.Connect(ctx, addr, zk.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}

@@ -1,4 +1,4 @@
-package robustness
+package round
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/paddock-io/paddock/test/robustness/cluster"
@@ -126,14 +125,4 @@ func (r *round) digests() {
 			r.violate("digest", "server %d has found %q that differ from the leader's", s.ID, n)
 		}
 	}
-}
-
-func connect(ctx context.Context, t *testing.T, addr string) *zk.Conn {
-	t.Helper()
-	c, err := zk.Connect(ctx, addr, zk.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
 }

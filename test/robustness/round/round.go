@@ -1,10 +1,9 @@
-package robustness
+package round
 
 import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
@@ -25,13 +24,12 @@ const roundTick = 200 * time.Millisecond
 // every server serves. It is there to tell slow from never.
 const convergence = 90 * time.Second
 
-// shapes are the ensembles that rounds take turns with.
-var shapes = []struct{ voters, observers int }{{3, 0}, {5, 0}, {3, 2}}
-
 // round is one ensemble from its birth to its end.
 type round struct {
+	*Settings
 	t       *testing.T
 	seed    uint64
+	mix     Mix
 	rng     *rand.Rand
 	c       *cluster.Cluster
 	rec     *history.Recorder
@@ -43,18 +41,17 @@ func (r *round) violate(rule, format string, args ...any) {
 	r.found = append(r.found, validate.Violation{Rule: rule, Text: fmt.Sprintf(format, args...)})
 }
 
-func newRound(t *testing.T, seed uint64) *round {
-	return &round{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 3))}
+func newRound(s *Settings, t *testing.T, seed uint64) *round {
+	return &round{Settings: s, t: t, seed: seed, mix: s.Mixes[seed%uint64(len(s.Mixes))], rng: rand.New(rand.NewPCG(seed, 3))}
 }
 
 // run makes faults for a while, heals them, and validates what clients saw.
 func (r *round) run(faultsFor time.Duration) figures {
 	began := time.Now()
-	shape := shapes[r.seed%uint64(len(shapes))]
 	clients, settings := 5+r.rng.IntN(3), draw(r.rng)
 	r.c = cluster.New(r.t, cluster.Options{
-		Voters: shape.voters, Observers: shape.observers, Clients: clients, Rng: r.rng,
-		Proxies: true, Tamper: true, SmallDisk: true, NoCreate: true, Tick: roundTick, Extra: settings,
+		Voters: r.mix.voters(), Observers: r.mix.observers(), Others: r.mix.others(r.Java), Clients: clients, Rng: r.rng,
+		Proxies: true, Tamper: true, SmallDisk: true, NoCreate: true, Tick: roundTick, Extra: settings.all, Own: settings.paddock,
 	})
 	ctx, cancel := context.WithTimeout(r.t.Context(), faultsFor+3*convergence)
 	defer cancel()
@@ -66,7 +63,7 @@ func (r *round) run(faultsFor time.Duration) figures {
 	r.rec = history.NewRecorder(r.seed, roundTick)
 	load := traffic.Start(r.c, r.rec, rand.New(rand.NewPCG(r.seed, 4)), clients, len(r.c.Servers))
 	defer load.Close()
-	r.nemesis = nemesis.New(r.c, rand.New(rand.NewPCG(r.seed, 5)), r.rec.Now, chosen()...)
+	r.nemesis = nemesis.New(r.c, rand.New(rand.NewPCG(r.seed, 5)), r.rec.Now, r.chosen()...)
 	bad, end := context.WithTimeout(ctx, faultsFor)
 	err := r.nemesis.Run(bad)
 	end()
@@ -81,32 +78,29 @@ func (r *round) run(faultsFor time.Duration) figures {
 	f.settled = time.Since(healed)
 	r.validate(&f)
 	f.took = time.Since(began)
-	r.t.Logf("%d voters and %d observers, %v: %s", shape.voters, shape.observers, settings, f)
+	r.t.Logf("%s, %v: %s", r.mix, settings, f)
 	return f
 }
 
 // draw chooses how often servers take snapshots and roll and purge logs, so that
 // learners are brought up to date by a DIFF in some runs and by a SNAP in others.
-func draw(rng *rand.Rand) []string {
-	lines := []string{fmt.Sprintf("snapCount=%d", []int{50, 400, 2000}[rng.IntN(3)])}
+func draw(rng *rand.Rand) (s drawn) {
+	s.all = []string{fmt.Sprintf("snapCount=%d", []int{50, 400, 2000}[rng.IntN(3)])}
 	if rng.IntN(2) == 0 {
-		lines = append(lines, "autopurge.purgeInterval=1s")
+		s.paddock = []string{"autopurge.purgeInterval=1s"}
 	}
 	if rng.IntN(3) == 0 {
-		lines = append(lines, "txnLogSizeLimitInKb=64")
+		s.all = append(s.all, "txnLogSizeLimitInKb=64")
 	}
 	if rng.IntN(3) == 0 {
-		lines = append(lines, fmt.Sprintf("maxBatchSize=%d", 1<<rng.IntN(6)))
+		s.all = append(s.all, fmt.Sprintf("maxBatchSize=%d", 1<<rng.IntN(6)))
 	}
-	return lines
+	return s
 }
 
-func chosen() []string {
-	if *faults == "" {
-		return nil
-	}
-	return strings.Split(*faults, ",")
-}
+// drawn are lines of zoo.cfg. Java counts the time between purges in hours, so
+// that line is for Paddock alone.
+type drawn struct{ all, paddock []string }
 
 // converge waits for all servers to serve.
 func (r *round) converge(ctx context.Context) {
@@ -129,7 +123,11 @@ func (r *round) history() *history.History {
 
 // plant makes the znodes that clients work below.
 func (r *round) plant(ctx context.Context) {
-	conn := connect(ctx, r.t, r.c.ConnectString())
+	conn, err := zk.Connect(ctx, r.c.ConnectString(), zk.Options{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer conn.Close()
 	for _, path := range traffic.Roots {
 		if _, err := conn.Create(ctx, path, nil, zk.Persistent, zk.OpenACL); err != nil {
 			r.t.Fatal(err)
@@ -139,15 +137,15 @@ func (r *round) plant(ctx context.Context) {
 
 // validate holds everything against the promises.
 func (r *round) validate(f *figures) {
+	r.rec.SetJavaLed(r.c.JavaLed())
 	h := r.rec.History()
-	keepHistory(r.t, h)
-	run := &report.Run{History: h}
-	run.Linear, run.Violations = validate.Linearizable(h, patience)
+	r.keep(r.t, h)
+	run := judge(h)
 	for _, text := range append(r.c.Surprises(), r.nemesis.Problems()...) {
 		r.violate("server", "%s", text)
 	}
-	run.Violations = append(append(run.Violations, r.found...), validate.Check(h)...)
-	f.linear, f.faults, f.exits = run.Linear, r.nemesis.Counts(), r.nemesis.DiskExits()
+	run.Violations = append(r.found, run.Violations...)
+	f.linear, f.excused, f.faults, f.exits = run.Linear, run.Excused, r.nemesis.Counts(), r.nemesis.DiskExits()
 	f.count(h)
 	f.countSyncs(r.c)
 	if f.ok == 0 {
@@ -161,10 +159,7 @@ func (r *round) validate(f *figures) {
 // fail reports a run that went wrong.
 func (r *round) fail(run *report.Run) {
 	r.t.Helper()
-	run.Again = fmt.Sprintf("make robustness SECONDS=30 SEED=%d", r.seed)
-	if *faults != "" {
-		run.Again += fmt.Sprintf(" FAULTS=%q", *faults)
-	}
+	run.Again = r.again(r.seed)
 	if r.nemesis != nil {
 		run.Nemesis = r.nemesis.Log()
 	}

@@ -1,0 +1,30 @@
+package robustness
+
+import (
+	"os"
+	"testing"
+
+	"github.com/paddock-io/paddock/test/interop/peers"
+	"github.com/paddock-io/paddock/test/robustness/cluster"
+	"github.com/paddock-io/paddock/test/robustness/round"
+	"github.com/paddock-io/paddock/test/robustness/tamper"
+)
+
+var settings = round.Flags()
+
+func TestMain(m *testing.M) {
+	tamper.Main()
+	code := m.Run()
+	cluster.Remove()
+	os.Exit(code)
+}
+
+// TestRobustness makes rounds until its time is over, each with another mix of
+// Java and Paddock servers.
+func TestRobustness(t *testing.T) {
+	settings.Java, settings.Mixes = peers.Java{Installation: peers.Require(t)}, round.JavaMixes
+	settings.Run(t)
+}
+
+// TestHistory checks a history that was kept.
+func TestHistory(t *testing.T) { settings.CheckHistory(t) }
