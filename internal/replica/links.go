@@ -71,7 +71,7 @@ func (r *Replica) dropEarly(now time.Duration, out []Action) []Action {
 	return out
 }
 
-func (r *Replica) disconnected(ev Disconnected, out []Action) []Action {
+func (r *Replica) disconnected(now time.Duration, ev Disconnected, out []Action) []Action {
 	if i := r.earlyIndex(ev.Link); i >= 0 {
 		r.early = slices.Delete(r.early, i, i+1)
 		return out
@@ -82,7 +82,7 @@ func (r *Replica) disconnected(ev Disconnected, out []Action) []Action {
 	case r.state == leading:
 		return r.leader.Disconnected(ev.Link, ev.Reason, out)
 	case r.state == learning:
-		return r.learner.Disconnected(ev.Link, ev.Reason, out)
+		return r.learner.Disconnected(now, ev.Link, ev.Reason, out)
 	}
 	return out
 }

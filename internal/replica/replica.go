@@ -206,7 +206,7 @@ func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
 			return r.learner.DialFailed(now, ev.Reason, out)
 		}
 	case Disconnected:
-		return r.disconnected(ev, out)
+		return r.disconnected(now, ev, out)
 	case SnapshotSent:
 		switch {
 		case r.state == leading:

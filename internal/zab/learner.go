@@ -152,12 +152,18 @@ func (f *Learner) Connected(now time.Duration, link LinkID, out []Action) []Acti
 	}})
 }
 
-// Disconnected tells that the link is gone.
-func (f *Learner) Disconnected(link LinkID, reason string, out []Action) []Action {
+// Disconnected tells that the link is gone. Something that stands between two
+// servers and takes connections by itself closes those to a port that is not open
+// yet: before the leader has said a word that is a dial that failed.
+func (f *Learner) Disconnected(now time.Duration, link LinkID, reason string, out []Action) []Action {
 	if link != f.link || link == 0 {
 		return out
 	}
 	f.link = 0
+	if f.state == awaitingEpoch && f.dials < dialTries && !f.target.Master {
+		f.state = dialing
+		return f.DialFailed(now, reason, out)
+	}
 	return f.resign("lost the leader: "+reason, out)
 }
 

@@ -366,7 +366,7 @@ func (m *machine) runLearner(verb string, w words) []Action {
 	case "dialfailed":
 		return f.DialFailed(m.now, "refused", nil)
 	case "drop":
-		return f.Disconnected(w.link(), "dropped", nil)
+		return f.Disconnected(m.now, w.link(), "dropped", nil)
 	case "saved":
 		return f.EpochSaved(m.now, epochKind(w), w.number(w.arg(1)), nil)
 	case "truncated":
