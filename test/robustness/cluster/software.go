@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 )
 
@@ -36,9 +35,8 @@ func (s *Server) command() *exec.Cmd {
 // Leader.startZkServer.
 var began = regexp.MustCompile(`Have quorum of supporters, .* setting last processed zxid: 0x([0-9a-f]+)00000000\b`)
 
-// JavaLed returns the epochs whose leader was a Java server, in their order.
-func (c *Cluster) JavaLed() []int64 {
-	var epochs []int64
+// JavaLed calls f for each epoch whose leader was a Java server.
+func (c *Cluster) JavaLed(f func(epoch int64, server int)) {
 	for _, s := range c.Servers {
 		if s.Paddock() {
 			continue
@@ -46,10 +44,8 @@ func (c *Cluster) JavaLed() []int64 {
 		text, _ := os.ReadFile(s.LogFile()) // no file: it has never run
 		for _, m := range began.FindAllSubmatch(text, -1) {
 			if epoch, err := strconv.ParseInt(string(m[1]), 16, 64); err == nil {
-				epochs = append(epochs, epoch)
+				f(epoch, s.ID)
 			}
 		}
 	}
-	slices.Sort(epochs)
-	return slices.Compact(epochs)
 }

@@ -177,5 +177,11 @@ type History struct {
 	Wire    []Wire
 	Trees   []Tree
 	Alive   []Session // those that had not ended when the trees were read
-	JavaLed []int64   // epochs whose leader was a Java server, in their order
+	JavaLed []Term    // those of Java servers
+}
+
+// Term is a time for which one server led.
+type Term struct {
+	Epoch  int64 `json:"epoch"`
+	Server int   `json:"server"`
 }

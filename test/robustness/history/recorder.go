@@ -48,10 +48,10 @@ func (r *Recorder) SetAlive(sessions []Session) {
 }
 
 // SetJavaLed says which epochs had a Java server for their leader.
-func (r *Recorder) SetJavaLed(epochs []int64) {
+func (r *Recorder) SetJavaLed(terms []Term) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.h.JavaLed = epochs
+	r.h.JavaLed = terms
 }
 
 func (r *Recorder) addWire(w Wire) {
@@ -90,7 +90,7 @@ type begin struct {
 	Seed  uint64        `json:"seed"`
 	Tick  time.Duration `json:"tick"`
 	Alive []Session     `json:"alive"`
-	Java  []int64       `json:"javaLed,omitempty"`
+	Java  []Term        `json:"javaLed,omitempty"`
 }
 
 // Save writes the history as JSON lines.

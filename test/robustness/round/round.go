@@ -137,7 +137,9 @@ func (r *round) plant(ctx context.Context) {
 
 // validate holds everything against the promises.
 func (r *round) validate(f *figures) {
-	r.rec.SetJavaLed(r.c.JavaLed())
+	var terms []history.Term
+	r.c.JavaLed(func(epoch int64, server int) { terms = append(terms, history.Term{Epoch: epoch, Server: server}) })
+	r.rec.SetJavaLed(terms)
 	h := r.rec.History()
 	r.keep(r.t, h)
 	run := judge(h)

@@ -11,12 +11,6 @@ import (
 // epochOf returns the epoch that a zxid belongs to.
 func epochOf(zxid int64) int64 { return zxid >> 32 }
 
-// javaLed reports whether a Java server led one of the epochs from one to
-// another, both included.
-func javaLed(h *history.History, from, to int64) bool {
-	return slices.ContainsFunc(h.JavaLed, func(epoch int64) bool { return from <= epoch && epoch <= to })
-}
-
 // told is a zxid that somebody was told of.
 type told struct {
 	at   time.Duration
@@ -58,12 +52,14 @@ func by(grown []told, at time.Duration) int64 {
 }
 
 // Excuse returns the history that the rules are for, and how many reads behind a
-// sync have become plain reads in it. A Java leader answers a sync without asking
-// whether it still leads (ZOOKEEPER-1675), so what comes behind such a sync may be
-// what was true before another began to lead. That is the only excuse: the read
-// must be behind what clients had been told when the sync was asked for, a Java
-// server must have led an epoch that may have been the sync's, and a newer epoch
-// must have begun by then.
+// sync have become plain reads in it. Java's leader answers a sync without asking
+// whether it still leads (ZOOKEEPER-1675), so what comes behind it may be what was
+// true before another began to lead. And it does not let a sync of its own clients
+// wait for anything: it may have told others that a write is decided which it has
+// yet to apply itself (LeaderZooKeeperServer has a CommitProcessor that does not
+// match syncs). These are the only excuses: the read must be behind what clients
+// had been told when the sync was asked for, and a Java server must have led then,
+// one that was deposed since or that answered the read itself.
 func Excuse(h *history.History) (judged *history.History, excused int) {
 	if len(h.JavaLed) == 0 {
 		return h, 0
@@ -74,10 +70,18 @@ func Excuse(h *history.History) (judged *history.History, excused int) {
 	judged.Records = slices.Clone(h.Records)
 	for i := range judged.Records {
 		r := &judged.Records[i]
-		if newest := by(grown, r.Call); r.Latest && r.Zxid < newest && javaLed(h, epochOf(r.Zxid), epochOf(newest)-1) {
+		if newest := by(grown, r.Call); r.Latest && r.Zxid < newest && mayHaveLed(h, r, newest) {
 			r.Latest = false
 			excused++
 		}
 	}
 	return judged, excused
+}
+
+// mayHaveLed reports whether a Java server may have answered the sync of a read
+// that is behind what clients had been told.
+func mayHaveLed(h *history.History, r *history.Record, newest int64) bool {
+	return slices.ContainsFunc(h.JavaLed, func(t history.Term) bool {
+		return t.Epoch >= epochOf(r.Zxid) && (t.Epoch < epochOf(newest) || t.Epoch == epochOf(newest) && t.Server == r.Server)
+	})
 }

@@ -17,34 +17,39 @@ func behind(read, write int64) *history.History {
 			Op: history.Op{Kind: history.Create, Path: "/reg/x", Name: "/reg/x", Data: "x0", Stat: stat}},
 		{Client: 1, Session: alice, Submit: 2, Arrive: 2, Call: at(3), Return: at(4), Outcome: history.OK, Zxid: write,
 			Op: history.Op{Kind: history.Set, Path: "/reg/x", Data: "x1", Version: -1, Stat: &history.Stat{Czxid: 1<<32 + 1, Mzxid: write, Version: 1}}},
-		{Client: 2, Session: bob, Submit: 1, Arrive: 1, Call: at(5), Return: at(6), Outcome: history.OK, Zxid: read, Latest: true,
+		{Client: 2, Session: bob, Server: 2, Submit: 1, Arrive: 1, Call: at(5), Return: at(6), Outcome: history.OK, Zxid: read, Latest: true,
 			Op: history.Op{Kind: history.Get, Path: "/reg/x", Data: "x0", Stat: stat}},
 	}}
 }
 
 // TestExcuse: a read behind a sync may be behind the times only if a Java server
-// led when the sync can have been answered, and another server since.
+// led when the sync can have been answered, and another server since, or if that
+// Java server answered it.
 func TestExcuse(t *testing.T) {
 	const first, second, third = 1 << 32, 2 << 32, 3 << 32
 	for name, tc := range map[string]struct {
 		read, write int64
-		javaLed     []int64
+		javaLed     []history.Term
 		excused     int
 	}{
-		"Java was deposed":                       {first + 1, second + 1, []int64{1}, 1},
-		"Java was deposed before it did a thing": {first + 1, third + 1, []int64{2}, 1},
-		"Paddock was deposed":                    {first + 1, second + 1, nil, 0},
-		"Paddock was deposed by Java":            {first + 1, second + 1, []int64{2}, 0},
-		"Java led before Paddock was deposed":    {second + 1, third + 1, []int64{1, 3}, 0},
-		"Java leads":                             {first + 1, first + 2, []int64{1}, 0},
-		"nothing is wrong":                       {second + 1, second + 1, []int64{1}, 0},
+		"Java was deposed":                           {first + 1, second + 1, []history.Term{{Epoch: 1, Server: 1}}, 1},
+		"Java was deposed before it did a thing":     {first + 1, third + 1, []history.Term{{Epoch: 2, Server: 1}}, 1},
+		"Paddock was deposed":                        {first + 1, second + 1, nil, 0},
+		"Paddock was deposed by another server":      {first + 1, second + 1, []history.Term{{Epoch: 2, Server: 1}}, 0},
+		"Java led before Paddock was deposed":        {second + 1, third + 1, []history.Term{{Epoch: 1, Server: 2}, {Epoch: 3, Server: 1}}, 0},
+		"Java leads, and a follower answers":         {first + 1, first + 2, []history.Term{{Epoch: 1, Server: 1}}, 0},
+		"Java leads, and answers":                    {first + 1, first + 2, []history.Term{{Epoch: 1, Server: 2}}, 1},
+		"Paddock leads, and a former leader answers": {second + 1, second + 2, []history.Term{{Epoch: 1, Server: 2}}, 0},
+		"Paddock leads, and a later leader answers":  {first + 1, first + 2, []history.Term{{Epoch: 2, Server: 2}}, 0},
+		"nothing is wrong":                           {second + 1, second + 1, []history.Term{{Epoch: 1, Server: 2}, {Epoch: 2, Server: 2}}, 0},
 	} {
 		h := behind(tc.read, tc.write)
 		h.JavaLed = tc.javaLed
-		judged, excused := Excuse(h)
+		judged, excused := Excuse(reloaded(t, h))
 		if excused != tc.excused || judged.Records[2].Latest != (excused == 0) {
 			t.Errorf("%s: %d reads are excused, want %d; the read is the latest: %v", name, excused, tc.excused, judged.Records[2].Latest)
 		}
+		Excuse(h)
 		if !h.Records[2].Latest {
 			t.Errorf("%s: the history itself has changed", name)
 		}
@@ -65,7 +70,7 @@ func TestExcused(t *testing.T) {
 	if found := rules(h); !found["order"] || !found["linearizable"] {
 		t.Errorf("a read behind the times of a Paddock leader breaks only %v", found)
 	}
-	h.JavaLed = []int64{1}
+	h.JavaLed = []history.Term{{Epoch: 1, Server: 1}}
 	if found := rules(h); len(found) > 0 {
 		t.Errorf("a read behind the times of a Java leader breaks %v", found)
 	}

@@ -10,8 +10,16 @@ import (
 	"github.com/paddock-io/paddock/test/robustness/history"
 )
 
-// check applies all rules, to what a history file would hold.
+// check applies all rules.
 func check(t *testing.T, h *history.History) []Violation {
+	t.Helper()
+	loaded := reloaded(t, h)
+	_, found := Linearizable(loaded, time.Minute)
+	return append(found, Check(loaded)...)
+}
+
+// reloaded is what a history file would hold of h.
+func reloaded(t *testing.T, h *history.History) *history.History {
 	t.Helper()
 	var file bytes.Buffer
 	if err := h.Save(&file); err != nil {
@@ -21,8 +29,7 @@ func check(t *testing.T, h *history.History) []Violation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, found := Linearizable(loaded, time.Minute)
-	return append(found, Check(loaded)...)
+	return loaded
 }
 
 // TestGoodStory: nothing is wrong with the story that the others spoil.
