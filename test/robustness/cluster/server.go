@@ -26,6 +26,7 @@ type Server struct {
 	other    Software // nil if it runs Paddock
 	cluster  *Cluster
 	mounted  bool
+	logged   int64 // bytes in LogFile when the process began
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd       // nil when nothing runs
@@ -52,6 +53,10 @@ func (s *Server) Ports() map[string]string {
 func (s *Server) Start() error {
 	log, err := os.OpenFile(s.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
+		return err
+	}
+	if s.logged, err = log.Seek(0, io.SeekEnd); err != nil {
+		log.Close()
 		return err
 	}
 	cmd := s.command()

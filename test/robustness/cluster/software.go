@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,6 +30,24 @@ func (s *Server) command() *exec.Cmd {
 		return s.other.Command(cfg, nil)
 	}
 	return exec.Command(s.cluster.bin, "server", cfg)
+}
+
+// snapped is what a Java learner writes down when it begins to read a leader's
+// snapshot. Source: Learner.syncWithLeader.
+var snapped = []byte("Getting a snapshot from leader")
+
+// DigestsInDoubt reports whether the server is one of Java that a leader has sent
+// its snapshot since the process began. The leader goes on while it writes that, so
+// the tree that comes is of no one moment until the transactions that follow have
+// been applied again. A Java server that is loaded from its disk waits for that
+// moment with the digests, a Java learner does not: it counts mismatches, and notes
+// digests, that mean nothing.
+func (s *Server) DigestsInDoubt() bool {
+	if s.Paddock() {
+		return false
+	}
+	text, _ := os.ReadFile(s.LogFile())
+	return bytes.Contains(text[min(s.logged, int64(len(text))):], snapped)
 }
 
 // began is what a Java leader writes down before it serves. Source:

@@ -45,6 +45,27 @@ func TestJavaLed(t *testing.T) {
 	}
 }
 
+// TestDigestsInDoubt: those of a Java server are from a snapshot of its present
+// run on; those of Paddock never are.
+func TestDigestsInDoubt(t *testing.T) {
+	const line = "2026-11-26 11:30:05,528 INFO  [QuorumPeer[myid=3]] Learner - Getting a snapshot from leader 0x300000242\n"
+	s := &Server{ID: 1, Dir: t.TempDir(), other: silent{}}
+	if err := os.WriteFile(s.LogFile(), []byte("FOLLOWING\n"+line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !s.DigestsInDoubt() {
+		t.Error("a snapshot goes unnoticed")
+	}
+	s.logged = int64(len("FOLLOWING\n" + line))
+	if s.DigestsInDoubt() {
+		t.Error("a snapshot of an earlier run counts")
+	}
+	s.logged, s.other = 0, nil
+	if s.DigestsInDoubt() {
+		t.Error("a server of Paddock is in doubt")
+	}
+}
+
 // TestOwnLines: only servers that run Paddock have Paddock's lines.
 func TestOwnLines(t *testing.T) {
 	c := &Cluster{opts: Options{Extra: []string{"both=1"}, Own: []string{"own=1"}}}
