@@ -15,6 +15,17 @@
 //	persistent    persistent watches miss nothing and repeat nothing, in order
 //	trees         all servers hold the same in the end
 //
+// All of them are asked of ensembles with Java members too, with one exception:
+//
+//	reads behind a sync  are plain reads for all rules if they are behind the times
+//	                     and a Java leader may have answered the sync; Excuse says
+//	                     when that can be, and why
+//
+// What package round looks at besides, when a round ends, has one more: digests that
+// a Java server has noted since it got a leader's snapshot are not compared, see
+// cluster.Server.DigestsInDoubt. That a server ends when its disk refuses is
+// Paddock's promise, and only its servers get such disks.
+//
 // All but the first trust zxids to be an order and check that it is the one they
 // claim to be; the first trusts only clocks. Each rule has a test that plants a
 // violation.
