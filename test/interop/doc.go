@@ -12,6 +12,7 @@
 //	javatools_test   Java's tools for files read Paddock's
 //	migration_test   a Java ensemble becomes Paddock's and Java's again, server by server, under load
 //	differential/    one random stream of requests to Java and to Paddock
+//	robustness/      ensembles of Java and Paddock servers under faults; the rounds are those of test/robustness
 //	peers/           finds those programs, runs servers
 //	golden/          those questions, as programs, and the comparison
 //	suites/          test suites of other projects, run with Java and with Paddock

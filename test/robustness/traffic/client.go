@@ -31,6 +31,7 @@ type client struct {
 	conn     *zk.Conn
 	session  history.Session
 	timeout  time.Duration    // of the session
+	mix      []request        // what the session asks for
 	versions map[string]int32 // last seen, by path; for guesses
 	server   atomic.Int32     // dialled last
 	submits  int
@@ -108,7 +109,7 @@ func (c *client) dial(ctx context.Context, network, addr string) (net.Conn, erro
 
 // work sends bursts until the session ends or has done enough.
 func (c *client) work(ctx context.Context) {
-	if c.rng.IntN(5) < 2 {
+	if c.mix = mix(c.rng); c.rng.IntN(5) < 2 {
 		c.watchAll()
 	}
 	for range 10 + c.rng.IntN(120) {

@@ -1,28 +1,45 @@
 package traffic
 
 import (
+	"math/rand/v2"
+	"slices"
+
 	"github.com/paddock-io/paddock/test/robustness/history"
 	"github.com/paddock-io/paddock/zk"
 )
 
-// mix is what clients ask for, and how often.
-var mix = []struct {
+// request is one kind of request, and how often it is drawn.
+type request struct {
 	weight int
 	send   func(*client)
-}{
-	{12, (*client).create}, {20, (*client).set}, {8, (*client).remove}, {10, (*client).multi},
-	{15, (*client).get}, {15, (*client).latest}, {7, (*client).exists}, {4, (*client).children},
-	{5, (*client).sequence}, {5, (*client).ephemeral}, {3, (*client).queue},
 }
 
-// request sends a request drawn from the mix.
+// reads and writes are what clients ask for.
+var (
+	reads  = []request{{15, (*client).get}, {15, (*client).latest}, {7, (*client).exists}, {4, (*client).children}}
+	writes = []request{
+		{12, (*client).create}, {20, (*client).set}, {8, (*client).remove}, {10, (*client).multi},
+		{5, (*client).sequence}, {5, (*client).ephemeral}, {3, (*client).queue},
+	}
+)
+
+// mix returns what a session asks for. Some only read: a leader that has been
+// deposed answers no writes, and whoever waits for one does not see what it answers.
+func mix(rng *rand.Rand) []request {
+	if rng.IntN(3) == 0 {
+		return reads
+	}
+	return slices.Concat(reads, writes)
+}
+
+// request sends a request drawn from the session's mix.
 func (c *client) request() {
 	total := 0
-	for _, m := range mix {
+	for _, m := range c.mix {
 		total += m.weight
 	}
 	n := c.rng.IntN(total)
-	for _, m := range mix {
+	for _, m := range c.mix {
 		if n -= m.weight; n < 0 {
 			m.send(c)
 			return

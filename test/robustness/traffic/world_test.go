@@ -56,3 +56,16 @@ func TestSettle(t *testing.T) {
 		}
 	}
 }
+
+// TestMix: most sessions ask for everything, some only read.
+func TestMix(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	count := map[int]int{}
+	for range 1000 {
+		count[len(mix(rng))]++
+	}
+	only, all := count[len(reads)], count[len(reads)+len(writes)]
+	if only+all != 1000 || only < 200 || all < 500 {
+		t.Errorf("of 1000 sessions %d only read and %d do everything", only, all)
+	}
+}

@@ -70,7 +70,7 @@ func Excuse(h *history.History) (judged *history.History, excused int) {
 	judged.Records = slices.Clone(h.Records)
 	for i := range judged.Records {
 		r := &judged.Records[i]
-		if newest := by(grown, r.Call); r.Latest && r.Zxid < newest && mayHaveLed(h, r, newest) {
+		if newest := by(grown, r.Call); r.Latest && r.Zxid > 0 && r.Zxid < newest && mayHaveLed(h, r, newest) {
 			r.Latest = false
 			excused++
 		}
