@@ -61,7 +61,7 @@ func FuzzFlatRequest(f *testing.F) {
 		OpGetACL: path, OpSync: path, OpGetEphemerals: path, OpGetAllChildren: path, OpDeleteContainer: path,
 		OpDelete: &DeleteRequest{Path: "/a", Version: -1}, OpSetData: &SetDataRequest{"/a", []byte("x"), 3},
 		OpAddWatch: &AddWatchRequest{"/a", 1}, OpCheckWatches: &WatchesRequest{"/a", 3}, OpRemoveWatches: &WatchesRequest{"/a", 5},
-		OpReconfig: &ReconfigRequest{"server.4=h:1:2;3", "", "", -1},
+		OpReconfig: &ReconfigRequest{Joining: "server.4=h:1:2;3", ConfigID: -1},
 		OpAuth:     &AuthPacket{0, "digest", []byte("a:b")}, OpCreateSession: &CreateSessionRequest{4000},
 	})
 }

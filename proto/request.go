@@ -230,19 +230,24 @@ func newMultiRequest(op OpCode) Request {
 
 // ReconfigRequest changes the members of an ensemble.
 type ReconfigRequest struct {
-	Joining, Leaving, NewMembers string // null reads as ""
-	ConfigID                     int64  // the configuration to start from, -1 for any
+	Joining, Leaving string // null reads as ""
+	NewMembers       string // every server of the new configuration, if Full
+	ConfigID         int64  // the configuration to start from, -1 for any
+
+	Full bool // NewMembers was not null: it counts, and Joining and Leaving do not
 }
 
 // Append appends the record.
 func (r *ReconfigRequest) Append(b []byte) []byte {
 	b = jute.AppendString(jute.AppendString(b, r.Joining), r.Leaving)
-	return jute.AppendLong(jute.AppendString(b, r.NewMembers), r.ConfigID)
+	return jute.AppendLong(appendPath(b, r.NewMembers, !r.Full), r.ConfigID)
 }
 
 // Decode reads the record.
 func (r *ReconfigRequest) Decode(d *jute.Decoder) {
-	r.Joining, r.Leaving, r.NewMembers, r.ConfigID = d.String(), d.String(), d.String(), d.Long()
+	r.Joining, r.Leaving = d.String(), d.String()
+	r.NewMembers, r.Full = d.NullString()
+	r.ConfigID = d.Long()
 }
 
 // AuthPacket adds an identity to a connection.

@@ -24,6 +24,8 @@ type Request struct {
 	// EphemeralErr is what it says to the creation of ephemerals, before
 	// SessionErr: a local session may write, but own nothing.
 	EphemeralErr proto.ErrCode
+	// Members, for a reconfig, is what it changes; nil if that is switched off.
+	Members *Membership
 }
 
 // Options are the settings of a Prep; the zero value checks ACLs and writes no
@@ -142,7 +144,7 @@ func (p *Prep) prepare(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode
 	case proto.OpCloseSession:
 		return p.closeSession(req)
 	case proto.OpReconfig:
-		return 0, nil, proto.ErrReconfigDisabled
+		return p.reconfig(req)
 	}
 	// A check outside of a multi lands here too: no server could read its
 	// transaction back.
