@@ -81,22 +81,26 @@ func New(ens ensemble.Ensemble, opts Options) *Election {
 }
 
 // Reconfigure replaces the committed ensemble and the last proposed one, which counts if its version is higher. A
-// server that is looking must Start again.
+// server that is looking must Start again, unless no more than the version has changed.
 func (e *Election) Reconfigure(committed, lastSeen ensemble.Ensemble) {
 	e.configs = append(e.configs[:0], committed)
 	if lastSeen.Version > committed.Version {
 		e.configs = append(e.configs, lastSeen)
 	}
-	e.voters = nil
+	var voters []proto.PeerID
 	for _, c := range e.configs {
 		for _, id := range c.Voters() {
-			e.voters = append(e.voters, proto.PeerID(id))
+			voters = append(voters, proto.PeerID(id))
 		}
 	}
-	slices.Sort(e.voters)
-	e.voters = slices.Compact(e.voters)
+	slices.Sort(voters)
+	voters = slices.Compact(voters)
 	e.text = committed.Text()
 	e.configText = configText{}
+	if e.received != nil && slices.Equal(voters, e.voters) {
+		return // what they have said stays
+	}
+	e.voters = voters
 	e.received, e.outside = make([]ballot, len(e.voters)), make([]ballot, len(e.voters))
 	e.unreachable, e.deserted = make([]bool, len(e.voters)), make([]bool, len(e.voters))
 }
@@ -114,6 +118,14 @@ func (e *Election) Start(now time.Duration, lastZxid proto.Zxid, currentEpoch in
 	e.initial = e.initialVote(lastZxid, currentEpoch)
 	out = e.propose(now, e.initial, out)
 	return e.evaluate(now, out)
+}
+
+// Appoint takes the place of an election: a change of the membership that was committed says who leads. epoch is the
+// newest one known of. Java: QuorumPeer.updateVote, updateServerState.
+func (e *Election) Appoint(now time.Duration, leader proto.PeerID, zxid proto.Zxid, epoch int64, out []Action) []Action {
+	e.started, e.established = true, false
+	clear(e.deserted)
+	return e.decide(now, Vote{Leader: leader, Zxid: zxid, Round: e.round, PeerEpoch: epoch}, out)
 }
 
 // initialVote is a vote for this server, as far as it may have one. Java: getInitId, getInitLastLoggedZxid,

@@ -131,3 +131,11 @@ func splitTrimmed(s, sep string) []string {
 	}
 	return parts
 }
+
+// SameQuorumAddrs reports whether server id is a participant of both ensembles, at the same addresses for learners: one
+// that leads may go on. Java: Leader.getDesignatedLeader, QuorumPeer.processReconfig.
+func (e Ensemble) SameQuorumAddrs(o Ensemble, id int64) bool {
+	m, ok := e.Member(id)
+	n, too := o.Member(id)
+	return ok && too && m.Role == Participant && n.Role == Participant && sameAddrs(m.QuorumAddrs, n.QuorumAddrs)
+}

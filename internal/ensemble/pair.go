@@ -68,3 +68,11 @@ func (p *Pair) Commit(e Ensemble) bool {
 	}
 	return true
 }
+
+// Latest returns the newest membership that p knows of.
+func (p *Pair) Latest() Ensemble {
+	if p.Pending() {
+		return p.LastSeen
+	}
+	return p.Committed
+}

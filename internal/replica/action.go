@@ -69,6 +69,8 @@ type (
 	Apply        = zab.Apply
 	SetLast      = zab.SetLast
 	Serve        = zab.Serve
+	SeeConfig    = zab.SeeConfig
+	CommitConfig = zab.CommitConfig
 	Note         = zab.Note
 	Role         = zab.Role
 	Touch        = zab.Touch

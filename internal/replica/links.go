@@ -8,15 +8,16 @@ import (
 	"github.com/paddock-io/paddock/proto"
 )
 
-// connected handles a new link. A learner may be faster than our own election;
-// its link is kept for a while.
+// connected handles a new link. A learner may be faster than our own election,
+// or hear earlier that we are to lead a changed membership; its link is kept for a
+// while.
 func (r *Replica) connected(now time.Duration, ev Connected, out []Action) []Action {
 	switch {
 	case ev.Master:
 		return r.observerConnected(now, ev.Link, out)
 	case ev.Dialed && r.state == learning:
 		return r.learner.Connected(now, ev.Link, out)
-	case ev.Dialed || r.state == learning || r.opts.Standalone || len(r.early) >= maxEarlyLinks:
+	case ev.Dialed || r.state == learning && !r.members.Pending() || r.opts.Standalone || len(r.early) >= maxEarlyLinks:
 		return append(out, Hangup{Link: ev.Link, Reason: "not leading"})
 	case r.state == leading:
 		r.leader.Connected(now, ev.Link)
@@ -90,6 +91,12 @@ func (r *Replica) disconnected(now time.Duration, ev Disconnected, out []Action)
 // message handles what came on a link: here what concerns requests and
 // sessions, in package zab what concerns the protocol.
 func (r *Replica) message(now time.Duration, ev Message, out []Action) []Action {
+	if i := r.earlyIndex(ev.Link); i >= 0 {
+		if len(r.early[i].msgs) < maxEarlyMsgs {
+			r.early[i].msgs = append(r.early[i].msgs, ev.Msg)
+		}
+		return out
+	}
 	switch {
 	case r.master != nil && r.master.Has(ev.Link):
 		out = r.master.Message(now, ev.Link, ev.Msg, out)
@@ -97,12 +104,9 @@ func (r *Replica) message(now time.Duration, ev Message, out []Action) []Action 
 	case r.state == leading:
 		out = r.leader.Message(now, ev.Link, ev.Msg, out)
 		return r.fromLearner(now, ev, out)
-	case r.state == learning && r.earlyIndex(ev.Link) < 0:
+	case r.state == learning:
 		out = r.learner.Message(now, ev.Link, ev.Msg, out)
 		return r.fromLeader(now, ev, out)
-	}
-	if i := r.earlyIndex(ev.Link); i >= 0 && len(r.early[i].msgs) < maxEarlyMsgs {
-		r.early[i].msgs = append(r.early[i].msgs, ev.Msg)
 	}
 	return out
 }

@@ -60,10 +60,14 @@ func (r *Replica) feedObservers(now time.Duration, a Serve, out []Action) []Acti
 	if a.Role != zab.RoleFollower || !r.opts.Masters.Feed {
 		return out
 	}
-	r.master = zab.BecomeMaster(r.zabOptions(), a.Epoch, r.hist, now)
+	r.master = zab.BecomeMaster(r.zabOptions(), a.Epoch, r.hist, r.learner.Members(), now)
 	early := r.early
 	r.early = nil
-	for _, e := range early { // learners of a leader were sent away when this server found another one
+	for _, e := range early {
+		if !e.master { // it has heard that this server is to lead
+			r.early = append(r.early, e)
+			continue
+		}
 		r.master.Connected(now, e.link)
 		for _, m := range e.msgs {
 			out = r.master.Message(now, e.link, m, out)
@@ -171,7 +175,7 @@ func (r *Replica) startLearner(now time.Duration, out []Action) []Action {
 	}
 	var masters []proto.PeerID
 	if r.opts.Masters.Feed {
-		for _, id := range r.opts.Ensemble.Voters() {
+		for _, id := range r.members.Committed.Voters() {
 			if proto.PeerID(id) != leader {
 				masters = append(masters, proto.PeerID(id))
 			}

@@ -17,7 +17,10 @@ import (
 // positive.
 type Options struct {
 	Self        proto.PeerID
-	Ensemble    ensemble.Ensemble // no members when Standalone
+	Ensemble    ensemble.Ensemble // the last one committed; no members when Standalone
+	LastSeen    ensemble.Ensemble // the last one proposed, if that is newer
+	Reconfig    bool              // the membership may change (reconfigEnabled)
+	EditRules   ensemble.EditRules
 	Standalone  bool
 	Observer    bool
 	Tick        time.Duration // tickTime: width of the session buckets, pings twice in it
@@ -62,6 +65,8 @@ type Replica struct {
 	hist *zab.History
 	vote *election.Election // nil when standalone
 
+	members ensemble.Pair
+
 	state   state
 	role    Role // RoleNone until clients may come
 	disk    zab.Durable
@@ -91,8 +96,12 @@ type Replica struct {
 
 	lookedAt time.Duration // when this search for a leader began
 
-	choice masterChoice  // of an observer
-	oracle bool          // lets this server go on alone
+	choice masterChoice // of an observer
+	oracle bool         // lets this server go on alone
+
+	handOver  bool         // no election is needed after this role:
+	successor proto.PeerID // who is to lead
+
 	failed int           // tries to follow in a row that came to nothing
 	lookAt time.Duration // no election before this
 	wall   int64         // milliseconds since 1970 ...
@@ -125,6 +134,7 @@ func New(opts Options, t *tree.Tree, hist *zab.History, disk zab.Durable) *Repli
 		o := opts.Election
 		o.Self = opts.Self
 		r.vote = election.New(opts.Ensemble, o)
+		r.initMembers()
 	}
 	return r
 }
@@ -147,7 +157,8 @@ func (r *Replica) Start(now time.Duration, wall int64, out []Action) []Action {
 
 func (r *Replica) zabOptions() zab.Options {
 	return zab.Options{
-		Self: r.opts.Self, Ensemble: r.opts.Ensemble, InitTimeout: r.opts.InitTimeout,
+		Self: r.opts.Self, Ensemble: r.members.Committed, LastSeen: r.members.LastSeen, Reconfig: r.opts.Reconfig,
+		InitTimeout: r.opts.InitTimeout,
 		SyncTimeout: r.opts.SyncTimeout, DialTimeout: r.opts.DialTimeout, Tick: r.opts.Tick,
 		Standalone: r.opts.Standalone, Observer: r.opts.Observer, UnconfirmedSync: r.opts.UnconfirmedSync,
 		Feeding: r.opts.Zab.Feeding, EpochTimeout: r.opts.Zab.EpochTimeout, RedialPause: r.opts.Zab.RedialPause, Rollover: r.opts.Zab.Rollover, Granted: r.oracle,
@@ -306,7 +317,7 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 		case Apply:
 			r.applying(now, a.Txn)
 			if r.master != nil {
-				out = r.master.Committed(a.Txn, out)
+				out = r.master.Committed(a.Txn, r.learner.Change(), out)
 			}
 		case SaveEpoch, Truncate, SaveSnapshot, Reload:
 			r.diskOps++
@@ -318,9 +329,14 @@ func (r *Replica) absorb(now time.Duration, from int, out []Action) []Action {
 		case Serve:
 			r.serve(now, a)
 			out = r.feedObservers(now, a, out)
+		case SeeConfig:
+			r.seeConfig(a.Config)
+		case CommitConfig:
+			r.commitConfig(a.Config)
 		case zab.Resign:
 			out = slices.Delete(out, i, i+1)
 			i--
+			r.handOver, r.successor = a.HandOver, a.Next
 			out = r.endRole(now, a.Reason, out)
 		}
 	}
@@ -450,6 +466,9 @@ func (r *Replica) tryLook(now time.Duration, out []Action) []Action {
 		out = append(out, Apply{Txn: t})
 	}
 	r.tail = nil
+	if r.handOver {
+		return r.assume(now, out)
+	}
 	return r.look(now, out)
 }
 
@@ -507,6 +526,7 @@ func (r *Replica) onVote(now time.Duration, ev Vote, out []Action) []Action {
 	out = r.ballot(now, func(a []election.Action) []election.Action {
 		return r.vote.Receive(now, ev.From, ev.Note, a)
 	}, out)
+	out = r.adoptNewer(now, out)
 	if r.vote.Deserted() {
 		return r.endRole(now, "the voters have changed their minds", out)
 	}

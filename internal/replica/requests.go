@@ -70,6 +70,9 @@ func (r *Replica) propose(now time.Duration, from LinkID, q *Request, out []Acti
 		if s := r.sessions.byID[p.Session]; s != nil {
 			s.closing = true
 		}
+	case proto.OpReconfig:
+		p.Members = r.membership()
+		p.SessionErr, p.EphemeralErr = r.checkSession(now, from, &p)
 	case proto.OpDeleteContainer: // the reaper's, who has no session; prep refuses a client's
 	default:
 		p.SessionErr, p.EphemeralErr = r.checkSession(now, from, &p)

@@ -28,6 +28,7 @@ const (
 	pktRevalidate   int32 = 6
 	pktSync         int32 = 7
 	pktInform       int32 = 8
+	pktCommitActive int32 = 9
 	pktNewLeader    int32 = 10
 	pktFollowerInfo int32 = 11
 	pktUpToDate     int32 = 12
@@ -37,6 +38,7 @@ const (
 	pktObserverInfo int32 = 16
 	pktLeaderInfo   int32 = 17
 	pktAckEpoch     int32 = 18
+	pktInformActive int32 = 19
 )
 
 // Packets that only Paddock sends, alone on a connection of their own: a damaged
@@ -188,6 +190,12 @@ func AppendMessage(b []byte, m zab.Message, fromLeader bool) []byte {
 		return appendForward(b, m)
 	case zab.Inform:
 		return appendPacket(b, pktInform, m.Txn.Zxid, m.Txn.Raw)
+	case zab.CommitActivate:
+		b = jute.AppendLong(appendHead(b, pktCommitActive, m.Zxid, 8), int64(m.Leader))
+		return jute.AppendInt(b, -1)
+	case zab.InformActivate:
+		b = jute.AppendLong(appendHead(b, pktInformActive, m.Txn.Zxid, 8+len(m.Txn.Raw)), int64(m.Leader))
+		return jute.AppendInt(append(b, m.Txn.Raw...), -1)
 	case zab.Sync:
 		return appendPacket(b, pktSync, 0, nil)
 	case zab.Ping:
@@ -321,6 +329,17 @@ func FromLeader(p Packet) (zab.Message, error) {
 		return zab.Proposal{Txn: t}, nil
 	case pktCommit:
 		return zab.Commit{Zxid: p.Zxid}, nil
+	case pktCommitActive:
+		m = zab.CommitActivate{Zxid: p.Zxid, Leader: proto.PeerID(d.Long())}
+	case pktInformActive:
+		leader := proto.PeerID(d.Long())
+		if d.Err() == nil {
+			t, err := proto.DecodeTxn(d.Rest())
+			if err != nil {
+				return nil, err
+			}
+			m = zab.InformActivate{Txn: t, Leader: leader}
+		}
 	case pktPing:
 		m = zab.Ping{Zxid: p.Zxid}
 	case pktSync:

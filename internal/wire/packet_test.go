@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,8 @@ var golden = []struct {
 	{"UPTODATE", true, "0000000c ffffffff ffffffff ffffffff ffffffff", zab.UpToDate{}},
 	{"COMMIT", true, "00000004 00000002 00000002 ffffffff ffffffff", zab.Commit{Zxid: proto.MakeZxid(2, 2)}},
 	{"ACK", false, "00000003 00000002 00000002 ffffffff ffffffff", zab.Ack{Zxid: proto.MakeZxid(2, 2)}},
+	{"COMMITANDACTIVATE", true, "00000009 00000003 00000010 00000008 00000000 00000002 ffffffff",
+		zab.CommitActivate{Zxid: proto.MakeZxid(3, 16), Leader: 2}},
 	{"PING from the leader", true, "00000005 00000002 00000002 ffffffff ffffffff", zab.Ping{Zxid: proto.MakeZxid(2, 2)}},
 	{"PING answer with a touch", false, "00000005 00000002 00000002 0000000c 0300018b cfe56800 00007530 ffffffff",
 		zab.Ping{Zxid: proto.MakeZxid(2, 2), Touches: []zab.Touch{{ID: goldenSession, TimeoutMs: 30000}}}},
@@ -131,13 +134,17 @@ func TestGoldenProposals(t *testing.T) {
 		if i, ok := m.(zab.Inform); !ok || !bytes.Equal(AppendMessage(nil, i, true), inform) {
 			t.Errorf("%s as INFORM: %+v", name, m)
 		}
+		n := byte(raw[15])
+		activate := slices.Concat([]byte{0, 0, 0, 19}, raw[4:15], []byte{n + 8, 0, 0, 0, 0, 0, 0, 0, 5}, raw[16:])
+		m, _ = decodePacket(t, activate, true)
+		if i, ok := m.(zab.InformActivate); !ok || i.Leader != 5 || !bytes.Equal(AppendMessage(nil, i, true), activate) {
+			t.Errorf("%s as INFORMANDACTIVATE: %+v", name, m)
+		}
 	}
 }
 
 func TestIgnoredPackets(t *testing.T) {
 	for name, s := range map[string]string{
-		"COMMITANDACTIVATE":   "00000009 00000003 00000010 00000008 00000000 00000002 ffffffff",
-		"INFORMANDACTIVATE":   "00000013 00000003 00000010 00000008 00000000 00000002 ffffffff",
 		"of no known version": "00000063 00000003 00000010 00000000 00000000",
 		"negative":            "ffffffff 00000003 00000010 ffffffff ffffffff",
 	} {

@@ -1,6 +1,9 @@
 package zab
 
-import "github.com/paddock-io/paddock/proto"
+import (
+	"github.com/paddock-io/paddock/internal/ensemble"
+	"github.com/paddock-io/paddock/proto"
+)
 
 // Action is something the shell must do: one of the types of this file, or one
 // that package replica adds. Actions are run in the order in which they were
@@ -119,8 +122,20 @@ type Serve struct {
 	Epoch int64
 }
 
+// SeeConfig says that a membership was proposed, or that a proposed one will
+// never be. It must be durable before what is appended after it.
+type SeeConfig struct{ Config ensemble.Ensemble }
+
+// CommitConfig says that a membership is in force.
+type CommitConfig struct{ Config ensemble.Ensemble }
+
 // Resign ends the role: the machine that emitted it must not be used again.
-type Resign struct{ Reason string }
+type Resign struct {
+	Reason string
+	// HandOver says that Next is to lead, and that no election is needed.
+	HandOver bool
+	Next     proto.PeerID
+}
 
 // Note is a fact worth a log line or a counter. It changes nothing.
 type Note struct {
@@ -150,4 +165,5 @@ const (
 	FactSessionExpired              // Text is the session's id
 	FactSessionUpgraded             // the local session Text is to become a global one
 	FactRefused                     // a peer's input was refused; Text says what
+	FactHandedOver                  // Peer is to lead instead of this server
 )

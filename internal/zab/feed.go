@@ -134,18 +134,29 @@ func (d *feed) snapshotSent(now time.Duration, f *learner, out []Action) []Actio
 	return out
 }
 
-// inform tells a learner of a decided transaction: an observer, or one whose
-// dump is under way, for which it is held back.
-func (f *learner) inform(t *proto.Txn, out []Action) []Action {
+// decision is how learners hear that a transaction is decided: one that knows the
+// proposal, and an observer. activates says that it changes the membership; next is
+// to lead then.
+func decision(t *proto.Txn, activates bool, next proto.PeerID) (commit, inform Message) {
+	if activates {
+		return CommitActivate{t.Zxid, next}, InformActivate{t, next}
+	}
+	return Commit{t.Zxid}, Inform{t}
+}
+
+// inform tells a learner of a decided transaction, in the words of decision: an
+// observer, or one whose dump is under way, for which it is held back. What is held
+// back changes no membership; the NEWLEADER behind it does.
+func (f *learner) inform(t *proto.Txn, commit, inform Message, out []Action) []Action {
 	switch {
 	case f.state == snapshotting:
 		f.held = append(f.held, t)
 		f.heldBytes += len(t.Raw)
 	case f.state < newLeaderTold:
 	case f.state == serving:
-		out = append(out, Send{f.link, Inform{t}})
+		out = append(out, Send{f.link, inform})
 	default:
-		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, Commit{t.Zxid}})
+		out = append(out, Send{f.link, Proposal{t}}, Send{f.link, commit})
 	}
 	return out
 }

@@ -27,14 +27,16 @@ func (p Phase) String() string { return [...]string{"discovery", "synchronizatio
 // positive.
 type Options struct {
 	Self        proto.PeerID
-	Ensemble    ensemble.Ensemble
-	InitTimeout time.Duration // for every phase before broadcast: initLimit ticks
-	SyncTimeout time.Duration // for silence during broadcast: syncLimit ticks
-	DialTimeout time.Duration // for reaching the leader: connectToLearnerMasterLimit ticks; 0 means InitTimeout
-	Tick        time.Duration // pings go twice a tick, the quorum is checked once
-	Standalone  bool          // alone, and without epochs
-	Observer    bool          // a learner that does not vote
-	Feeding                   // of learners, by a leader or an observer master
+	Ensemble    ensemble.Ensemble // the last one committed
+	LastSeen    ensemble.Ensemble // the last one proposed, if that is newer
+	Reconfig    bool              // the membership may change
+	InitTimeout time.Duration     // for every phase before broadcast: initLimit ticks
+	SyncTimeout time.Duration     // for silence during broadcast: syncLimit ticks
+	DialTimeout time.Duration     // for reaching the leader: connectToLearnerMasterLimit ticks; 0 means InitTimeout
+	Tick        time.Duration     // pings go twice a tick, the quorum is checked once
+	Standalone  bool              // alone, and without epochs
+	Observer    bool              // a learner that does not vote
+	Feeding                       // of learners, by a leader or an observer master
 	// EpochTimeout is how long a leader waits for a quorum to tell its epochs; 0
 	// means a tick, but at least a second, and no longer than InitTimeout.
 	EpochTimeout time.Duration
@@ -83,6 +85,12 @@ type Leader struct {
 	candidates    []proto.Zxid  // scratch of advance
 	ending        ending        // the counter is used up; see rollover.go
 	lonely        bool          // nobody came while a quorum was waited for
+
+	members    ensemble.Pair
+	voters     []int64      // of members
+	reconfig   proto.Zxid   // the change of the membership that is outstanding; 0 for none
+	handedOver bool         // another server is to lead, and nothing more is decided here
+	successor  proto.PeerID // that server
 }
 
 type learnerState uint8
@@ -120,7 +128,9 @@ type learner struct {
 
 // BecomeLeader returns a leader that has done nothing yet; call Start.
 func BecomeLeader(opts Options, disk Durable, hist *History) *Leader {
-	return &Leader{feed: feed{opts: opts, hist: hist}, disk: disk}
+	l := &Leader{feed: feed{opts: opts, hist: hist}, disk: disk, members: opts.members()}
+	l.voters = l.members.Voters()
+	return l
 }
 
 // minEpochWait is the least time that the voters get to follow. They have
@@ -186,7 +196,7 @@ func (l *Leader) Disconnected(link LinkID, reason string, out []Action) []Action
 	f := l.learners[i]
 	l.learners = slices.Delete(l.learners, i, i+1)
 	l.syncs = slices.DeleteFunc(l.syncs, func(s pendingSync) bool { return s.link == link })
-	return append(out, Note{Fact: FactLearnerLost, Peer: f.info.ID, Text: reason})
+	return l.leaveIfDeserted(append(out, Note{Fact: FactLearnerLost, Peer: f.info.ID, Text: reason}))
 }
 
 func (l *Leader) hangup(f *learner, reason string, out []Action) []Action {
@@ -234,13 +244,13 @@ func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action
 	if m.ID == l.opts.Self {
 		return l.hangup(f, "learner has the leader's own id", out)
 	}
-	if m.ConfigVersion > l.opts.Ensemble.Version {
+	if m.ConfigVersion > l.members.Committed.Version {
 		return l.hangup(f, "learner has a newer configuration", out)
 	}
 	if !possible(m.AcceptedEpoch) {
 		return l.hangup(f, fmt.Sprintf("learner cannot have accepted epoch %d", m.AcceptedEpoch), out)
 	}
-	if l.phase == Broadcast && m.AcceptedEpoch > l.epoch && l.opts.Ensemble.IsVoter(int64(m.ID)) {
+	if l.phase == Broadcast && m.AcceptedEpoch > l.epoch && l.members.IsVoter(int64(m.ID)) {
 		// It has promised a newer epoch and could never follow this one. A new
 		// election is short; leaving it out lasts until the next failure.
 		return l.resign(fmt.Sprintf("server %d has accepted the newer epoch %d", m.ID, m.AcceptedEpoch), out)
@@ -279,7 +289,7 @@ func (l *Leader) tryFixEpoch(out []Action) []Action {
 	}
 	highest := l.disk.AcceptedEpoch
 	for _, f := range l.learners {
-		if _, member := l.opts.Ensemble.Member(int64(f.info.ID)); member && f.state >= infoReceived {
+		if _, member := l.members.Member(int64(f.info.ID)); member && f.state >= infoReceived {
 			highest = max(highest, f.info.AcceptedEpoch)
 		}
 	}
@@ -291,9 +301,9 @@ func (l *Leader) tryFixEpoch(out []Action) []Action {
 }
 
 // quorum reports whether this server and the voters for which ok holds are a
-// quorum.
+// quorum, of a proposed membership too.
 func (l *Leader) quorum(ok func(*learner) bool) bool {
-	return l.alone() || l.opts.Ensemble.Quorum(func(id int64) bool {
+	return l.alone() || l.members.Quorum(func(id int64) bool {
 		if proto.PeerID(id) == l.opts.Self {
 			return true
 		}
@@ -368,7 +378,7 @@ func (l *Leader) tryFinishDiscovery(out []Action) []Action {
 		return out
 	}
 	l.saving = true
-	return append(out, SaveEpoch{CurrentEpoch, l.epoch})
+	return append(l.firstVersion(out), SaveEpoch{CurrentEpoch, l.epoch})
 }
 
 func (l *Leader) resign(reason string, out []Action) []Action {
@@ -376,5 +386,5 @@ func (l *Leader) resign(reason string, out []Action) []Action {
 		return out
 	}
 	l.resigned = true
-	return append(out, Resign{reason})
+	return append(out, Resign{Reason: reason, HandOver: l.handedOver, Next: l.successor})
 }

@@ -12,7 +12,7 @@ import (
 // when the counter is used up; the leader then resigns as soon as all that was
 // proposed is decided, so that a new epoch starts (ZOOKEEPER-1277).
 func (l *Leader) NextZxid(out []Action) (z proto.Zxid, _ []Action, ok bool) {
-	if l.resigned || l.phase != Broadcast {
+	if l.resigned || l.phase != Broadcast || l.handedOver {
 		return 0, out, false
 	}
 	if l.lastProposed.Counter() >= l.opts.last() {
@@ -28,7 +28,7 @@ func (l *Leader) Propose(now time.Duration, t *proto.Txn, out []Action) []Action
 	}
 	l.lastProposed = t.Zxid
 	l.outstanding = append(l.outstanding, t)
-	out = append(out, Append{t})
+	out = append(l.proposeConfig(t, out), Append{t})
 	for _, f := range l.learners {
 		if f.state >= newLeaderTold && !f.info.Observer {
 			out = l.sendProposal(now, f, t, out)
@@ -61,14 +61,28 @@ func (l *Leader) ackedBy(id proto.PeerID) proto.Zxid {
 }
 
 // advance commits every outstanding proposal that a quorum holds. Logs are
-// written in order, so an ACK speaks for everything before it.
+// written in order, so an ACK speaks for everything before it. A change of the
+// membership ends a round, since what is behind it needs another quorum then.
 func (l *Leader) advance(now time.Duration, out []Action) []Action {
-	if l.phase != Broadcast || l.resigned || len(l.outstanding) == 0 {
-		return out
+	for l.phase == Broadcast && !l.resigned && !l.handedOver && len(l.outstanding) > 0 {
+		z := l.decidable()
+		if z < l.outstanding[0].Zxid {
+			return out
+		}
+		changes := l.reconfig != 0 && l.reconfig <= z
+		if out = l.commit(z, out); !changes {
+			return out
+		}
 	}
+	return out
+}
+
+// decidable returns how far a quorum holds what is outstanding, 0 if not even
+// the oldest of it.
+func (l *Leader) decidable() proto.Zxid {
 	head := l.outstanding[0].Zxid
 	l.candidates = l.candidates[:0]
-	for _, id := range l.opts.Ensemble.Voters() {
+	for _, id := range l.voters {
 		if z := l.ackedBy(proto.PeerID(id)); z >= head {
 			l.candidates = append(l.candidates, z)
 		}
@@ -77,19 +91,23 @@ func (l *Leader) advance(now time.Duration, out []Action) []Action {
 		l.candidates = append(l.candidates, l.selfAcked)
 	}
 	slices.SortFunc(l.candidates, func(a, b proto.Zxid) int { return int(min(max(int64(b-a), -1), 1)) })
+	var far proto.Zxid
 	for _, z := range l.candidates {
 		if l.held(z) {
-			return l.commit(z, out)
+			far = max(far, l.heldByNext(z))
+			if far >= z || l.reconfig == 0 {
+				return far
+			}
 		}
 	}
-	return out
+	return far
 }
 
 func (l *Leader) held(z proto.Zxid) bool {
 	if l.opts.Standalone {
 		return l.selfAcked >= z
 	}
-	return l.alone() && l.selfAcked >= z || l.opts.Ensemble.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z })
+	return l.alone() && l.selfAcked >= z || l.members.Committed.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z })
 }
 
 // commit decides all outstanding proposals up to z.
@@ -100,8 +118,11 @@ func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
 		out = l.answerSyncsBefore(t.Zxid, out)
 		l.lastCommitted = t.Zxid
 		l.hist.Add(t)
-		out = append(l.announce(t, out), Apply{t})
-		n++
+		if n++; t.Zxid == l.reconfig {
+			out = l.activate(t, out)
+			break
+		}
+		out = append(l.announce(t, 0, out), Apply{t})
 	}
 	clear(l.outstanding[:n])
 	if l.outstanding = l.outstanding[n:]; len(l.outstanding) == 0 {
@@ -113,8 +134,13 @@ func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
 // maxHeldBytes bounds what is held back for one learner during its snapshot.
 const maxHeldBytes = 256 << 20
 
-// announce tells the learners that a proposal is decided.
-func (l *Leader) announce(t *proto.Txn, out []Action) []Action {
+// announce tells the learners that a proposal is decided, which changes the
+// membership if it is the one in reconfig; next is to lead then.
+func (l *Leader) announce(t *proto.Txn, next proto.PeerID, out []Action) []Action {
+	if len(l.learners) == 0 {
+		return out
+	}
+	commit, inform := decision(t, t.Zxid == l.reconfig, next)
 	for i := 0; i < len(l.learners); i++ {
 		f := l.learners[i]
 		switch {
@@ -122,10 +148,10 @@ func (l *Leader) announce(t *proto.Txn, out []Action) []Action {
 			out = l.hangup(f, "too much is written while its snapshot is under way", out)
 			i-- // it is out of the list
 		case f.state == snapshotting || f.info.Observer:
-			out = f.inform(t, out)
+			out = f.inform(t, commit, inform, out)
 		case f.state < newLeaderTold:
 		default:
-			out = append(out, Send{f.link, Commit{t.Zxid}})
+			out = append(out, Send{f.link, commit})
 		}
 	}
 	return out
@@ -207,7 +233,7 @@ func (l *Leader) Followers() (voters, nonVoters, observers int) {
 		case f.state < newLeaderAcked:
 		case f.info.Observer:
 			observers++
-		case l.opts.Ensemble.IsVoter(int64(f.info.ID)):
+		case l.members.Committed.IsVoter(int64(f.info.ID)):
 			voters++
 		default:
 			nonVoters++

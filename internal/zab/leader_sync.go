@@ -47,7 +47,7 @@ func (l *Leader) SnapshotSent(now time.Duration, link LinkID, out []Action) []Ac
 // old follower sees a Commit for a proposal it has dropped (ZOOKEEPER-4394).
 func (l *Leader) tellNewLeader(now time.Duration, f *learner, out []Action) []Action {
 	f.state = newLeaderTold
-	out = append(out, Send{f.link, NewLeader{l.epoch, l.opts.Ensemble.Text()}})
+	out = append(out, Send{f.link, NewLeader{l.epoch, l.configText()}})
 	if !f.info.Observer {
 		for _, t := range l.outstanding {
 			out = l.sendProposal(now, f, t, out)
@@ -110,7 +110,8 @@ func (l *Leader) tryEstablish(now time.Duration, out []Action) []Action {
 	start := proto.MakeZxid(l.epoch, 0)
 	l.lastCommitted = start
 	l.lastProposed = proto.MakeZxid(l.epoch, l.opts.FirstCounter)
-	out = append(out, Note{Fact: FactEstablished, Epoch: l.epoch}, SetLast{start}, Serve{RoleLeader, l.epoch})
+	out = append(out, Note{Fact: FactEstablished, Epoch: l.epoch}, SetLast{start})
+	out = append(l.activateInitial(out), Serve{RoleLeader, l.epoch})
 	for _, f := range l.learners {
 		if f.state == newLeaderAcked {
 			f.state, f.heardAt = serving, now // it was not pinged while it waited

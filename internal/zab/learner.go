@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -38,6 +39,10 @@ type Learner struct {
 	applied     proto.Zxid   // newest transaction applied to the tree
 	unacked     []proto.Zxid // appended and to be acknowledged once durable
 	stash       []stashed    // messages that came while the disk was busy
+
+	members   ensemble.Pair
+	newConfig *ensemble.Ensemble // what NewLeader has brought
+	change    CommitActivate     // the last one that has come
 }
 
 type stashed struct{ msg Message }
@@ -69,7 +74,7 @@ const maxStash = 1 << 20
 
 // BecomeLearner returns a learner of leader; call Start.
 func BecomeLearner(opts Options, disk Durable, hist *History, leader proto.PeerID) *Learner {
-	return &Learner{opts: opts, disk: disk, hist: hist, leader: leader, target: Dial{Leader: leader},
+	return &Learner{opts: opts, disk: disk, hist: hist, leader: leader, target: Dial{Leader: leader}, members: opts.members(),
 		appended: disk.LastZxid, persisted: disk.LastZxid, applied: disk.LastZxid}
 }
 
@@ -148,7 +153,7 @@ func (f *Learner) Connected(now time.Duration, link LinkID, out []Action) []Acti
 	f.heard(now)
 	return append(out, Send{link, FollowerInfo{
 		ID: f.opts.Self, AcceptedEpoch: f.disk.AcceptedEpoch,
-		ConfigVersion: f.opts.Ensemble.Version, Observer: f.opts.Observer,
+		ConfigVersion: f.members.Committed.Version, Observer: f.opts.Observer,
 	}})
 }
 
@@ -188,14 +193,18 @@ func (f *Learner) Tick(now time.Duration, out []Action) []Action {
 }
 
 func (f *Learner) resign(reason string, out []Action) []Action {
+	return f.end(Resign{Reason: reason}, out)
+}
+
+func (f *Learner) end(r Resign, out []Action) []Action {
 	if f.resigned {
 		return out
 	}
 	f.resigned = true
 	if f.link != 0 {
-		out = append(out, Hangup{f.link, reason})
+		out = append(out, Hangup{f.link, r.Reason})
 	}
-	return append(out, Resign{reason})
+	return append(out, r)
 }
 
 // MustReload reports whether the tree holds more than the disk, so that it
@@ -280,6 +289,10 @@ func (f *Learner) handle(now time.Duration, m Message, out []Action) []Action {
 		return out // the replica answers, with the touches that it keeps
 	case Inform:
 		return f.inform(m.Txn, out)
+	case CommitActivate:
+		return f.commitActivate(m, out)
+	case InformActivate:
+		return f.informActivate(m, out)
 	case LeaderInfo:
 		return f.leaderInfo(m, out)
 	case Diff, Snap, Trunc:

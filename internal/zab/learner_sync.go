@@ -26,11 +26,12 @@ func (f *Learner) leaderInfo(m LeaderInfo, out []Action) []Action {
 }
 
 // mayBreakPromise reports whether an epoch older than the accepted one may be
-// followed all the same: an observer's promise counts for no quorum, and no leader
-// takes it into account that an observer cannot follow it. Where the leader of the
+// followed all the same: the promise of a server without a vote counts for no quorum, and no leader
+// takes it into account that such a server cannot follow it. Where the leader of the
 // newer epoch was never established, it would wait for epochs to go by. ZooKeeper's waits.
 func (f *Learner) mayBreakPromise(epoch int64) bool {
-	return f.opts.Observer && epoch > 0 && epoch >= f.disk.CurrentEpoch
+	counts := !f.opts.Observer && f.members.IsVoter(int64(f.opts.Self))
+	return !counts && epoch > 0 && epoch >= f.disk.CurrentEpoch
 }
 
 // EpochSaved tells that an epoch file is on disk.
@@ -101,6 +102,9 @@ func (f *Learner) proposal(t *proto.Txn, out []Action) []Action {
 	repeats := f.state == syncing && !f.anyProposal && z > 0 && z.Counter() != 0 && z <= f.queued
 	if !repeats && !f.follows(z) || z.Epoch() > f.epoch {
 		return f.resign(fmt.Sprintf("proposal %s does not follow %s in epoch %d", z, f.queued, f.epoch), out)
+	}
+	if out = f.seeProposed(t, out); f.resigned {
+		return out
 	}
 	f.anyProposal, f.queued = true, z
 	f.pending = append(f.pending, t)
@@ -201,6 +205,7 @@ func (f *Learner) newLeader(now time.Duration, m NewLeader, out []Action) []Acti
 	if m.Epoch != f.epoch {
 		return f.resign(fmt.Sprintf("NEWLEADER of epoch %d, expected %d", m.Epoch, f.epoch), out)
 	}
+	out = f.seeLeaders(m.Config, out)
 	f.state = savingHistory
 	if f.snapped {
 		return append(out, SaveSnapshot{f.applied})
@@ -269,6 +274,9 @@ func (f *Learner) Persisted(now time.Duration, z proto.Zxid, out []Action) []Act
 func (f *Learner) upToDate(now time.Duration, out []Action) []Action {
 	if f.state != awaitingUpToDate {
 		return f.resign("UPTODATE out of order", out)
+	}
+	if out = f.activateLeaders(out); f.resigned {
+		return out
 	}
 	f.state = following
 	f.inMemory = false

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -21,9 +22,11 @@ import (
 //	        <------- Diff | Trunc | Snap, Proposal, Commit ..., NewLeader(E)
 //	Ack(E,0) ------------------------->
 //	        <------- UpToDate
-//	        <------- Inform(z)            for every Commit(z) that the leader sends
+//	        <------- Inform(z)            for every Commit(z) that the leader sends,
+//	                                      InformActivate for a CommitActivate
 type Master struct {
 	feed
+	members  *ensemble.Pair // as the follower knows it
 	epoch    int64
 	nextPing time.Duration
 }
@@ -33,8 +36,8 @@ type Master struct {
 const observerHeld = 32 << 20
 
 // BecomeMaster returns the observer master of a follower that serves in epoch.
-func BecomeMaster(opts Options, epoch int64, hist *History, now time.Duration) *Master {
-	return &Master{feed: feed{opts: opts, hist: hist}, epoch: epoch, nextPing: now + opts.Tick/2}
+func BecomeMaster(opts Options, epoch int64, hist *History, members *ensemble.Pair, now time.Duration) *Master {
+	return &Master{feed: feed{opts: opts, hist: hist}, members: members, epoch: epoch, nextPing: now + opts.Tick/2}
 }
 
 // Connected tells of a new link.
@@ -102,7 +105,7 @@ func (m *Master) observerInfo(f *learner, info FollowerInfo, out []Action) []Act
 		return m.hangup(f, fmt.Sprintf("server %d is no observer, and this is the port for observers", info.ID), out)
 	case info.ID == m.opts.Self:
 		return m.hangup(f, "observer has this server's own id", out)
-	case info.ConfigVersion > m.opts.Ensemble.Version:
+	case info.ConfigVersion > m.members.Committed.Version:
 		return m.hangup(f, "observer has a newer configuration", out)
 	case !possible(info.AcceptedEpoch):
 		return m.hangup(f, fmt.Sprintf("observer cannot have accepted epoch %d", info.AcceptedEpoch), out)
@@ -143,7 +146,7 @@ func (m *Master) begun(f *learner, sent bool, refused string, out []Action) []Ac
 
 func (m *Master) tellNewLeader(f *learner, out []Action) []Action {
 	f.state = newLeaderTold
-	return append(out, Send{f.link, NewLeader{m.epoch, m.opts.Ensemble.Text()}})
+	return append(out, Send{f.link, NewLeader{m.epoch, m.members.Committed.Text()}})
 }
 
 // LogRead brings what ReadLog asked for.
@@ -181,8 +184,13 @@ func (m *Master) ack(f *learner, z proto.Zxid, out []Action) []Action {
 }
 
 // Committed hands on a transaction that the leader has decided, and lets those go
-// on that have waited for it.
-func (m *Master) Committed(t *proto.Txn, out []Action) []Action {
+// on that have waited for it. If it is the one of change, the membership changes
+// with it. Source: ObserverMaster.informAndActivate.
+func (m *Master) Committed(t *proto.Txn, change CommitActivate, out []Action) []Action {
+	if len(m.learners) == 0 {
+		return out
+	}
+	commit, inform := decision(t, t.Zxid == change.Zxid, change.Leader)
 	limit := cmp.Or(m.opts.MaxHeldBytes, observerHeld)
 	for _, f := range slices.Clone(m.learners) {
 		switch {
@@ -191,7 +199,7 @@ func (m *Master) Committed(t *proto.Txn, out []Action) []Action {
 		case f.state == snapshotting && f.heldBytes+len(t.Raw) > limit:
 			out = m.hangup(f, "too much is written while its snapshot is under way (observerMaster.sizeLimit)", out)
 		default:
-			out = f.inform(t, out)
+			out = f.inform(t, commit, inform, out)
 		}
 	}
 	return out

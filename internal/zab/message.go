@@ -52,10 +52,23 @@ type Commit struct{ Zxid proto.Zxid }
 // Inform carries a decided transaction to an observer (INFORM).
 type Inform struct{ Txn *proto.Txn }
 
+// CommitActivate is the Commit of a change of the membership, which takes effect
+// with it (COMMITANDACTIVATE). Leader is to lead from now on.
+type CommitActivate struct {
+	Zxid   proto.Zxid
+	Leader proto.PeerID
+}
+
+// InformActivate is CommitActivate for an observer (INFORMANDACTIVATE).
+type InformActivate struct {
+	Txn    *proto.Txn
+	Leader proto.PeerID
+}
+
 // NewLeader ends the initial history (NEWLEADER).
 type NewLeader struct {
 	Epoch  int64
-	Config string // the leader's membership text; may be empty
+	Config string // the text of the newest membership the leader knows of; may be empty
 }
 
 // UpToDate lets the learner serve (UPTODATE).
@@ -103,20 +116,22 @@ type Forward struct {
 // Sync answers the oldest sync request of the learner (SYNC).
 type Sync struct{}
 
-func (FollowerInfo) isMessage() {}
-func (LeaderInfo) isMessage()   {}
-func (AckEpoch) isMessage()     {}
-func (Diff) isMessage()         {}
-func (Trunc) isMessage()        {}
-func (Snap) isMessage()         {}
-func (Proposal) isMessage()     {}
-func (Commit) isMessage()       {}
-func (Inform) isMessage()       {}
-func (NewLeader) isMessage()    {}
-func (UpToDate) isMessage()     {}
-func (Ack) isMessage()          {}
-func (Ping) isMessage()         {}
-func (Revalidate) isMessage()   {}
-func (Revalidated) isMessage()  {}
-func (*Forward) isMessage()     {}
-func (Sync) isMessage()         {}
+func (FollowerInfo) isMessage()   {}
+func (LeaderInfo) isMessage()     {}
+func (AckEpoch) isMessage()       {}
+func (Diff) isMessage()           {}
+func (Trunc) isMessage()          {}
+func (Snap) isMessage()           {}
+func (Proposal) isMessage()       {}
+func (Commit) isMessage()         {}
+func (Inform) isMessage()         {}
+func (CommitActivate) isMessage() {}
+func (InformActivate) isMessage() {}
+func (NewLeader) isMessage()      {}
+func (UpToDate) isMessage()       {}
+func (Ack) isMessage()            {}
+func (Ping) isMessage()           {}
+func (Revalidate) isMessage()     {}
+func (Revalidated) isMessage()    {}
+func (*Forward) isMessage()       {}
+func (Sync) isMessage()           {}

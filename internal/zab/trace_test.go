@@ -252,7 +252,8 @@ func (m *machine) create(verb string, w words) {
 	case "leader":
 		m.leader = BecomeLeader(opts, disk, m.hist)
 	case "master":
-		m.master = BecomeMaster(opts, w.number(w.keyed["epoch"]), m.hist, 0)
+		members := opts.members()
+		m.master = BecomeMaster(opts, w.number(w.keyed["epoch"]), m.hist, &members, 0)
 	default:
 		m.learner = BecomeLearner(opts, disk, m.hist, proto.PeerID(w.number(w.keyed["leader"])))
 	}
@@ -307,7 +308,7 @@ func (m *machine) runMaster(verb string, w words) []Action {
 	case "committed":
 		t := txnAt(w.zxid(w.arg(0)))
 		m.hist.Add(t)
-		return o.Committed(t, nil)
+		return o.Committed(t, CommitActivate{}, nil)
 	case "snapsent":
 		return o.SnapshotSent(m.now, w.link(), nil)
 	case "logread":
@@ -460,7 +461,7 @@ func dots(txns []*proto.Txn) []string {
 }
 
 var factNames = [...]string{"epoch proposed", "learner joined", "diff", "trunc", "snap", "learner synced", "learner lost",
-	"established", "following", "elected", "looking", "session expired", "refused"}
+	"established", "following", "elected", "looking", "session expired", "session upgraded", "refused", "handed over"}
 
 func show(a Action) string {
 	switch a := a.(type) {
