@@ -18,6 +18,7 @@ var supported = map[string]struct{ def, meaning string }{
 	"peerType":                  {"participant", "participant or observer; the server line wins, with a warning if they differ"},
 	"dynamicConfigFile":         {"none", "file with the server, group and weight lines; its version is the hex number its name ends in"},
 	"standaloneEnabled":         {"true", "false makes an ensemble of one an ensemble"},
+	"reconfigEnabled":           {"false", "true lets the members change while the ensemble runs ([how](operations.md#adding-and-removing-servers)); the same on every server"},
 	"quorumListenOnAllIPs":      {"false", "bind quorum and election port on every address"},
 	"autopurge.snapRetainCount": {"3", "snapshots that a purge leaves, at least 3"},
 	"autopurge.purgeInterval":   {"0", "hours between purges, or a number with ms, s, m, h or d; 0 never purges"},

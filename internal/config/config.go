@@ -49,6 +49,11 @@ type Config struct {
 	StandaloneEnabled bool
 	DynamicConfigFile string // where Ensemble came from, if not from File
 
+	// ReconfigEnabled lets clients change the membership, and servers take over what others have changed. LastSeen is
+	// then a membership that was proposed before this server ended, if there is a file with one.
+	ReconfigEnabled bool
+	LastSeen        ensemble.Ensemble
+
 	QuorumListenOnAllIPs    bool
 	LeaderServes            bool // the leader takes clients
 	LinearizableSync        bool // a leader asks a quorum before it answers a sync; Paddock's own

@@ -110,7 +110,7 @@ var table = makeTable([]Key{
 	{Place: InFile, Name: "dataDir dataLogDir clientPortAddress peerType dynamicConfigFile autopurge.purgeInterval"},
 	{Place: InFile, form: number, Name: "clientPort clientPortListenBacklog tickTime initLimit syncLimit" +
 		" connectToLearnerMasterLimit minSessionTimeout maxSessionTimeout maxClientCnxns electionAlg autopurge.snapRetainCount"},
-	{Place: InFile, form: boolean, Name: "standaloneEnabled quorumListenOnAllIPs localSessionsEnabled localSessionsUpgradingEnabled"},
+	{Place: InFile, form: boolean, Name: "standaloneEnabled reconfigEnabled quorumListenOnAllIPs localSessionsEnabled localSessionsUpgradingEnabled"},
 	{Place: Either, Name: "maxCnxns datadir.autocreate db.autocreate"},
 
 	// Log, snapshots, memory.
@@ -216,9 +216,6 @@ var table = makeTable([]Key{
 	// A switch whose other position would change what is stored.
 	{Status: Refused, Feature: "transactions that close a session without listing its ephemerals", Place: Either, onlyFalse: true,
 		Name: "closeSessionTxn.enabled"},
-
-	// Requests that need these are refused one by one.
-	{Status: NotYet, Feature: "dynamic reconfiguration", Place: InFile, form: boolean, onlyTrue: true, Name: "reconfigEnabled"},
 })
 
 // makeTable spreads rows whose Name lists several names.

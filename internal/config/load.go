@@ -196,6 +196,7 @@ func (l *loader) switches() {
 		l.problem(l.keys["electionAlg"], "remove the line", "Invalid electionAlg value. Only 3 is supported.")
 	}
 	c.StandaloneEnabled = l.boolean("standaloneEnabled", c.StandaloneEnabled)
+	c.ReconfigEnabled = l.boolean("reconfigEnabled", false)
 	c.QuorumListenOnAllIPs = l.boolean("quorumListenOnAllIPs", false)
 	c.Peers.OraclePath = l.path("oraclePath")
 	c.MultiAddress = l.boolean("multiAddress.enabled", l.propBool("zookeeper.multiAddress.enabled", false))

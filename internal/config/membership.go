@@ -34,6 +34,7 @@ func (l *loader) membership() {
 		l.problem(setting{file: file}, "list at least two participants, or one with standaloneEnabled=false", "%v", err)
 	}
 	l.cfg.Ensemble = e
+	l.lastSeen()
 	l.cfg.Standalone = l.cfg.StandaloneEnabled && len(e.Voters())+len(problems) < 2
 	l.myID(e)
 	l.sessionIDs()

@@ -143,7 +143,6 @@ func TestWarnings(t *testing.T) {
 			map[string]string{"zookeeper.log.dir": "/l", "java.awt.headless": "true", "readonlymode.enabled": "false"}, nil},
 		{"refused, but insisted on", base + "reconfigEnabled=true\nsecureClientPort=2281\nssl.keyStore.location=/k\n",
 			map[string]string{"paddock.unserved": "warn", "java.security.auth.login.config": "/jaas"}, []string{
-				"$/zoo.cfg:5: reconfigEnabled: ignored, this version of Paddock does not serve dynamic reconfiguration yet",
 				"$/zoo.cfg:6: secureClientPort, ssl.keyStore.location: ignored, this version of Paddock does not serve TLS yet",
 				"java.security.auth.login.config: ignored, this version of Paddock does not serve SASL yet"}},
 		{"numbers", base + "snapCount=1\ncommitLogCount=many\ndigest.enabled=yes\nforceSync=false\nelectionPortBindRetry=-1\nautopurge.snapRetainCount=1", nil, []string{

@@ -7,7 +7,7 @@ import (
 )
 
 // UnservedProperty names Paddock's one property of its own. With -Dpaddock.unserved=warn what the table refuses is left
-// out with a warning instead: a test harness may ask for reconfiguration, SASL or a TLS port without ever using them.
+// out with a warning instead: a test harness may ask for SASL or a TLS port without ever using them.
 const UnservedProperty = "paddock.unserved"
 
 // lenient reports whether UnservedProperty says warn.

@@ -76,18 +76,23 @@ type lineReader struct {
 func (r *lineReader) next() (line string, number int, ok bool) {
 	for r.rest != "" {
 		number = r.number
-		natural := strings.TrimLeft(r.natural(), blanks)
-		if natural == "" || natural[0] == '#' || natural[0] == '!' {
-			continue
-		}
-		if !continued(natural) {
-			return natural, number, true
-		}
-		if line, ok = r.join(natural[:len(natural)-1]); ok {
+		if line, ok = r.block(); ok {
 			return line, number, true
 		}
 	}
 	return "", 0, false
+}
+
+// block reads on to the end of a logical line, or of one that is none, which is a comment or blank.
+func (r *lineReader) block() (line string, ok bool) {
+	natural := strings.TrimLeft(r.natural(), blanks)
+	if natural == "" || natural[0] == '#' || natural[0] == '!' {
+		return "", false
+	}
+	if !continued(natural) {
+		return natural, true
+	}
+	return r.join(natural[:len(natural)-1])
 }
 
 // join appends continuation lines to first. As long as the logical line is empty a comment may still begin, and the
@@ -239,4 +244,19 @@ func hex4(s string) (rune, error) {
 		r = r<<4 | rune(digit)
 	}
 	return r, nil
+}
+
+// WithoutProperties returns text without the properties whose key drop selects. Everything else, comments and blank
+// lines too, stays as it is. Text that ParseProperties would refuse stays too.
+func WithoutProperties(text string, drop func(key string) bool) string {
+	var b strings.Builder
+	for lines := (lineReader{rest: text, number: 1}); lines.rest != ""; {
+		before := lines.rest
+		line, ok := lines.block()
+		piece := before[:len(before)-len(lines.rest)]
+		if p, err := splitProperty(line); !ok || err != nil || !drop(p.Key) {
+			b.WriteString(piece)
+		}
+	}
+	return b.String()
 }
