@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -19,9 +20,9 @@ const electionAlgorithm = 3
 // QuorumZooKeeperServer.dumpConf.
 func (w *Words) conf(b *bufio.Writer) {
 	c := w.src.Config
-	port := w.src.ClientPort
-	if port == 0 {
-		port = c.ClientPort
+	port := c.ClientPort
+	if w.src.ClientPort != nil {
+		port = cmp.Or(w.src.ClientPort(), port)
 	}
 	snapDir, logDir := versionDir(c.DataDir), versionDir(c.DataLogDir)
 	fmt.Fprintf(b, "clientPort=%d\nsecureClientPort=-1\n", port)

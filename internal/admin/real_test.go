@@ -50,7 +50,7 @@ func TestRealServer(t *testing.T) {
 		Config: &config.Config{
 			DataDir: dir, DataLogDir: dir, ClientPortListenBacklog: -1, TickTime: time.Second, Standalone: true, DigestEnabled: true,
 		},
-		Server: srv, Peer: peer, Store: metrics, Version: javaVersion, ClientPort: 2181, Started: time.Now(),
+		Server: srv, Peer: peer, Store: metrics, Version: javaVersion, ClientPort: func() int { return 2181 }, Started: time.Now(),
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	ended, ready := make(chan error, 1), make(chan struct{})

@@ -60,8 +60,10 @@ type Source struct {
 
 	// Version is what stands behind "Zookeeper version: ", of the form
 	// "3.9.5-<40 hex digits>, built on 2026-02-11 08:15 UTC".
-	Version    string
-	ClientPort int       // that the server listens on; 0 if it is Config's
+	Version string
+	// ClientPort returns the port that the server listens on, 0 if it is Config's. It
+	// may be nil.
+	ClientPort func() int
 	Started    time.Time // when Server was made
 }
 

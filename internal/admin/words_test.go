@@ -135,7 +135,7 @@ func TestCons(t *testing.T) {
 func TestConf(t *testing.T) {
 	w := newWorld(t, zab.RoleFollower, threeMembers, 2)
 	logDir := t.TempDir()
-	w.src.Config.DataLogDir, w.src.ClientPort = logDir, 2182
+	w.src.Config.DataLogDir, w.src.ClientPort = logDir, func() int { return 2182 }
 	for file, size := range map[string]int{
 		filepath.Join(w.src.Config.DataDir, "myid"):                     2, // not counted
 		filepath.Join(w.src.Config.DataDir, "version-2", "snapshot.0"):  100,

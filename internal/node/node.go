@@ -51,7 +51,7 @@ type Node struct {
 	words   *admin.Words
 
 	ready chan struct{}
-	addr  net.Addr // of the client port; set before ready is closed
+	ports clientPorts
 }
 
 // ExitError ends Run with the exit code that ZooKeeper would use.
@@ -90,8 +90,14 @@ func New(o Options) (*Node, error) {
 	if n.store, err = storage.Open(files); err != nil {
 		return nil, &ExitError{ExitDataDir, err}
 	}
+	if err := c.BackUp(); err != nil {
+		n.store.Close()
+		return nil, &ExitError{ExitInvocation, err}
+	}
+	n.ports.init(c)
 	peer := peerOptions(c, n.log)
 	peer.Listen, peer.Dial = o.Listen, o.Dial
+	peer.Reconfigured = n.reconfigured
 	if n.peer, err = quorum.New(peer, n.store); err != nil {
 		n.store.Close()
 		return nil, &ExitError{ExitUnexpected, err}
@@ -99,7 +105,7 @@ func New(o Options) (*Node, error) {
 	n.server = server.New(n.serverOptions(c))
 	n.words = admin.New(admin.Source{
 		Config: c, Server: n.server, Peer: n.peer, Store: n.metrics,
-		Proposals: &n.peer.Metrics().Proposals, Version: o.Version, Started: n.started,
+		Proposals: &n.peer.Metrics().Proposals, Version: o.Version, Started: n.started, ClientPort: n.clientPort,
 	})
 	return n, nil
 }
@@ -136,9 +142,11 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		LocalSessions: c.LocalSessionsEnabled && !c.Standalone, UpgradeSessions: c.LocalSessionsUpgradingEnabled,
 		ReadOnlyAfter: readOnlyAfter,
 
-		Self: proto.PeerID(c.MyID), Ensemble: c.Ensemble, Standalone: c.Standalone,
-		Observer: c.PeerType == ensemble.Observer && !c.Standalone,
-		Tick:     c.TickTime,
+		Self: proto.PeerID(c.MyID), Ensemble: c.Ensemble, LastSeen: c.LastSeen, Standalone: c.Standalone,
+		Reconfig: c.ReconfigEnabled, EditRules: ensemble.EditRules{StandaloneEnabled: c.StandaloneEnabled, MultiAddress: c.MultiAddress},
+		MemberFiles: config.MemberFiles{Static: c.File},
+		Observer:    c.PeerType == ensemble.Observer && !c.Standalone,
+		Tick:        c.TickTime,
 		// A server alone has no limits of its own, but links none either.
 		InitTimeout: max(time.Duration(c.InitLimit)*c.TickTime, c.TickTime),
 		SyncTimeout: max(time.Duration(c.SyncLimit)*c.TickTime, c.TickTime),
@@ -233,7 +241,7 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 
 // Addr returns the address of the client port, nil without one. It is known
 // once Ready is closed.
-func (n *Node) Addr() net.Addr { return n.addr }
+func (n *Node) Addr() net.Addr { return n.ports.addr() }
 
 // Role returns what the node serves as, zab.RoleNone without a quorum.
 func (n *Node) Role() replica.Role { return n.server.Role() }
@@ -258,6 +266,7 @@ func (n *Node) Run(ctx context.Context) error {
 	purge.Go(func() { n.purge(purgeCtx) })
 
 	err := n.peer.Run(ctx, n.stateMachine())
+	n.ports.wg.Wait()
 	n.shutServer()
 	stopPurge()
 	purge.Wait()
@@ -283,7 +292,7 @@ func (n *Node) listen() error {
 	if err != nil {
 		return &ExitError{ExitUnexpected, fmt.Errorf("bind the client port: %w; is another server running on port %d?", err, c.ClientPort)}
 	}
-	n.addr = addr
+	n.ports.bound(addr)
 	n.log.Info("binding to port", "address", addr.String())
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paddock-io/paddock/internal/config"
+	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/internal/quorum"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/zab"
@@ -58,7 +59,7 @@ test.allowDiscontinuousProposals=true
 	want := quorum.Options{
 		DialTimeout: 7 * time.Second, BindRetries: 14, ListenAll: true, ObserverMasterPort: 3,
 		ReconnectDelay: 50 * ms, ElectionDelay: 60 * ms, HandshakeTimeout: 1200 * ms, SnapshotSizeFactor: 0.75, History: 1300,
-		OraclePath: "/an/oracle",
+		OraclePath: "/an/oracle", EditRules: ensemble.EditRules{StandaloneEnabled: true, MultiAddress: true},
 		Zab: replica.ZabOptions{
 			Feeding:      zab.Feeding{MaxSnapSyncs: 7, MaxDiffSyncs: 8, MaxHeldBytes: 4000},
 			Rollover:     zab.Rollover{FirstCounter: 15, AnyFirst: true},
@@ -68,11 +69,11 @@ test.allowDiscontinuousProposals=true
 	same := quorum.Options{ // of which this test is not
 		Self: got.Self, Ensemble: got.Ensemble, Tick: got.Tick, InitTimeout: got.InitTimeout, SyncTimeout: got.SyncTimeout, Election: got.Election,
 		CnxTimeout: got.CnxTimeout, Prep: got.Prep, Reap: got.Reap, MaxOutstanding: got.MaxOutstanding, MaxBatch: got.MaxBatch,
-		SnapCount: got.SnapCount, SnapBytes: got.SnapBytes,
+		MemberFiles: got.MemberFiles, SnapCount: got.SnapCount, SnapBytes: got.SnapBytes,
 	}
 	same.DialTimeout, same.BindRetries, same.ListenAll, same.ObserverMasterPort = want.DialTimeout, want.BindRetries, want.ListenAll, want.ObserverMasterPort
 	same.ReconnectDelay, same.ElectionDelay, same.HandshakeTimeout = want.ReconnectDelay, want.ElectionDelay, want.HandshakeTimeout
-	same.SnapshotSizeFactor, same.History, same.OraclePath, same.Zab = want.SnapshotSizeFactor, want.History, want.OraclePath, want.Zab
+	same.SnapshotSizeFactor, same.History, same.OraclePath, same.Zab, same.EditRules = want.SnapshotSizeFactor, want.History, want.OraclePath, want.Zab, want.EditRules
 	if !reflect.DeepEqual(got, same) {
 		t.Errorf("got  %+v\nwant %+v", got, same)
 	}

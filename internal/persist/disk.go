@@ -38,6 +38,8 @@ type Disk struct {
 	// Damaged is told that the directory is whole now (nil), or damaged otherwise
 	// than before. It may be nil if Damage is.
 	Damaged func(*Damage)
+
+	Members Members
 }
 
 // Work runs operations in order; runs of appends are synced together, which is
@@ -112,6 +114,8 @@ func (d *Disk) do(op Op) error {
 		return d.saveSnapshot(op.Zxid)
 	case replica.Reload:
 		return d.reload(func(last proto.Zxid) replica.Event { return replica.Reloaded{Last: last} })
+	case replica.SeeConfig, replica.CommitConfig:
+		return d.Members.save(op)
 	case Mend:
 		return d.mend(op)
 	default:

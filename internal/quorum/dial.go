@@ -12,7 +12,7 @@ import (
 // dial connects to the leader's quorum port, or to a follower's port for
 // observers, in the background.
 func (p *Peer) dial(a replica.Dial) {
-	m, ok := p.opts.Ensemble.Member(int64(a.Leader))
+	m, ok := p.members.Load().Member(int64(a.Leader))
 	if !ok {
 		p.inbox.put(replica.DialFailed{Leader: a.Leader, Reason: "it is not a member of the ensemble"})
 		return
@@ -97,12 +97,6 @@ func dialFirst(ctx context.Context, dial func(context.Context, string, string) (
 			lead.Reset(0)
 		}
 	}
-}
-
-// listener is an open port for learners.
-type listener struct {
-	net.Listener
-	master bool // for observers alone
 }
 
 // masterAddrs is where a server feeds observers: at its quorum addresses, on the

@@ -24,6 +24,7 @@ func newDisk(p *Peer) *disk {
 		Store: p.store, Tree: p.tree, MaxBatch: p.opts.MaxBatch, Logger: p.log,
 		Report:   func(ev replica.Event) { p.durable.see(ev); p.inbox.put(ev) },
 		Reloaded: p.setReloaded, Damaged: p.damaged,
+		Members: persist.Members{Files: p.opts.MemberFiles, Self: int64(p.opts.Self), Pair: *p.members.Load()},
 	}}
 }
 

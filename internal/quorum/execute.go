@@ -57,6 +57,8 @@ func (p *Peer) runOrdered(a replica.Action) {
 		p.readLog(a)
 	case replica.SaveEpoch, replica.Reload:
 		p.diskPut(a)
+	case replica.SeeConfig, replica.CommitConfig:
+		p.changeMembers(a)
 	case replica.Truncate:
 		p.log.Warn("truncating the log to get in sync with the leader", "to", a.Zxid)
 		p.stopSnapshot()
@@ -181,6 +183,8 @@ func (p *Peer) note(n replica.Note) {
 		p.log.Info("Expiring session "+n.Text, "session", n.Text)
 	case zab.FactSessionUpgraded:
 		p.log.Info("Upgrading session "+n.Text, "session", n.Text)
+	case zab.FactHandedOver:
+		p.log.Warn("the membership has changed, and another server is to lead", "leader", n.Peer)
 	case zab.FactRefused:
 		p.log.Warn("peer's input refused", "peer", n.Peer, "reason", n.Text)
 	}

@@ -65,6 +65,8 @@ func (l *link) put(m zab.Message) {
 		size += len(m.Txn.Raw)
 	case zab.Inform:
 		size += len(m.Txn.Raw)
+	case zab.InformActivate:
+		size += len(m.Txn.Raw)
 	case *zab.Forward:
 		size += len(m.Raw)
 	}

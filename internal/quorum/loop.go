@@ -109,6 +109,8 @@ func (p *Peer) cycle(ctx context.Context, diskDone chan error) error {
 			if !errors.Is(err, errSnapshotStopped) {
 				return diskError(fmt.Errorf("taking a snapshot failed: %w", err))
 			}
+		case err := <-p.fatal:
+			return err
 		case <-ctx.Done():
 			return nil
 		}

@@ -20,11 +20,11 @@ func (p *Peer) listen() error {
 	if p.opts.Standalone {
 		return nil
 	}
-	self, ok := p.opts.Ensemble.Member(int64(p.opts.Self))
+	self, ok := p.Ensemble().Member(int64(p.opts.Self))
 	if !ok {
 		return fmt.Errorf("server %d is not a member of the ensemble", p.opts.Self)
 	}
-	lns, err := p.bindQuorum(self)
+	lns, err := p.bindPorts(p.portsOf(self), nil)
 	if err == nil {
 		p.votes, err = p.openVotes()
 	}
@@ -37,17 +37,12 @@ func (p *Peer) listen() error {
 	if p.opts.OraclePath != "" {
 		p.wg.Go(p.watchOracle)
 	}
+	p.ports.self, p.ports.lns = self, lns
 	for _, ln := range lns {
 		p.wg.Go(func() { p.accept(ln) })
-		p.wg.Go(func() { p.closeOnStop(ln.Listener) })
 	}
+	p.wg.Go(p.closeOnStop)
 	return nil
-}
-
-// closeOnStop closes the listener when the network is shut down.
-func (p *Peer) closeOnStop(ln net.Listener) {
-	<-p.netCtx.Done()
-	ln.Close()
 }
 
 func (p *Peer) accept(ln listener) {

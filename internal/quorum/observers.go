@@ -15,38 +15,71 @@ import (
 	"github.com/paddock-io/paddock/proto"
 )
 
-// bindQuorum opens the quorum port at every address of this server, and the port
-// for observers of one that may follow. Like the quorum port that is open all the
-// time: who comes when nobody is fed here is told so by the connection's end, which
-// is faster than a refused one, after which Java's observers try again.
-func (p *Peer) bindQuorum(self ensemble.Member) ([]listener, error) {
-	lns, err := p.bindEach(p.listenAddrs(self.QuorumAddrs), "quorum port", false)
-	if port := p.opts.ObserverMasterPort; err == nil && port > 0 && !p.opts.Observer {
-		var more []listener
-		more, err = p.bindEach(p.listenAddrs(masterAddrs(self, port)), "observer master port", true)
-		lns = append(lns, more...)
+// portsOf are the ports that this server has as a member: the quorum port at every
+// address, and the port for observers of one that may follow with a vote. Like the
+// quorum port that is open all the time: who comes when nobody is fed here is told so
+// by the connection's end, which is faster than a refused one, after which Java's
+// observers try again.
+func (p *Peer) portsOf(self ensemble.Member) []port {
+	var ports []port
+	add := func(addrs []ensemble.Addr, master bool) {
+		for _, addr := range slices.Compact(slices.Sorted(slices.Values(p.listenAddrs(addrs)))) {
+			ports = append(ports, port{addr, master})
+		}
 	}
-	return lns, err
+	add(self.QuorumAddrs, false)
+	if p.opts.ObserverMasterPort > 0 && self.Role != ensemble.Observer {
+		add(masterAddrs(self, p.opts.ObserverMasterPort), true)
+	}
+	return ports
 }
 
-// bindEach opens a port at several addresses. One of them is enough if the others
-// are not there: a network may be down, for which there are several. Source:
-// Leader's constructor, which takes any failure for that.
-func (p *Peer) bindEach(addrs []string, what string, master bool) (lns []listener, err error) {
-	var errs []error
-	for _, addr := range slices.Compact(slices.Sorted(slices.Values(addrs))) {
-		ln, err := p.opts.Listen("tcp", addr)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		lns = append(lns, listener{ln, master})
+// port is where learners may come; master is for observers alone.
+type port struct {
+	addr   string
+	master bool
+}
+
+func (o port) what() string {
+	if o.master {
+		return "observer master port"
 	}
-	switch err := errors.Join(errs...); {
-	case len(lns) == 0, !allAbsent(errs):
-		return lns, fmt.Errorf("bind the %s of server.%d: %w; is another server running with this id or port?", what, p.opts.Self, err)
-	case err != nil:
-		p.log.Warn("not every address of this server could be bound", "what", what, "err", err)
+	return "quorum port"
+}
+
+// listener is an open port.
+type listener struct {
+	net.Listener
+	port
+}
+
+// bindPorts opens ports beside those that are kept. Of the addresses for one purpose
+// one is enough if the others are not there: a network may be down, for which there
+// are several. The caller closes what is returned with an error. Source: Leader's
+// constructor, which takes any failure for that.
+func (p *Peer) bindPorts(wanted []port, kept []listener) (lns []listener, err error) {
+	for _, master := range []bool{false, true} {
+		var errs []error
+		bound := slices.ContainsFunc(kept, func(ln listener) bool { return ln.master == master })
+		for _, o := range wanted {
+			if o.master != master {
+				continue
+			}
+			ln, err := p.opts.Listen("tcp", o.addr)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			lns, bound = append(lns, listener{ln, o}), true
+		}
+		what := port{master: master}.what()
+		switch {
+		case len(errs) == 0:
+		case !bound || !allAbsent(errs):
+			return lns, fmt.Errorf("bind the %s of server.%d: %w; is another server running with this id or port?", what, p.opts.Self, errors.Join(errs...))
+		default:
+			p.log.Warn("not every address of this server could be bound", "what", what, "err", errors.Join(errs...))
+		}
 	}
 	return lns, nil
 }

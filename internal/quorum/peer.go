@@ -23,7 +23,8 @@ import (
 // Options configure a Peer. Durations must be positive unless said otherwise.
 type Options struct {
 	Self        proto.PeerID
-	Ensemble    ensemble.Ensemble // ignored when Standalone
+	Ensemble    ensemble.Ensemble // the one in force at the start; ignored when Standalone
+	LastSeen    ensemble.Ensemble // one that was proposed before the start, if newer
 	Standalone  bool
 	Observer    bool
 	Tick        time.Duration
@@ -39,6 +40,11 @@ type Options struct {
 	UnconfirmedSync bool
 	Reap            replica.ReapOptions
 	Emulate353      bool // see tree.Emulate353
+
+	Reconfig     bool // the membership may change (reconfigEnabled)
+	EditRules    ensemble.EditRules
+	MemberFiles  persist.MemberFiles             // nil keeps no membership
+	Reconfigured func(members ensemble.Ensemble) // told of a membership in force, on the loop's goroutine; nil for nobody
 
 	LocalSessions, UpgradeSessions bool          // see replica.Options
 	ReadOnlyAfter                  time.Duration // see replica.Options
@@ -149,6 +155,9 @@ type Peer struct {
 	disk    *disk
 	durable watermark
 	votes   *voteNet // nil when standalone
+	members atomic.Pointer[ensemble.Pair]
+	ports   ports
+	fatal   chan error // takes what ends Run
 
 	replica *replica.Replica // owned by the loop
 	sm      StateMachine     // set by Run
@@ -189,6 +198,7 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 	}
 	p.netCtx, p.endNet = context.WithCancel(context.Background())
 	p.requests = newRequestQueue(opts.MaxOutstanding, p.inbox.signal)
+	p.initMembers()
 	damage, err := p.recover()
 	if err != nil {
 		return nil, err
@@ -203,7 +213,7 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 
 // mendable reports whether there are others who could make this server's data whole.
 func (p *Peer) mendable() bool {
-	voters := p.opts.Ensemble.Voters()
+	voters := p.Ensemble().Voters()
 	return !p.opts.Standalone && (len(voters) > 1 || p.opts.Observer && len(voters) > 0)
 }
 
@@ -229,7 +239,8 @@ func (p *Peer) recover() (*persist.Damage, error) {
 	p.durable.advance(rec.Last)
 	p.furnish(p.tree)
 	p.replica = replica.New(replica.Options{
-		Self: p.opts.Self, Ensemble: p.opts.Ensemble, Standalone: p.opts.Standalone,
+		Self: p.opts.Self, Ensemble: p.opts.Ensemble, LastSeen: p.opts.LastSeen, Reconfig: p.opts.Reconfig,
+		EditRules: p.opts.EditRules, Standalone: p.opts.Standalone,
 		Observer: p.opts.Observer, Tick: p.opts.Tick, InitTimeout: p.opts.InitTimeout,
 		SyncTimeout: p.opts.SyncTimeout, DialTimeout: p.opts.DialTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
 		UnconfirmedSync: p.opts.UnconfirmedSync,
@@ -270,8 +281,8 @@ func (p *Peer) setConfigNode(t *tree.Tree) {
 	if p.opts.Standalone {
 		return
 	}
-	text := p.opts.Ensemble.Text()
-	t.SetConfig([]byte(text), proto.Zxid(p.opts.Ensemble.Version), time.Now().UnixMilli())
+	e := p.Ensemble()
+	t.SetConfig([]byte(e.Text()), proto.Zxid(e.Version), time.Now().UnixMilli())
 }
 
 // Tree returns the replicated tree. Readers take its RLock.
@@ -283,8 +294,8 @@ func (p *Peer) Status() replica.Status { return *p.status.Load() }
 // Metrics returns the peer's counters.
 func (p *Peer) Metrics() *Metrics { return p.opts.Metrics }
 
-// Ensemble returns the membership.
-func (p *Peer) Ensemble() ensemble.Ensemble { return p.opts.Ensemble }
+// Ensemble returns the membership in force.
+func (p *Peer) Ensemble() ensemble.Ensemble { return p.members.Load().Committed }
 
 // ErrNotServing refuses a request while there is no quorum.
 var ErrNotServing = errors.New("quorum: not serving")

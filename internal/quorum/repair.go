@@ -41,13 +41,13 @@ func (p *Peer) beginRepair(d *persist.Damage) {
 	if d.Tries >= 3 {
 		opts.GiveUp = "the history was mended and is still damaged"
 	}
-	for _, member := range p.opts.Ensemble.Members {
+	for _, member := range p.Ensemble().Members {
 		if id := proto.PeerID(member.ID); id != p.opts.Self {
 			opts.Peers = append(opts.Peers, id)
 		}
 	}
 	slices.Sort(opts.Peers)
-	for _, id := range p.opts.Ensemble.Voters() {
+	for _, id := range p.Ensemble().Voters() {
 		opts.Voters = append(opts.Voters, proto.PeerID(id))
 	}
 	p.loop.repair = repair.New(opts, d.Survey)
@@ -129,7 +129,7 @@ func (p *Peer) ask(a repair.Ask) {
 
 // question asks on a connection of its own.
 func (p *Peer) question(a repair.Ask) (repair.Answer, error) {
-	m, ok := p.opts.Ensemble.Member(int64(a.Peer))
+	m, ok := p.Ensemble().Member(int64(a.Peer))
 	if !ok {
 		return repair.Answer{}, fmt.Errorf("server %d is not a member of the ensemble", a.Peer)
 	}
@@ -197,7 +197,7 @@ func (k *link) answer() error {
 	if err != nil {
 		return err
 	}
-	if _, ok := p.opts.Ensemble.Member(int64(q.From)); !ok || q.From == p.opts.Self {
+	if _, ok := p.Ensemble().Member(int64(q.From)); !ok || q.From == p.opts.Self {
 		return fmt.Errorf("server %d is not another member of the ensemble", q.From)
 	}
 	k.uncount() // what follows takes a place among the questions, not among the learners

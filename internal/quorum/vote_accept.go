@@ -77,7 +77,7 @@ func (n *voteNet) accept(ln net.Listener) {
 		case err == nil:
 			n.greet(nc)
 			continue
-		case n.ctx.Err() != nil:
+		case n.ctx.Err() != nil, errors.Is(err, net.ErrClosed):
 			return
 		}
 		n.log.Warn("cannot accept on the election port", "addr", ln.Addr(), "err", err)

@@ -107,13 +107,14 @@ func (n *voteNet) dialOnce(l *voteLine) error {
 		}
 	}
 	l.dialBack, l.told = false, nil
+	advertise := n.advertise
 	n.mu.Unlock()
 
 	nc, err := n.dialAny(addrs)
 	if err != nil {
 		return err
 	}
-	hello := proto.InitialMessage{Peer: n.opts.Self, Addrs: n.opts.Advertise}.Append(nil)
+	hello := proto.InitialMessage{Peer: n.opts.Self, Addrs: advertise}.Append(nil)
 	nc.SetWriteDeadline(time.Now().Add(n.opts.ConnectTimeout))
 	if _, err := nc.Write(hello); err != nil {
 		nc.Close()

@@ -61,14 +61,15 @@ const (
 //
 // Source of the rules: QuorumCnxManager.
 type voteNet struct {
-	opts      voteOptions
-	log       *rareLogger
-	ctx       context.Context // ends with Close; for dials
-	cancel    context.CancelFunc
-	wg        sync.WaitGroup
-	listeners []net.Listener
+	opts   voteOptions
+	log    *rareLogger
+	ctx    context.Context // ends with Close; for dials
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
 
 	mu        sync.Mutex // guards what follows and every voteLine; held only for moments
+	listeners []net.Listener
+	advertise []string // own election addresses, as told to peers
 	closed    bool
 	settled   bool // no election is going on: LOOKING notifications are out of date
 	lines     map[proto.PeerID]*voteLine
@@ -118,7 +119,7 @@ func newVoteNet(opts voteOptions) (*voteNet, error) {
 	if opts.Reachable == nil {
 		opts.Reachable = func(proto.PeerID, bool) {}
 	}
-	n := &voteNet{opts: opts, log: &rareLogger{log: opts.Logger}, lines: map[proto.PeerID]*voteLine{}}
+	n := &voteNet{opts: opts, log: &rareLogger{log: opts.Logger}, lines: map[proto.PeerID]*voteLine{}, advertise: opts.Advertise}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.SetPeers(opts.Peers)
 	n.listeners = opts.listeners
@@ -218,9 +219,10 @@ func (n *voteNet) Close() {
 			l.link.close()
 		}
 	}
+	listeners := n.listeners
 	n.mu.Unlock()
 	n.cancel()
-	for _, ln := range n.listeners {
+	for _, ln := range listeners {
 		ln.Close()
 	}
 	n.wg.Wait()

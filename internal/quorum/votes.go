@@ -25,17 +25,9 @@ func (p *Peer) openVotes() (*voteNet, error) {
 			p.inbox.putBounded(replica.Reachable{Peer: id, OK: ok})
 		},
 	}
-	for _, m := range p.opts.Ensemble.Members {
-		addrs := joinAddrs(m.ElectionAddrs)
-		if m.ID != int64(p.opts.Self) {
-			opts.Peers = append(opts.Peers, voteServer{ID: proto.PeerID(m.ID), Addrs: addrs})
-			continue
-		}
-		opts.Listen, opts.Advertise = addrs, addrs
-		if p.opts.ListenAll {
-			opts.Listen = everywhere(m.ElectionAddrs)
-		}
-	}
+	self, _ := p.Ensemble().Member(int64(p.opts.Self))
+	opts.Listen, opts.Advertise = p.electionAddrs(self)
+	opts.Peers = votePeers(p.members.Load())
 	return newVoteNet(opts)
 }
 
@@ -49,7 +41,7 @@ func (p *Peer) logReach(id proto.PeerID, ok bool) {
 	if was != ok {
 		return
 	}
-	m, _ := p.opts.Ensemble.Member(int64(id))
+	m, _ := p.members.Load().Member(int64(id))
 	if ok {
 		p.log.Info("election port of a peer reached", "peer", id, "address", joinAddrs(m.ElectionAddrs))
 	} else {

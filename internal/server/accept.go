@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -47,6 +48,20 @@ func (s *Server) Accept(l net.Listener) error {
 		l.Close()
 	}
 	return nil
+}
+
+// StopListening closes all ports but the one at keep, if there is one. Connections
+// stay.
+func (s *Server) StopListening(keep net.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = slices.DeleteFunc(s.listeners, func(l net.Listener) bool {
+		if keep != nil && l.Addr().String() == keep.String() {
+			return false
+		}
+		l.Close()
+		return true
+	})
 }
 
 // acceptLoop ends when the listener is closed. Other errors, such as too many

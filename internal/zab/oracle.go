@@ -16,7 +16,7 @@ func (l *Leader) Oracle(now time.Duration, grants bool, out []Action) []Action {
 // alone reports whether this server is a quorum by the oracle's word: while it
 // leads, if no voter is on the live stream; before, if none has come in time.
 func (l *Leader) alone() bool {
-	if !l.opts.Granted || len(l.opts.Ensemble.Voters()) != 2 || l.opts.Ensemble.Hierarchical() || l.phase != Broadcast && !l.lonely {
+	if !l.opts.Granted || len(l.members.Committed.Voters()) != 2 || l.members.Committed.Hierarchical() || l.phase != Broadcast && !l.lonely {
 		return false
 	}
 	for _, f := range l.learners {

@@ -97,7 +97,7 @@ func StartShaped(tb testing.TB, like Config, shapes ...Shape) *Ensemble {
 // startFor starts every server for the test and waits until all serve.
 func (e *Ensemble) startFor(tb testing.TB) {
 	tb.Helper()
-	endWith(tb, e.Servers...)
+	EndWith(tb, e.Servers...)
 	for _, s := range e.Servers {
 		if err := s.Start(); err != nil {
 			tb.Fatal(err)

@@ -148,7 +148,7 @@ func StartServer(tb testing.TB, software Software, cfg Config) *Server {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	endWith(tb, s)
+	EndWith(tb, s)
 	if err := s.Start(); err != nil {
 		tb.Fatal(err)
 	}
@@ -162,8 +162,8 @@ func StartServer(tb testing.TB, software Software, cfg Config) *Server {
 	return s
 }
 
-// endWith kills the servers with the test, and shows how their logs end when it has failed.
-func endWith(tb testing.TB, servers ...*Server) {
+// EndWith kills the servers with the test, and shows how their logs end when it has failed.
+func EndWith(tb testing.TB, servers ...*Server) {
 	tb.Cleanup(func() {
 		for _, s := range servers {
 			s.Kill()
