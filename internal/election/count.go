@@ -43,6 +43,12 @@ func (e *Election) countLooking(now time.Duration, from int, n proto.Notificatio
 			best = v
 		}
 		out = e.propose(now, best, out)
+	case n.Round < e.round && e.proposal.Leader == none:
+		// Without a vote of our own we have nothing to say that would bring the others to our round, but where we are to
+		// be a member theirs may wait for our agreement.
+		e.round = n.Round
+		clear(e.received)
+		out = e.propose(now, v, out)
 	case n.Round < e.round:
 		return out // Receive has answered.
 	case e.better(v, e.proposal):
@@ -58,6 +64,10 @@ func (e *Election) countLooking(now time.Duration, from int, n proto.Notificatio
 // quorum that follows a leader of any round is an established ensemble to join. The leader's own word is needed in
 // either case, or we could follow one that is dead.
 //
+// Of the memberships it is the committed one whose quorum counts: whether a leader leads is not for this server to
+// decide, and one that remembers a proposed membership, which nobody else has seen and whose quorum needs this very
+// server, would never find its way back. Java looks for a quorum of both.
+//
 // Java leaves the version out of what it stores for this round but not out of what it looks for, so that epochs are
 // not compared there: followers learn the leader's new epoch at different moments.
 func (e *Election) countSettled(now time.Duration, from int, n proto.Notification, out []Action) []Action {
@@ -65,12 +75,12 @@ func (e *Election) countSettled(now time.Duration, from int, n proto.Notificatio
 	probe := ballot{Vote: v, state: n.State, version: n.Version, cast: true}
 	if n.Round == e.round {
 		e.received[from] = ballot{Vote: v, state: n.State, cast: true}
-		if e.agreed(e.received, probe) && e.leads(e.received, v) {
+		if e.settled(e.received, probe) && e.leads(e.received, v) {
 			return e.decide(now, v, out)
 		}
 	}
 	e.outside[from] = probe
-	if e.agreed(e.outside, probe) && e.leads(e.outside, v) {
+	if e.settled(e.outside, probe) && e.leads(e.outside, v) {
 		e.round = n.Round
 		return e.decide(now, v, out)
 	}
@@ -82,6 +92,15 @@ func (e *Election) countSettled(now time.Duration, from int, n proto.Notificatio
 		return e.evaluate(now, out) // It may be the answer that was open. Java sees that at the next looking vote.
 	}
 	return out
+}
+
+// settled reports whether the voters whose ballots agree with probe are a quorum of the committed membership, or of
+// every one if it is this server that is to lead.
+func (e *Election) settled(ballots []ballot, probe ballot) bool {
+	if probe.Leader == e.opts.Self {
+		return e.agreed(ballots, probe)
+	}
+	return e.quorumOf(e.configs[0], func(i int) bool { return ballots[i].agrees(probe) })
 }
 
 // leads reports whether v's leader says itself that it leads, or, if it is this server, was elected in this round.

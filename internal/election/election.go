@@ -272,11 +272,15 @@ func (e *Election) index(id proto.PeerID) (int, bool) { return slices.BinarySear
 // quorum reports whether the voters for which has is true are a quorum of every relevant ensemble.
 func (e *Election) quorum(has func(i int) bool) bool {
 	for _, c := range e.configs {
-		if !c.Quorum(func(id int64) bool { i, ok := e.index(proto.PeerID(id)); return ok && has(i) }) {
+		if !e.quorumOf(c, has) {
 			return false
 		}
 	}
 	return true
+}
+
+func (e *Election) quorumOf(c ensemble.Ensemble, has func(i int) bool) bool {
+	return c.Quorum(func(id int64) bool { i, ok := e.index(proto.PeerID(id)); return ok && has(i) })
 }
 
 // note is what this server tells others: a vote under its present state, and the committed configuration.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
@@ -44,6 +45,9 @@ type checks struct {
 	changes     []change                          // of registers
 	keys        map[string][]version              // what every register was, oldest first
 	history     []*operation
+	config      ensemble.Ensemble // the membership decided last
+	configs     map[int64]string  // every one seen, by version
+	began       map[int64]bool    // those that a leader has begun its term with
 	moments     uint64
 }
 
@@ -86,6 +90,7 @@ func (k *checks) init() {
 	k.lastAck = map[proto.SessionID]proto.Zxid{}
 	k.lastCxid = map[proto.SessionID]int32{}
 	k.early = map[expiry]string{}
+	k.configs, k.began = map[int64]string{}, map[int64]bool{}
 	k.over = map[proto.SessionID]bool{}
 	k.promises = map[promise]promisedTo{}
 	k.leftAt = map[proto.SessionID]time.Duration{}
@@ -177,6 +182,7 @@ func (k *checks) decided(w *World, s *Server, t *proto.Txn) {
 		return
 	}
 	w.Decided++
+	k.held(w, s, t)
 	if w.trace != nil {
 		w.trace(fmt.Sprintf("%12v server %d: %s is decided", w.now, s.id, t.Zxid))
 	}
@@ -366,12 +372,14 @@ type promise struct {
 // trusted has promised it to this leader, and to nobody else before.
 func (k *checks) begins(w *World, s *Server, epoch int64) {
 	votes := 0
-	for _, o := range w.servers[:w.cfg.voters] {
-		if o == s || k.promises[promise{o.id, epoch}] == (promisedTo{s.id, s.gen}) {
-			votes++
+	members := s.r.Members()
+	if !members.Quorum(func(id int64) bool {
+		if id != int64(s.id) && k.promises[promise{int(id), epoch}] != (promisedTo{s.id, s.gen}) {
+			return false
 		}
-	}
-	if votes <= w.cfg.voters/2 {
+		votes++
+		return true
+	}) {
 		w.fail("server %d begins epoch %d with the promises of %d voters", s.id, epoch, votes)
 	}
 }
@@ -440,6 +448,9 @@ func (s *Server) atEnd(first *Server) error {
 	if s.hist.Last() != first.hist.Last() || s.tree.Digest() != first.tree.Digest() || s.tree.SessionCount() != first.tree.SessionCount() {
 		return fmt.Errorf("servers %d and %d differ at the end: zxid %s, digest %x, %d sessions; zxid %s, digest %x, %d sessions",
 			first.id, s.id, first.tree.LastZxid(), first.tree.Digest(), first.tree.SessionCount(), s.tree.LastZxid(), s.tree.Digest(), s.tree.SessionCount())
+	}
+	if err := s.sameMembers(first); err != nil {
+		return err
 	}
 	if s.waits() {
 		return fmt.Errorf("server %d still waits for something at the end: %+v", s.id, s.r.Status())

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 // than all of them in turns.
 type config struct {
 	voters, observers, clients int
+	reconfig                   bool // the membership changes
+	spares                     int  // servers that are no members at first
 
 	tick, initTimeout, syncTimeout time.Duration
 	readOnlyAfter                  time.Duration
@@ -80,6 +83,16 @@ func draw(rng *rand.Rand) config {
 		c.faults = append(c.faults, fault{"crash", (*World).crashOne})
 	}
 	return c
+}
+
+// drawMembers has a generator of its own, so that the other histories are what
+// they would be without it.
+func (c *config) drawMembers(rng *rand.Rand) {
+	if rng.IntN(4) > 0 {
+		return
+	}
+	c.reconfig, c.spares = true, rng.IntN(3)
+	c.faults = append(slices.Clip(c.faults), fault{"change of members", (*World).changeMembers}, fault{"change of members", (*World).changeMembers})
 }
 
 func pick(rng *rand.Rand, from ...int) int { return from[rng.IntN(len(from))] }

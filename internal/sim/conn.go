@@ -205,6 +205,9 @@ func (s *Server) receive(k *conn, q *call) {
 	k.lane = append(k.lane, q)
 	r := &replica.Request{}
 	r.Session, r.Cxid, r.Op, r.Body = k.session, q.cxid, q.op, q.body
+	if q.op == proto.OpReconfig {
+		r.IDs = []proto.ID{{Scheme: "super"}}
+	}
 	if q.body != nil {
 		r.Raw = q.body.Append(nil)
 	}

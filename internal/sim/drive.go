@@ -27,6 +27,7 @@ const (
 type drive struct {
 	s     *Server
 	mem   *vfs.Mem
+	conf  *shelf
 	rule  vfs.Rule // what fails at present, nil for nothing
 	store *storage.Store
 	ops   persist.Disk
@@ -49,6 +50,7 @@ type drive struct {
 
 func (d *drive) init(s *Server) {
 	d.s, d.mem = s, vfs.NewMem()
+	d.conf = newShelf(d)
 	d.mark()
 }
 
@@ -91,6 +93,7 @@ func (d *drive) open() (*persist.Recovered, zab.Durable, error) {
 		Report:   func(ev replica.Event) { d.events = append(d.events, ev) },
 		Reloaded: func(rec *persist.Recovered) { d.reloaded = rec },
 		Damaged:  func(damage *persist.Damage) { d.changed = append(d.changed, damage) },
+		Members:  persist.Members{Files: d.conf, Self: int64(d.s.id)},
 	}
 	rec, disk, damage, err := persist.Open(d.store)
 	if err == nil {
@@ -204,7 +207,8 @@ func (d *drive) interrupt() {
 // powerCut is what the disk holds after the machine has lost power: of what was
 // not synced, any part is lost.
 func (d *drive) powerCut() {
-	d.mem = d.mem.CrashClone(rand.New(rand.NewPCG(d.s.w.rng.Uint64(), 1)))
+	seed := d.s.w.rng.Uint64()
+	d.mem, d.conf.mem = d.mem.CrashClone(rand.New(rand.NewPCG(seed, 1))), d.conf.crashed(seed)
 	d.rule = nil
 }
 

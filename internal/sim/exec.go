@@ -66,6 +66,10 @@ func (s *Server) run(a replica.Action) {
 		s.drive.put(a)
 	case replica.Reload:
 		s.drive.put(a)
+	case replica.SeeConfig, replica.CommitConfig:
+		s.w.turn(s)
+		s.w.check.changed(s.w, s, a)
+		s.drive.put(a)
 	case replica.Truncate, replica.SaveSnapshot:
 		s.w.turn(s)
 		if _, ok := a.(replica.Truncate); ok {
@@ -169,7 +173,7 @@ func (s *Server) apply(t *proto.Txn) {
 func (s *Server) note(n replica.Note) {
 	switch n.Fact {
 	case zab.FactElected, zab.FactEpochProposed, zab.FactLearnerJoined, zab.FactLearnerSynced, zab.FactFollowing, zab.FactEstablished,
-		zab.FactSyncDiff, zab.FactSyncTrunc, zab.FactSyncSnap:
+		zab.FactSyncDiff, zab.FactSyncTrunc, zab.FactSyncSnap, zab.FactHandedOver:
 		s.w.turn(s)
 	}
 	switch n.Fact {
@@ -182,6 +186,9 @@ func (s *Server) note(n replica.Note) {
 	case zab.FactElected:
 		s.w.Elections++
 		s.w.event(s, fmt.Sprintf("elects server %d at %s", n.Peer, n.Zxid))
+	case zab.FactHandedOver:
+		s.w.HandOvers++
+		s.w.event(s, fmt.Sprintf("hands over to server %d", n.Peer))
 	case zab.FactSyncDiff:
 		s.w.Diffs++
 		if n.Text != "" {

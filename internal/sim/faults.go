@@ -143,7 +143,7 @@ func (w *World) crashAll() {
 // none whose disk is needed by then: what was decided may be on a bare quorum.
 func (w *World) wipeOne() {
 	s := w.anyServer()
-	if !s.up || !s.observe && (w.doubtful() || w.powerFailure(s) != nil) {
+	if !s.up || s.mayVote() && (w.doubtful() || !w.dispensable(s) || w.powerFailure(s) != nil) {
 		return
 	}
 	w.Wipes++
@@ -155,7 +155,7 @@ func (w *World) wipeOne() {
 // doubtful reports whether a voter is not to be trusted already.
 func (w *World) doubtful() bool {
 	for _, s := range w.servers {
-		if !s.observe && (s.drive.wiped || s.drive.damaged) {
+		if s.mayVote() && (s.drive.wiped || s.drive.damaged) {
 			return true
 		}
 	}
@@ -170,7 +170,7 @@ func (w *World) doubtful() bool {
 // can tell (storage/tail.go).
 func (w *World) damageFiles() {
 	s := w.anyServer()
-	if !s.up || s.drive.damaged || !s.observe && w.doubtful() {
+	if !s.up || s.drive.damaged || s.mayVote() && (w.doubtful() || !w.dispensable(s)) {
 		return
 	}
 	d := &s.drive

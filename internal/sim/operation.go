@@ -19,6 +19,7 @@ const (
 	remove
 	pair      // a multi that sets two znodes alike
 	failing   // a multi that must leave nothing
+	changing  // the membership
 	closing   // of the session
 	syncing   // a sync
 	getData   // maybe behind a sync
@@ -29,7 +30,7 @@ const (
 )
 
 var kindNames = [...]string{"create", "create sequential", "create ephemeral", "create with TTL", "setData", "delete",
-	"multi", "failing multi", "closeSession", "sync", "getData", "exists", "getChildren", "setWatches", "addWatch"}
+	"multi", "failing multi", "reconfig", "closeSession", "sync", "getData", "exists", "getChildren", "setWatches", "addWatch"}
 
 func (k kind) String() string { return kindNames[k] }
 

@@ -30,8 +30,9 @@ func (d *drive) beginRepair(damage *persist.Damage) {
 			opts.Peers = append(opts.Peers, proto.PeerID(o.id))
 		}
 	}
-	for i := range w.cfg.voters {
-		opts.Voters = append(opts.Voters, proto.PeerID(i+1))
+	p := d.s.takeUp()
+	for _, id := range p.Committed.Voters() {
+		opts.Voters = append(opts.Voters, proto.PeerID(id))
 	}
 	d.repair = repair.New(opts, damage.Survey)
 	w.event(d.s, fmt.Sprintf("is damaged: %v", damage.Cause))

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/repair"
@@ -60,7 +61,7 @@ type Server struct {
 }
 
 func newServer(w *World, id int) *Server {
-	s := &Server{w: w, id: id, observe: id > w.cfg.voters, rate: 1}
+	s := &Server{w: w, id: id, observe: id > w.cfg.voters && !w.cfg.reconfig, rate: 1}
 	s.drive.init(s)
 	return s
 }
@@ -150,8 +151,12 @@ func (s *Server) boot() {
 
 func (s *Server) options() replica.Options {
 	c := &s.w.cfg
+	p := s.takeUp()
+	m, _ := p.Committed.Member(int64(s.id))
+	s.drive.ops.Members.Pair = p
 	return replica.Options{
-		Self: proto.PeerID(s.id), Ensemble: s.w.ens, Observer: s.observe,
+		Self: proto.PeerID(s.id), Ensemble: p.Committed, LastSeen: p.LastSeen, Observer: m.Role == ensemble.Observer,
+		Reconfig: c.reconfig, EditRules: ensemble.EditRules{StandaloneEnabled: true},
 		Tick: c.tick, InitTimeout: c.initTimeout, SyncTimeout: c.syncTimeout,
 		Prep:          prep.Options{Digest: true, ExtendedTypes: true},
 		Reap:          replica.ReapOptions{Interval: time.Second, PerMinute: 10_000},

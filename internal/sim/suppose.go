@@ -3,8 +3,10 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
+	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/replica"
 	"github.com/paddock-io/paddock/internal/storage"
@@ -23,6 +25,7 @@ type comeback struct {
 	last    proto.Zxid
 	trusted bool // it may vote
 	whole   bool // it holds everything that was decided
+	members ensemble.Pair
 }
 
 // suppose is what a server would come back with if the power failed now.
@@ -35,7 +38,7 @@ func (s *Server) suppose() (comeback, error) {
 	if err != nil {
 		return comeback{}, err
 	}
-	c := comeback{id: s.id, last: rec.Last, epochs: storage.Epochs{Accepted: disk.AcceptedEpoch, Current: disk.CurrentEpoch}}
+	c := comeback{id: s.id, members: s.w.pairOn(s.drive.conf.crashed(uint64(s.gen))), last: rec.Last, epochs: storage.Epochs{Accepted: disk.AcceptedEpoch, Current: disk.CurrentEpoch}}
 	if damage != nil {
 		return c, nil
 	}
@@ -62,7 +65,10 @@ func holds(rec *persist.Recovered, z proto.Zxid) bool {
 // without, if not nil, is a server that would not be trusted then.
 func (w *World) powerFailure(without *Server) error {
 	var back []comeback
-	for _, s := range w.servers[:w.cfg.voters] {
+	for _, s := range w.servers {
+		if !s.mayVote() {
+			continue
+		}
 		c, err := s.suppose()
 		switch {
 		case err != nil:
@@ -72,16 +78,13 @@ func (w *World) powerFailure(without *Server) error {
 		}
 	}
 	for _, c := range back {
-		if c.whole {
+		if c.whole || !c.members.Committed.IsVoter(int64(c.id)) {
 			continue
 		}
-		votes := 0
-		for _, o := range back {
-			if o.id == c.id || !o.beats(c) {
-				votes++
-			}
+		votes := func(id int64) bool {
+			return slices.ContainsFunc(back, func(o comeback) bool { return int64(o.id) == id && (o.id == c.id || !o.beats(c)) })
 		}
-		if votes > w.cfg.voters/2 {
+		if c.members.Quorum(votes) {
 			return fmt.Errorf("after a power failure now server %d could lead with %s of epoch %d, though %s was decided: %+v",
 				c.id, c.last, c.epochs.Current, w.check.newest, back)
 		}

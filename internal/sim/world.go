@@ -58,9 +58,11 @@ func New(seed uint64, trace func(line string)) *World {
 		reader: bufio.NewReaderSize(nil, 64),
 	}
 	w.cfg = draw(w.rng)
+	w.cfg.drawMembers(rand.New(rand.NewPCG(seed, 0x3e3b)))
 	w.check.init()
 	w.ens = w.cfg.ensemble()
-	for i := range w.cfg.voters + w.cfg.observers {
+	w.check.config = w.ens
+	for i := range w.cfg.voters + w.cfg.observers + w.cfg.spares {
 		s := newServer(w, i+1)
 		w.servers = append(w.servers, s)
 		w.after(w.upTo(300*ms), s.boot)

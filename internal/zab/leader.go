@@ -87,9 +87,10 @@ type Leader struct {
 	lonely        bool          // nobody came while a quorum was waited for
 
 	members    ensemble.Pair
-	voters     []int64      // of members
-	reconfig   proto.Zxid   // the change of the membership that is outstanding; 0 for none
-	handedOver bool         // another server is to lead, and nothing more is decided here
+	voters     []int64    // of members
+	reconfig   proto.Zxid // the change of the membership that is outstanding; 0 for none
+	handedOver bool       // another server is to lead, and nothing more is decided here
+	leaveBy    time.Duration
 	successor  proto.PeerID // that server
 }
 
@@ -243,6 +244,9 @@ func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action
 	}
 	if m.ID == l.opts.Self {
 		return l.hangup(f, "learner has the leader's own id", out)
+	}
+	if l.handedOver {
+		return l.hangup(f, fmt.Sprintf("server %d is to lead", l.successor), out)
 	}
 	if m.ConfigVersion > l.members.Committed.Version {
 		return l.hangup(f, "learner has a newer configuration", out)

@@ -191,6 +191,9 @@ func (l *Leader) Tick(now time.Duration, out []Action) []Action {
 	}
 	if now >= l.nextCheck {
 		l.nextCheck = now + l.opts.Tick
+		if out = l.leaveInTime(now, out); l.resigned {
+			return out
+		}
 		if !l.quorum(func(f *learner) bool { return f.state >= newLeaderAcked }) {
 			return l.resign("a quorum of followers is gone", out)
 		}

@@ -2,6 +2,7 @@ package zab
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/proto"
@@ -12,8 +13,8 @@ import (
 // one of the new; there is one such change at a time. With the commit each server
 // activates it, and the leader says who is to lead: itself, or the voter of
 // the new membership that has most of what is outstanding. A leader that hands
-// over decides nothing more and waits until the others have left it, so that they
-// have heard of the commit. Source: Leader.propose, tryToCommit,
+// over decides nothing more, takes nobody in, and waits until the others have left
+// it, so that they have heard of the commit. Source: Leader.propose, tryToCommit,
 // getDesignatedLeader, processAck.
 
 func (o *Options) members() ensemble.Pair {
@@ -71,8 +72,15 @@ func (l *Leader) firstVersion(out []Action) []Action {
 	return append(out, SeeConfig{m.LastSeen})
 }
 
-// configText is what NEWLEADER tells of the membership.
+// configText is what NEWLEADER tells of the membership, which is in force with
+// UPTODATE: one that was proposed before this term, or the committed one. A change
+// that is outstanding comes as a proposal. Java tells of that one too, and its
+// learners have it in force before it is decided. Source:
+// Leader.getQuorumVerifierBytes.
 func (l *Leader) configText() string {
+	if l.phase == Broadcast {
+		return l.members.Committed.Text()
+	}
 	e := l.members.Latest()
 	return e.Text()
 }
@@ -156,6 +164,20 @@ func (l *Leader) handOver(next proto.PeerID, out []Action) []Action {
 	if next != l.opts.Self {
 		l.handedOver, l.successor = true, next
 		out = append(out, Note{Fact: FactHandedOver, Peer: next, Epoch: l.epoch})
+	}
+	return out
+}
+
+// leaveInTime ends it too if somebody does not leave: whoever should have heard
+// would be lost by now. In Java followers that have come back, because the one that
+// is to lead does not, keep such a leader for ever.
+func (l *Leader) leaveInTime(now time.Duration, out []Action) []Action {
+	switch {
+	case !l.handedOver:
+	case l.leaveBy == 0:
+		l.leaveBy = now + l.opts.SyncTimeout
+	case now >= l.leaveBy:
+		return l.resign(fmt.Sprintf("server %d is to lead", l.successor), out)
 	}
 	return out
 }

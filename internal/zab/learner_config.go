@@ -45,12 +45,26 @@ func (f *Learner) seeLeaders(text string, out []Action) []Action {
 }
 
 // activateLeaders puts into force what NEWLEADER has brought: with UPTODATE a
-// quorum has it.
+// quorum has it. A Java leader tells of a change that it has proposed in this
+// term, and that may never be decided; here that waits for its commit.
 func (f *Learner) activateLeaders(out []Action) []Action {
 	if f.newConfig == nil {
 		return out
 	}
+	z := proto.Zxid(f.newConfig.Version)
+	if z.Epoch() == f.epoch && z.Counter() != 0 && z > f.newestDecided() {
+		return out
+	}
 	return f.activate(*f.newConfig, nil, out)
+}
+
+// newestDecided is the newest transaction that this learner knows to be
+// committed.
+func (f *Learner) newestDecided() proto.Zxid {
+	if n := len(f.decided); n > 0 {
+		return f.decided[n-1].Zxid
+	}
+	return f.applied
 }
 
 // commitActivate decides a change of the membership and puts it into force.
