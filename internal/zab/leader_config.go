@@ -1,6 +1,7 @@
 package zab
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,8 +33,12 @@ func configOf(t *proto.Txn) (ensemble.Ensemble, error) {
 		return ensemble.Ensemble{}, fmt.Errorf("reconfig %s has no text", t.Zxid)
 	}
 	e, err := ensemble.Parse(string(set.Data))
-	if err == nil && e.Version != int64(t.Zxid) {
+	switch {
+	case err != nil:
+	case e.Version != int64(t.Zxid):
 		err = fmt.Errorf("its version is %x", e.Version)
+	case len(e.Voters()) == 0:
+		err = errors.New("nobody votes")
 	}
 	if err != nil {
 		return e, fmt.Errorf("reconfig %s: %w", t.Zxid, err)

@@ -219,26 +219,48 @@ func (m *machine) run(line string) []string {
 	return v
 }
 
-func (m *machine) create(verb string, w words) {
+// members reads voters=1,2 and observers=3; an id with a plus has another address.
+func (w words) members(version string) string {
 	text := ""
 	for role, ids := range map[string]string{"participant": w.keyed["voters"], "observer": w.keyed["observers"]} {
 		for _, id := range strings.Split(ids, ",") {
+			port := 2888
+			if moved, ok := strings.CutSuffix(id, "+"); ok {
+				id, port = moved, 2889
+			}
 			if id != "" {
-				text += fmt.Sprintf("server.%s=h%s:2888:3888:%s;0.0.0.0:2181\n", id, id, role)
+				text += fmt.Sprintf("server.%s=h%s:%d:3888:%s;0.0.0.0:2181\n", id, id, port, role)
 			}
 		}
 	}
-	ens, err := ensemble.Parse(text + "version=" + w.keyed["version"])
+	return text + "version=" + version
+}
+
+// change is the transaction of a reconfig.
+func (w words) change(z proto.Zxid) *proto.Txn {
+	return &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: z, Type: proto.OpReconfig}, Raw: []byte("raw"),
+		Body: &proto.SetDataTxn{Path: "/zookeeper/config", Data: []byte(w.members(fmt.Sprintf("%x", int64(z)))), Version: -1}}
+}
+
+func (m *machine) create(verb string, w words) {
+	ens, err := ensemble.Parse(w.members(w.keyed["version"]))
 	if err != nil && !w.flag("standalone") {
 		m.t.Fatal(err)
 	}
 	opts := Options{Self: proto.PeerID(w.number(w.keyed["self"])), Ensemble: ens, InitTimeout: traceInit,
 		SyncTimeout: traceSync, Tick: traceTick, Standalone: w.flag("standalone"), Observer: w.flag("observer"),
-		UnconfirmedSync: w.flag("unconfirmed")}
+		UnconfirmedSync: w.flag("unconfirmed"), Reconfig: w.flag("reconfig")}
 	opts.ReadLogs, opts.MaxSnapSyncs, opts.MaxDiffSyncs = w.flag("logs"), int(w.number(w.keyed["snaps"])), int(w.number(w.keyed["diffs"]))
 	opts.MaxHeldBytes = int(w.number(w.keyed["held"]))
 	opts.EpochTimeout, opts.RedialPause = w.duration("epochwait"), w.duration("redial")
 	opts.AnyFirst, opts.FirstCounter = w.flag("anyfirst"), uint32(w.number(w.keyed["first"]))
+	if seen := w.keyed["seen"]; seen != "" { // voters of what was proposed last
+		z := w.zxid(w.keyed["seenat"])
+		w.keyed["voters"], w.keyed["observers"] = seen, ""
+		if opts.LastSeen, err = ensemble.Parse(w.members(fmt.Sprintf("%x", int64(z)))); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 	m.hist = &History{MaxTxns: int(w.number(w.keyed["window"]))}
 	if base := w.keyed["base"]; base != "" {
 		m.hist.Reset(w.zxid(base))
@@ -277,6 +299,12 @@ func (m *machine) runLeader(verb string, w words) []Action {
 			return append(out, Note{Text: "refused"})
 		}
 		return l.Propose(m.now, txnAt(z), out)
+	case "reconfig":
+		z, out, ok := l.NextZxid(nil)
+		if !ok {
+			return append(out, Note{Text: "refused"})
+		}
+		return l.Propose(m.now, w.change(z), out)
 	case "persisted":
 		return l.Persisted(m.now, w.zxid(w.arg(0)), nil)
 	case "sync":
@@ -400,8 +428,18 @@ func (m *machine) fromLeader(verb string, w words) Message {
 		return Commit{w.zxid(w.arg(0))}
 	case "inform":
 		return Inform{txnAt(w.zxid(w.arg(0)))}
+	case "reconfig":
+		return Proposal{w.change(w.zxid(w.arg(0)))}
+	case "activate":
+		return CommitActivate{w.zxid(w.arg(0)), proto.PeerID(w.number(w.keyed["leader"]))}
+	case "informactivate":
+		return InformActivate{w.change(w.zxid(w.arg(0))), proto.PeerID(w.number(w.keyed["leader"]))}
 	case "newleader":
-		return NewLeader{Epoch: w.number(w.arg(0))}
+		n := NewLeader{Epoch: w.number(w.arg(0))}
+		if at := w.keyed["at"]; at != "" {
+			n.Config = w.members(fmt.Sprintf("%x", int64(w.zxid(at))))
+		}
+		return n
 	case "uptodate":
 		return UpToDate{}
 	case "ping":
@@ -493,7 +531,14 @@ func show(a Action) string {
 		return "setlast " + dot(a.Zxid)
 	case Serve:
 		return fmt.Sprintf("serve as %s in epoch %d", a.Role, a.Epoch)
+	case SeeConfig:
+		return "see " + showMembers(a.Config)
+	case CommitConfig:
+		return "in force " + showMembers(a.Config)
 	case Resign:
+		if a.HandOver {
+			return fmt.Sprintf("resign for %d: %s", a.Next, a.Reason)
+		}
 		return "resign: " + a.Reason
 	case Note:
 		if a == (Note{Text: "refused"}) {
@@ -514,6 +559,10 @@ func show(a Action) string {
 	return fmt.Sprintf("%T %+v", a, a)
 }
 
+func showMembers(e ensemble.Ensemble) string {
+	return fmt.Sprintf("%s voters=%v observers=%v", dot(proto.Zxid(e.Version)), e.Voters(), e.Observers())
+}
+
 func showMessage(m Message) string {
 	switch m := m.(type) {
 	case FollowerInfo:
@@ -532,7 +581,14 @@ func showMessage(m Message) string {
 		return "COMMIT " + dot(m.Zxid)
 	case Inform:
 		return "INFORM " + dot(m.Txn.Zxid)
+	case CommitActivate:
+		return fmt.Sprintf("COMMITANDACTIVATE %s leader=%d", dot(m.Zxid), m.Leader)
+	case InformActivate:
+		return fmt.Sprintf("INFORMANDACTIVATE %s leader=%d", dot(m.Txn.Zxid), m.Leader)
 	case NewLeader:
+		if e, err := ensemble.Parse(m.Config); err == nil && e.Version > 0xffffffff {
+			return fmt.Sprintf("NEWLEADER %d %s", m.Epoch, showMembers(e))
+		}
 		return fmt.Sprintf("NEWLEADER %d", m.Epoch)
 	case UpToDate:
 		return "UPTODATE"
