@@ -188,7 +188,7 @@ func (w *World) someChange() *proto.ReconfigRequest {
 	m, member := members.Member(int64(id))
 	roles := []string{"participant", "participant", "observer"}
 	role := roles[w.rng.IntN(len(roles))]
-	switch n := w.rng.IntN(8); {
+	switch n := w.rng.IntN(10); {
 	case !member || n < 2:
 		r.Joining = serverLine(id, role, 2888)
 	case n < 5:

@@ -23,8 +23,8 @@ var broadcastBugs = []bug{{
 }, {
 	name: "one less than a quorum commits", from: "careless",
 	edits: []edit{{"zab/leader_broadcast.go",
-		"	return l.alone() && l.selfAcked >= z || l.opts.Ensemble.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z })",
-		"	spare := 1\n	return l.opts.Ensemble.Quorum(func(id int64) bool {\n		if l.ackedBy(proto.PeerID(id)) < z {\n			spare--\n			return spare >= 0\n		}\n		return true\n	})"}},
+		"	return l.alone() && l.selfAcked >= z || l.members.Committed.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z })",
+		"	spare := 1\n	return l.members.Committed.Quorum(func(id int64) bool {\n		if l.ackedBy(proto.PeerID(id)) < z {\n			spare--\n			return spare >= 0\n		}\n		return true\n	})"}},
 }, {
 	name: "a leader counts what it has given to its log", from: "careless",
 	edits: []edit{{"zab/leader_broadcast.go", "	l.lastProposed = t.Zxid\n", "	l.lastProposed, l.selfAcked = t.Zxid, t.Zxid\n"}},

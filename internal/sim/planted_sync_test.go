@@ -22,8 +22,8 @@ var syncBugs = []bug{{
 	edits: []edit{{"zab/feed.go",
 		"	out = sendDecided(f, f.held, out)\n	f.held, f.heldBytes, f.heardAt = nil, 0, now\n",
 		"	f.heardAt = now\n"}, {"zab/leader_sync.go",
-		"	out = append(out, Send{f.link, NewLeader{l.epoch, l.opts.Ensemble.Text()}})\n",
-		"	out = append(out, Send{f.link, NewLeader{l.epoch, l.opts.Ensemble.Text()}})\n" +
+		"	out = append(out, Send{f.link, NewLeader{l.epoch, l.configText()}})\n",
+		"	out = append(out, Send{f.link, NewLeader{l.epoch, l.configText()}})\n" +
 			"	out = sendDecided(f, f.held, out)\n	f.held, f.heldBytes = nil, 0\n"}},
 }, {
 	name: "NEWLEADER is acknowledged before the snapshot is durable", from: "ZOOKEEPER-3104",
@@ -55,8 +55,8 @@ var syncBugs = []bug{{
 }, {
 	name: "a COMMIT comes for a proposal that NEWLEADER has dropped", from: "ZOOKEEPER-4394",
 	edits: []edit{{"zab/leader_sync.go",
-		"	out = append(out, Send{f.link, NewLeader{l.epoch, l.opts.Ensemble.Text()}})\n	if !f.info.Observer {\n		for _, t := range l.outstanding {\n			out = l.sendProposal(now, f, t, out)\n		}\n	}\n	return out",
-		"	if !f.info.Observer {\n		for _, t := range l.outstanding {\n			out = l.sendProposal(now, f, t, out)\n		}\n	}\n	return append(out, Send{f.link, NewLeader{l.epoch, l.opts.Ensemble.Text()}})"}, {"zab/learner_sync.go",
+		"	out = append(out, Send{f.link, NewLeader{l.epoch, l.configText()}})\n	if !f.info.Observer {\n		for _, t := range l.outstanding {\n			out = l.sendProposal(now, f, t, out)\n		}\n	}\n	return out",
+		"	if !f.info.Observer {\n		for _, t := range l.outstanding {\n			out = l.sendProposal(now, f, t, out)\n		}\n	}\n	return append(out, Send{f.link, NewLeader{l.epoch, l.configText()}})"}, {"zab/learner_sync.go",
 		"	f.state = savingHistory\n", "	f.state, f.pending = savingHistory, nil\n"}},
 }, {
 	name: "the ACK of a proposal passes for that of NEWLEADER", from: "ZOOKEEPER-4685",
@@ -125,7 +125,7 @@ var syncBugs = []bug{{
 		{"storage/lookup.go", "	if !l.whole {\n		return nil, false, nil\n	}\n", ""}},
 }, {
 	name: "an observer misses what a follower hears while it joins", from: "careless",
-	edits: []edit{{"zab/master.go", "		default:\n			out = f.inform(t, out)\n", "		case f.state == serving:\n			out = f.inform(t, out)\n"}},
+	edits: []edit{{"zab/master.go", "		default:\n			out = f.inform(t, commit, inform, out)\n", "		case f.state == serving:\n			out = f.inform(t, commit, inform, out)\n"}},
 }, {
 	name: "a follower answers its observers' syncs itself", from: "careless",
 	edits: []edit{{"replica/observers.go", "			r.syncs.asked = append(r.syncs.asked, question{observer: ev.Link})\n", "			return append(out, Send{Link: ev.Link, Msg: zab.Sync{}})\n"}},

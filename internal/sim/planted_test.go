@@ -37,7 +37,7 @@ type edit struct {
 
 // all are the bugs in the order of the table.
 func all() []bug {
-	return slices.Concat(syncBugs, broadcastBugs, electionBugs, diskBugs, sessionBugs, treeBugs)
+	return slices.Concat(syncBugs, broadcastBugs, electionBugs, memberBugs, diskBugs, sessionBugs, treeBugs)
 }
 
 // rangeSize keeps the ranges of seeds apart.
