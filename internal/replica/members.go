@@ -6,6 +6,7 @@ import (
 	"github.com/paddock-io/paddock/internal/election"
 	"github.com/paddock-io/paddock/internal/ensemble"
 	"github.com/paddock-io/paddock/internal/prep"
+	"github.com/paddock-io/paddock/proto"
 )
 
 // initMembers takes up the membership that the files tell of.
@@ -45,6 +46,25 @@ func (r *Replica) commitConfig(e ensemble.Ensemble) {
 	r.vote.Reconfigure(r.members.Committed, r.members.LastSeen)
 	m, _ := e.Member(int64(r.opts.Self))
 	r.opts.Observer = m.Role == ensemble.Observer
+}
+
+// forgetUnpromised drops a proposed membership whose transaction is not in the log
+// of this server: its file was durable first, and then the process ended, or the
+// link did. Nobody has an ACK for it, so nobody may count on it; and whoever remembers it
+// would need a quorum of it, which may never come, because who has the transaction
+// does not vote for those who lack it. One that came with the NEWLEADER of a later
+// epoch was promised with that, whether the transaction is there or not; and a
+// server whose history is damaged does not know what it has acknowledged.
+func (r *Replica) forgetUnpromised(out []Action) []Action {
+	if !r.members.Pending() {
+		return out
+	}
+	z := proto.Zxid(r.members.LastSeen.Version)
+	if z.Counter() == 0 || r.disk.LastZxid < 0 || z <= r.disk.LastZxid || r.disk.CurrentEpoch > z.Epoch() {
+		return out
+	}
+	r.seeConfig(r.members.Committed)
+	return append(out, SeeConfig{Config: r.members.Committed})
 }
 
 // adoptNewer takes over a membership that another server has committed, as its

@@ -485,6 +485,7 @@ func (r *Replica) look(now time.Duration, out []Action) []Action {
 	// Without it, a server that got back what it had lost would count for less than
 	// one that lacks it.
 	r.disk.CurrentEpoch = max(r.disk.CurrentEpoch, r.disk.LastZxid.Epoch())
+	out = r.forgetUnpromised(out)
 	out = append(out, Note{Fact: zab.FactLooking, Text: r.reason, Zxid: r.disk.LastZxid, Epoch: r.disk.CurrentEpoch})
 	return r.ballot(now, func(a []election.Action) []election.Action {
 		return r.vote.Start(now, r.disk.LastZxid, r.disk.CurrentEpoch, a)
