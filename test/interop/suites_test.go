@@ -27,12 +27,12 @@ func TestSuites(t *testing.T) {
 		{kazoo, []string{
 			"test_barrier.py", "test_client.py::TestAuthentication", "test_client.py::TestClientTransactions", "test_client.py::TestConnection",
 			"test_client.py::TestNonChrootClient", "test_client.py::TestClient", "test_counter.py", "test_election.py", "test_lease.py", "test_lock.py",
-			"test_party.py", "test_queue.py", "test_watchers.py::KazooDataWatcherTests",
+			"test_client.py::TestReconfig", "test_party.py", "test_queue.py", "test_watchers.py::KazooDataWatcherTests",
 		}},
 		{suites.GoZooKeeper{}, []string{
 			"TestIntegration_Auth", "TestIntegration_BasicCluster", "TestIntegration_ChildWatch", "TestIntegration_Create",
 			"TestIntegration_CreateContainer", "TestIntegration_CreateTTL", "TestIntegration_GetSetACL", "TestIntegration_IfAuthdataSurvivesReconnect",
-			"TestIntegration_Lock", "TestIntegration_MaxBufferSize", "TestIntegration_MultiFailures", "TestIntegration_SetWatchers",
+			"TestIntegration_IncrementalReconfig", "TestIntegration_Lock", "TestIntegration_MaxBufferSize", "TestIntegration_MultiFailures", "TestIntegration_Reconfig", "TestIntegration_SetWatchers",
 		}},
 	} {
 		t.Run(tc.suite.Name(), func(t *testing.T) {
