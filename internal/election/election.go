@@ -130,6 +130,9 @@ func (e *Election) Appoint(now time.Duration, leader proto.PeerID, zxid proto.Zx
 
 // initialVote is a vote for this server, as far as it may have one. Java: getInitId, getInitLastLoggedZxid,
 // getPeerEpoch: a member that is an observer gives nothing, a server outside the membership only its history.
+//
+// One that is to be a voter of the proposed membership is no candidate before: voters who do not know of the proposal
+// would not vote for it, and those who do would not vote for anybody else.
 func (e *Election) initialVote(lastZxid proto.Zxid, currentEpoch int64) Vote {
 	switch {
 	case e.configs[0].IsVoter(int64(e.opts.Self)):

@@ -59,3 +59,14 @@ func TestReconfigureKeepsBallots(t *testing.T) {
 	s.e.Reconfigure(other, other)
 	s.hear(3, say(Following, 2, 0, 6, 1), "")
 }
+
+// TestVoterToBe: a server that is to vote agrees with the best voter, but with none that has less than itself; it is no
+// candidate, since voters who do not know of the change would not vote for it.
+func TestVoterToBe(t *testing.T) {
+	next := members(t, 1, 0, "server.6=h6:2888:3888", "version=100000001") // servers 1 and 6
+	s := &script{t: t, e: New(members(t, 3, 0), Options{Self: 6})}
+	s.e.Reconfigure(members(t, 3, 0), next)
+	s.expect("start", "1<LOOKING none@0x100000009,1 r1; 2<LOOKING none@0x100000009,1 r1; 3<LOOKING none@0x100000009,1 r1", s.e.Start(0, 0x100000009, 1, nil))
+	s.hear(3, say(Looking, 3, 0x100000008, 1, 1), "")
+	s.hear(3, say(Looking, 2, 0x100000009, 1, 1), "1<LOOKING 2@0x100000009,1 r1; 2<LOOKING 2@0x100000009,1 r1; 3<LOOKING 2@0x100000009,1 r1")
+}

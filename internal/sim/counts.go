@@ -17,7 +17,7 @@ type Counts struct {
 	Diffs, LogDiffs, Truncs, Snaps, Mastered, Rollovers, Snapshots, ReadOnlys, VotesHeld                              int
 	Watches, WatchEvents, Fired, Followed, Replays                                                                    int
 	Checked, Undecided                                                                                                int // operations given to porcupine; keys it gave up on
-	Asked, Changes, Activated, HandOvers, LeadersRemoved                                                              int // of the membership
+	Asked, Changes, Activated, HandOvers, LeadersRemoved, Hopeless                                                    int // of the membership
 	Supposed                                                                                                          int // power failures thought through, of one server
 
 	// Faults.

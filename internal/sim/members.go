@@ -160,6 +160,38 @@ func (w *World) dispensable(s *Server) bool {
 	return w.check.config.Quorum(others)
 }
 
+// hopeless reports whether a change of the membership needs servers that cannot
+// count: disks were lost right when they had become necessary, observers that are
+// to vote would have to, or servers that are no members yet and have more than any
+// voter, behind whom they will not go back. There is no way on from there, in
+// ZooKeeper neither, but the one by which an operator ends the change on the disks.
+func (w *World) hopeless() bool {
+	most := func(s *Server) (int64, proto.Zxid) { return s.r.Status().Epoch, s.hist.Last() }
+	counts := func(id int64) bool {
+		s := w.servers[id-1]
+		if !s.up || s.hist.Last() < 0 {
+			return false
+		}
+		p := s.r.Members()
+		m, _ := p.Committed.Member(id)
+		if m.Role != ensemble.Participant || p.Committed.IsVoter(id) {
+			return m.Role == ensemble.Participant
+		}
+		epoch, last := most(s)
+		return slices.ContainsFunc(w.servers, func(o *Server) bool {
+			if !o.up || !p.Committed.IsVoter(int64(o.id)) {
+				return false
+			}
+			e, l := most(o)
+			return e > epoch || e == epoch && l >= last
+		})
+	}
+	return w.cfg.reconfig && slices.ContainsFunc(w.servers, func(s *Server) bool {
+		p := s.r.Members()
+		return s.up && p.Pending() && !p.Quorum(counts)
+	})
+}
+
 // changeMembers lets a client ask for a change.
 func (w *World) changeMembers() {
 	c := w.clients[w.rng.IntN(len(w.clients))]

@@ -95,6 +95,10 @@ func (w *World) Run() (err error) {
 	}
 	w.heal()
 	if !w.settle() && w.err == nil {
+		if w.hopeless() {
+			w.Hopeless++
+			return nil
+		}
 		w.fail("no convergence %v after the faults ended: %s", healTime, w.states())
 	}
 	w.SimTime += w.now
