@@ -19,6 +19,10 @@ type EditRules struct {
 // none, and memberships whose roles do not fit. All other errors of Edit and Replace are BadArguments.
 var ErrUnexpected = errors.New("the change cannot be read")
 
+// maxEdit bounds the servers of one incremental change, which is read before it is known who asks. A session id has a
+// byte for its server.
+const maxEdit = 256
+
 // Edit makes an incremental change: of leaving, ids separated by commas, and then of joining, server lines separated by
 // commas. A line of an id that is there replaces it. The version stays. Java: PrepRequestProcessor.pRequest2Txn.
 func (e Ensemble) Edit(joining, leaving string, rules EditRules) (Ensemble, error) {
@@ -26,14 +30,18 @@ func (e Ensemble) Edit(joining, leaving string, rules EditRules) (Ensemble, erro
 		return Ensemble{}, inZooKeeperWords("Incremental reconfiguration requested but last configuration seen has a non-majority quorum system")
 	}
 	e.Members = slices.Clone(e.Members)
-	for _, text := range splitTrimmed(leaving, ",") {
+	left, joined := splitTrimmed(leaving, ","), splitTrimmed(joining, ",")
+	if len(left) > maxEdit || len(joined) > maxEdit {
+		return Ensemble{}, fmt.Errorf("more than %d servers in one change", maxEdit)
+	}
+	for _, text := range left {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return Ensemble{}, fmt.Errorf("%w: %q is no server id", ErrUnexpected, text)
 		}
 		e.Members = slices.DeleteFunc(e.Members, func(m Member) bool { return m.ID == id })
 	}
-	for _, line := range splitTrimmed(joining, ",") {
+	for _, line := range joined {
 		m, err := joiner(line, rules)
 		if err != nil {
 			return Ensemble{}, err

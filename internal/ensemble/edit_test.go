@@ -75,6 +75,11 @@ func TestEditRefused(t *testing.T) {
 	if _, err := e.Edit("server.4=d:1:2|e:1:2;3", "", EditRules{MultiAddress: true}); err != nil {
 		t.Error(err)
 	}
+	for _, many := range []string{strings.Repeat("1,", maxEdit+1), strings.Repeat("server.4=d:1:2;3,", maxEdit+1)} {
+		if _, err := e.Edit(many, many, EditRules{}); err == nil || errors.Is(err, ErrUnexpected) {
+			t.Errorf("a change of too many servers: %v", err)
+		}
+	}
 	groups := parsed(t, "server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1:2\nversion=3")
 	if _, err := groups.Edit("server.4=d:1:2;3", "", EditRules{}); err == nil {
 		t.Error("an incremental change of groups was let through")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -59,6 +60,14 @@ func growAndShrink(t *testing.T, software ...peers.Software) {
 		}
 		r.sameConfig([]int{1, 2, 3, 4, 5}[:id]...)
 	}
+	r.paddockCli("reconfig -add " + strings.Replace(r.line(5), "participant", "observer", 1))
+	r.role(5, "observer")
+	if out := r.zkCli("config -c"); !strings.Contains(out, fmt.Sprintf(",%s", r.server(5).Addr())) {
+		t.Errorf("config -c: %s", out)
+	}
+	r.zkCli("reconfig -add " + r.line(5))
+	r.role(5, "follower")
+	r.sameConfig(1, 2, 3, 4, 5)
 	if got := r.leader(); got != old {
 		t.Errorf("%v leads after others were added, it was %v", got, old)
 	}
@@ -182,6 +191,31 @@ func (r *reconfigured) zkCli(command string) string {
 	out, err := cmd.CombinedOutput()
 	r.t.Logf("%s: %v\n%s", command, err, out)
 	return string(out)
+}
+
+// paddockCli is zkCli with Paddock's shell.
+func (r *reconfigured) paddockCli(command string) {
+	r.t.Helper()
+	paddock := peers.RequirePaddock(r.t)
+	args := append([]string{"cli", "-server", r.server(1).Addr()}, strings.Fields(command)...)
+	out, err := exec.Command(paddock.Binary, args...).CombinedOutput()
+	if r.t.Logf("%s: %v\n%s", command, err, out); err != nil || !strings.Contains(string(out), "Committed new configuration:") {
+		r.t.Error("paddock cli failed")
+	}
+}
+
+// role waits until a server says that it has this role.
+func (r *reconfigured) role(id int, want string) {
+	r.t.Helper()
+	r.await("server "+fmt.Sprint(id)+" to be "+want, func() error {
+		ctx, cancel := r.within()
+		defer cancel()
+		st, err := r.server(id).Status(ctx)
+		if err == nil && st.Mode != want {
+			err = fmt.Errorf("it is %s", st.Mode)
+		}
+		return err
+	})
 }
 
 // sameConfig waits until the servers tell clients of the same configuration.
