@@ -89,7 +89,9 @@ func (f MemberFiles) forget() error {
 	return syncDir(filepath.Dir(f.next()))
 }
 
-// BackUp keeps a copy of a zoo.cfg that has the server lines itself: the first change of the membership takes them out.
+// BackUp keeps a copy of a zoo.cfg that has the server lines itself: the first membership that comes into force takes
+// them out. It also replaces the file by itself, so that one which cannot be replaced is noticed before anything depends on
+// it: a file that is mounted alone, for example.
 func (c *Config) BackUp() error {
 	if c.File == "" || !c.ReconfigEnabled || c.Standalone || c.DynamicConfigFile != "" {
 		return nil
@@ -98,8 +100,11 @@ func (c *Config) BackUp() error {
 	if err == nil {
 		err = replaceFile(c.File+".bak", c.File, string(text))
 	}
+	if err == nil {
+		err = replaceFile(c.File, c.File, string(text))
+	}
 	if err != nil {
-		return fmt.Errorf("keep a copy of the configuration, which reconfigEnabled=true lets change: %w", err)
+		return fmt.Errorf("with reconfigEnabled=true the server must be able to copy and replace its configuration: %w", err)
 	}
 	return nil
 }

@@ -71,7 +71,9 @@ func TestNamedToLead(t *testing.T) {
 	b := newFollower(t, func(o *Options) { o.Reconfig = true })
 	next := voters(t, proto.MakeZxid(1, 1), 1, 2, 4)
 	b.message(1, zab.Proposal{Txn: changeTo(next)})
-	b.step(Connected{Link: 7})
+	if out := b.step(Connected{Link: 7}); len(out) > 0 {
+		t.Errorf("an early link: %+v", out)
+	}
 	if out := b.message(7, zab.FollowerInfo{ID: 1, AcceptedEpoch: 1, ConfigVersion: next.Version}); len(out) > 0 {
 		t.Errorf("an early learner: %+v", out)
 	}
