@@ -79,6 +79,10 @@ func (e Ensemble) Weight(id int64) int64 {
 // Hierarchical reports whether groups and weights decide instead of a plain majority.
 func (e Ensemble) Hierarchical() bool { return e.hierarchical }
 
+// OfTwo reports whether two servers vote, by majority: where something outside may let one of them go on alone. Java:
+// QuorumOracleMaj.
+func (e Ensemble) OfTwo() bool { return !e.hierarchical && len(e.Voters()) == 2 }
+
 // settle completes a hierarchical ensemble whose lines were read: default weights, group weights, and the rule that
 // every participant is in a group. Java: QuorumHierarchical.parse and computeGroupWeight.
 func (e *Ensemble) settle() error {

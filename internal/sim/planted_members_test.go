@@ -6,7 +6,7 @@ package sim
 // that was removed. The leader goes, and takes nobody back.
 var memberBugs = []bug{{
 	name: "a change is decided by the old membership alone", from: "careless",
-	edits: []edit{{"zab/leader_config.go", "	if l.members.LastSeen.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z }) {\n		return z\n	}\n	return l.reconfig - 1\n", "	return z\n"}},
+	edits: []edit{{"zab/leader_config.go", "	if l.nextHas(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z }) {\n		return z\n	}\n	return l.reconfig - 1\n", "	return z\n"}},
 }, {
 	name: "a change is decided by the new membership alone", from: "careless",
 	edits: []edit{{"zab/leader_broadcast.go", "	return l.alone() && l.selfAcked >= z || l.members.Committed.Quorum(func", "	if l.reconfig != 0 && z >= l.reconfig {\n		return l.members.LastSeen.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z })\n	}\n	return l.members.Committed.Quorum(func"}},

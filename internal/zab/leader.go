@@ -307,7 +307,7 @@ func (l *Leader) tryFixEpoch(out []Action) []Action {
 // quorum reports whether this server and the voters for which ok holds are a
 // quorum, of a proposed membership too.
 func (l *Leader) quorum(ok func(*learner) bool) bool {
-	return l.alone() || l.members.Quorum(func(id int64) bool {
+	has := func(id int64) bool {
 		if proto.PeerID(id) == l.opts.Self {
 			return true
 		}
@@ -317,7 +317,8 @@ func (l *Leader) quorum(ok func(*learner) bool) bool {
 			}
 		}
 		return false
-	})
+	}
+	return l.members.Quorum(has) || l.alone() && l.nextHas(has)
 }
 
 // EpochSaved tells that an epoch file is on disk.

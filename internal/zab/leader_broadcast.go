@@ -167,8 +167,9 @@ func (l *Leader) Tick(now time.Duration, out []Action) []Action {
 	}
 	if l.phase != Broadcast {
 		if l.epoch == 0 && now >= l.epochBy {
-			if l.lonely = true; l.alone() {
-				return l.tryFixEpoch(out)
+			l.lonely = true // the oracle may have its word
+			if out = l.tryFixEpoch(out); l.epoch != 0 {
+				return out
 			}
 			return l.resign("no quorum of followers has come", out)
 		}

@@ -111,7 +111,7 @@ func (l *Leader) heldByNext(z proto.Zxid) proto.Zxid {
 	if l.reconfig == 0 || z < l.reconfig {
 		return z
 	}
-	if l.members.LastSeen.Quorum(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z }) {
+	if l.nextHas(func(id int64) bool { return l.ackedBy(proto.PeerID(id)) >= z }) {
 		return z
 	}
 	return l.reconfig - 1

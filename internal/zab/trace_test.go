@@ -90,6 +90,7 @@ type machine struct {
 	leader  *Leader
 	learner *Learner
 	master  *Master
+	members ensemble.Pair // the master's
 }
 
 const (
@@ -274,8 +275,8 @@ func (m *machine) create(verb string, w words) {
 	case "leader":
 		m.leader = BecomeLeader(opts, disk, m.hist)
 	case "master":
-		members := opts.members()
-		m.master = BecomeMaster(opts, w.number(w.keyed["epoch"]), m.hist, &members, 0)
+		m.members = opts.members()
+		m.master = BecomeMaster(opts, w.number(w.keyed["epoch"]), m.hist, &m.members, 0)
 	default:
 		m.learner = BecomeLearner(opts, disk, m.hist, proto.PeerID(w.number(w.keyed["leader"])))
 	}
@@ -337,6 +338,15 @@ func (m *machine) runMaster(verb string, w words) []Action {
 		t := txnAt(w.zxid(w.arg(0)))
 		m.hist.Add(t)
 		return o.Committed(t, CommitActivate{}, nil)
+	case "activated":
+		t := w.change(w.zxid(w.arg(0)))
+		e, err := configOf(t)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		m.hist.Add(t)
+		m.members.Commit(e)
+		return o.Committed(t, CommitActivate{t.Zxid, proto.PeerID(w.number(w.keyed["leader"]))}, nil)
 	case "snapsent":
 		return o.SnapshotSent(m.now, w.link(), nil)
 	case "logread":
