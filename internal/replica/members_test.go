@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/paddock-io/paddock/internal/ensemble"
@@ -130,5 +131,103 @@ func TestAdoptNewer(t *testing.T) {
 		if adopted != enabled || (p.Committed.Version == newer.Version) != enabled || to[4] != enabled || (b.r.vote.Round() > round) != enabled {
 			t.Errorf("enabled %v: adopted %v, %+v, votes to %v", enabled, adopted, p, to)
 		}
+	}
+}
+
+func members(t *testing.T, text string, version proto.Zxid) ensemble.Ensemble {
+	t.Helper()
+	e, err := ensemble.Parse(fmt.Sprintf("%sversion=%x", text, int64(version)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestChangeThroughAFollower: observers hear of a change from the follower that feeds them, before it leaves them if
+// it does; and who comes later is told the new membership.
+func TestChangeThroughAFollower(t *testing.T) {
+	z := proto.MakeZxid(1, 1)
+	begin := func(next ensemble.Ensemble) (*bench, *proto.Txn) {
+		b := newFollower(t, feeding, func(o *Options) { o.Reconfig = true })
+		b.join(7, 5)
+		txn := changeTo(next)
+		b.message(1, zab.Proposal{Txn: txn})
+		b.step(Persisted{z})
+		return b, txn
+	}
+	next := voters(t, z, 1, 2, 3, 4)
+	b, txn := begin(next)
+	expect(t, "a server is added", b.message(1, zab.CommitActivate{Zxid: z, Leader: 3}),
+		Apply{Txn: txn}, CommitConfig{Config: next}, Send{Link: 7, Msg: zab.InformActivate{Txn: txn, Leader: 3}})
+	b.step(Connected{Link: 8, Master: true})
+	b.message(8, zab.FollowerInfo{ID: 6, Observer: true})
+	out := b.message(8, zab.AckEpoch{LastZxid: z})
+	expect(t, "who comes later", out[len(out)-1:], Send{Link: 8, Msg: zab.NewLeader{Epoch: 1, Config: next.Text()}})
+	late := &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: z + 1}, Body: &proto.ErrorTxn{}, Raw: []byte("raw")}
+	b.message(1, zab.Proposal{Txn: late})
+	expect(t, "what follows", b.message(1, zab.Commit{Zxid: z + 1}), Apply{Txn: late},
+		Send{Link: 7, Msg: zab.Inform{Txn: late}}, Send{Link: 8, Msg: zab.Proposal{Txn: late}}, Send{Link: 8, Msg: zab.Commit{Zxid: z + 1}})
+
+	const changed = "the membership has changed"
+	next = members(t, "server.1=a:1:2\nserver.2=b:1:2:observer\nserver.3=c:1:2\nserver.4=d:1:2\n", z)
+	b, txn = begin(next)
+	expect(t, "the follower is to observe", b.message(1, zab.CommitActivate{Zxid: z, Leader: 3}),
+		Apply{Txn: txn}, CommitConfig{Config: next}, Hangup{Link: 1, Reason: changed},
+		Send{Link: 7, Msg: zab.InformActivate{Txn: txn, Leader: 3}}, StopServing{changed}, Hangup{Link: 7, Reason: changed},
+		Dial{Leader: 4, Master: true}) // of 1 and 4, the second: place 2+1
+	expect(t, "nobody is fed any more", b.step(Connected{Link: 9, Master: true}), Hangup{Link: 9, Reason: "no observers are fed here"})
+}
+
+// TestObserverThatIsToVote: fed by a follower so far, it follows the leader itself, and feeds others.
+func TestObserverThatIsToVote(t *testing.T) {
+	z := proto.MakeZxid(1, 1)
+	b := newBench(t, feeding, func(o *Options) {
+		o.Reconfig, o.Observer = true, true
+		o.Ensemble = members(t, "server.1=a:1:2\nserver.2=b:1:2:observer\nserver.3=c:1:2\n", 0)
+	})
+	synchronise := func(link LinkID) []Action {
+		b.step(Connected{Link: link, Dialed: true})
+		b.message(link, zab.LeaderInfo{Epoch: 1})
+		b.step(EpochSaved{zab.AcceptedEpoch, 1})
+		b.message(link, zab.Diff{Zxid: b.r.hist.Last()})
+		b.message(link, zab.NewLeader{Epoch: 1})
+		b.step(EpochSaved{zab.CurrentEpoch, 1})
+		return b.message(link, zab.UpToDate{})
+	}
+	expect(t, "an observer", b.elect(3), Dial{Leader: 1, Master: true})
+	synchronise(1)
+	next := voters(t, z, 1, 2, 3)
+	txn := changeTo(next)
+	const changed = "the membership has changed"
+	expect(t, "it is to vote", b.message(1, zab.InformActivate{Txn: txn, Leader: 3}), SeeConfig{Config: next}, Append{Txn: txn},
+		Apply{Txn: txn}, CommitConfig{Config: next}, Hangup{Link: 1, Reason: changed}, StopServing{changed})
+	expect(t, "its log is durable", b.step(Persisted{z}), Dial{Leader: 3})
+	if b.step(Connected{Link: 9, Master: true}); len(b.r.early) != 1 {
+		t.Errorf("%d observers wait until it follows", len(b.r.early))
+	}
+	if out := synchronise(2); !slices.Contains(out, Action(Serve{Role: zab.RoleFollower, Epoch: 1})) {
+		t.Errorf("it does not follow: %s", show(out))
+	}
+	expect(t, "the observer that waits", b.message(9, zab.FollowerInfo{ID: 5, Observer: true}), Send{Link: 9, Msg: zab.LeaderInfo{Epoch: 1}})
+}
+
+// TestEarlyLearnerAtAFeeder: a learner that has heard that this server is to lead is none of its observers.
+func TestEarlyLearnerAtAFeeder(t *testing.T) {
+	b := newBench(t, feeding, func(o *Options) {
+		o.Reconfig = true
+		o.LastSeen = voters(t, proto.MakeZxid(1, 0), 1, 2)
+	})
+	b.elect(3)
+	b.step(Connected{Link: 7})
+	b.step(Connected{Link: 8, Master: true})
+	b.step(Connected{Link: 1, Dialed: true})
+	b.message(1, zab.LeaderInfo{Epoch: 1})
+	b.step(EpochSaved{zab.AcceptedEpoch, 1})
+	b.message(1, zab.Diff{})
+	b.message(1, zab.NewLeader{Epoch: 1})
+	b.step(EpochSaved{zab.CurrentEpoch, 1})
+	b.message(1, zab.UpToDate{})
+	if m := b.r.master; m == nil || m.Has(7) || !m.Has(8) || b.r.earlyIndex(7) != 0 {
+		t.Errorf("the learner waits at %d, and %+v are fed", b.r.earlyIndex(7), m.Links())
 	}
 }
