@@ -3,8 +3,12 @@ package quorum
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,5 +97,115 @@ func TestElectionPortMoves(t *testing.T) {
 	}
 	if err := one.Move([]string{other}, []string{other}); err == nil {
 		t.Error("a port that is taken was bound")
+	}
+}
+
+// portBook is where ports are opened: one address of it is down, and a port that is open everywhere is in nobody else's
+// hands.
+type portBook struct {
+	mu   sync.Mutex
+	open map[string]*bookedPort // by address
+	log  []string
+}
+
+type bookedPort struct {
+	net.Listener
+	m    *portBook
+	addr string
+	done chan struct{}
+}
+
+func (m *portBook) listen(_, addr string) (net.Listener, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if strings.HasPrefix(addr, "down:") {
+		return nil, syscall.EADDRNOTAVAIL
+	}
+	for taken := range m.open {
+		if taken == addr || samePort(taken, addr) && (strings.HasPrefix(taken, ":") || strings.HasPrefix(addr, ":")) {
+			return nil, syscall.EADDRINUSE
+		}
+	}
+	m.open[addr] = &bookedPort{m: m, addr: addr, done: make(chan struct{})}
+	m.log = append(m.log, "+"+addr)
+	return m.open[addr], nil
+}
+
+func (d *bookedPort) Accept() (net.Conn, error) {
+	<-d.done
+	return nil, net.ErrClosed
+}
+
+func (d *bookedPort) Close() error {
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
+	if d.m.open[d.addr] == d {
+		delete(d.m.open, d.addr)
+		d.m.log = append(d.m.log, "-"+d.addr)
+		close(d.done)
+	}
+	return nil
+}
+
+// did returns what was opened and closed since the last call.
+func (m *portBook) did() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := strings.Join(m.log, " ")
+	m.log = nil
+	return s
+}
+
+// The ports for learners and observers go where the membership wants them: what stays is not touched, the new ones are
+// open before the old ones are closed unless only the address differs, and who does not vote feeds nobody.
+func TestPortsMove(t *testing.T) {
+	member := func(spec string) ensemble.Member {
+		m, err := ensemble.ParseServer("1", spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := &portBook{open: map[string]*bookedPort{}}
+	p := &Peer{opts: Options{Self: 1, Listen: m.listen, ObserverMasterPort: 9, BindRetries: 1}, log: slog.New(slog.DiscardHandler)}
+	p.netCtx, p.endNet = context.WithCancel(t.Context())
+	defer func() { p.endNet(); p.wg.Wait() }()
+	var err error
+	if p.ports.lns, err = p.bindPorts(p.portsOf(member("a:1:2|b:1:2")), nil); err != nil {
+		t.Fatal(err)
+	}
+	p.wg.Go(p.closeOnStop)
+	steps := []struct{ spec, want string }{
+		{"a:1:2|b:1:2", "+a:1 +b:1 +a:9 +b:9"},
+		{"b:1:2|a:1:2;5", ""},
+		{"a:1:2|c:3:2", "-b:9 +c:3 +c:9 -b:1"},
+		{"a:1:2|c:3:2:observer", "-a:9 -c:9"},
+		{"a:4:2|down:4:2", "+a:4 +a:9 -a:1 -c:3"},
+		{"down:4:2|a:4:2:observer", "-a:9"},
+	}
+	for i, s := range steps {
+		if i > 0 {
+			if err := p.moveListeners(p.portsOf(member(s.spec))); err != nil {
+				t.Errorf("%s: %v", s.spec, err)
+			}
+		}
+		if got := m.did(); got != s.want {
+			t.Errorf("to %s: %s, want %s", s.spec, got, s.want)
+		}
+	}
+	p.opts.ListenAll = true // in the way of what is open
+	if err := p.moveListeners(p.portsOf(member("a:4:2:observer"))); err != nil || m.did() != "-a:4 +:4" {
+		t.Errorf("everywhere: %v", err)
+	}
+	p.opts.ListenAll = false
+	if _, err := m.listen("", "a:7"); err != nil {
+		t.Fatal(err)
+	}
+	m.did()
+	if err := p.moveListeners(p.portsOf(member("a:7:2:observer"))); err == nil || m.did() != "" {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	if err := p.moveListeners(p.portsOf(member("down:8:2:observer"))); err == nil {
+		t.Error("no address is there, and that was enough")
 	}
 }
