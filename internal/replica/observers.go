@@ -83,7 +83,7 @@ func (r *Replica) dropObservers(now time.Duration, reason string, out []Action) 
 		for _, link := range r.master.Links() {
 			out = append(out, Hangup{Link: link, Reason: reason})
 		}
-		r.master = nil
+		r.master, r.homes = nil, nil
 	}
 	if r.opts.Observer {
 		r.choice.next++
@@ -109,9 +109,13 @@ func (r *Replica) fromObserver(ev Message, out []Action) []Action {
 		if m.Op == proto.OpSync {
 			r.syncs.asked = append(r.syncs.asked, question{observer: ev.Link})
 		}
+		if r.movedAway(m.Session, ev.Link, m.Op) {
+			m = &zab.Forward{Session: m.Session, Cxid: m.Cxid, Op: refused.Op, Raw: refused.Raw}
+		}
 		return append(out, Send{Link: up, Msg: m})
 	case zab.Revalidate:
 		r.queries = append(r.queries, query{Revalidate{ID: m.ID, TimeoutMs: m.TimeoutMs}, ev.Link})
+		r.settle(m.ID, ev.Link)
 		return append(out, Send{Link: up, Msg: m})
 	case zab.Ping:
 		for _, t := range m.Touches {
@@ -119,6 +123,32 @@ func (r *Replica) fromObserver(ev Message, out []Action) []Action {
 		}
 	}
 	return out
+}
+
+// refused takes the place of a request that comes from where its session has lived
+// before: it fails at every leader, and so has a place among the others for the one
+// who waits for it. To the leader all sessions behind this server live here, so it
+// cannot tell that one has moved from an observer to another or to this server, and
+// would take what the slower way brings late behind what came after it; as Java does.
+var refused = zab.Forward{Op: proto.OpDelete, Raw: (&proto.DeleteRequest{Version: -1}).Append(nil)}
+
+// settle notes that a session is claimed by a client of this server, or with a link
+// of an observer's.
+func (r *Replica) settle(id proto.SessionID, observer LinkID) {
+	if r.master == nil {
+		return
+	}
+	if r.homes == nil {
+		r.homes = map[proto.SessionID]LinkID{}
+	}
+	r.homes[id] = observer
+}
+
+// movedAway reports whether a write comes from where its session does not live any
+// more.
+func (r *Replica) movedAway(id proto.SessionID, observer LinkID, op proto.OpCode) bool {
+	home, known := r.homes[id]
+	return known && home != observer && op != proto.OpSync && op != proto.OpCreateSession && op != proto.OpCloseSession
 }
 
 // syncAnswered handles the leader's answer to the oldest sync.
@@ -147,6 +177,9 @@ func (r *Replica) revalidated(m zab.Revalidated, out []Action) []Action {
 	}
 	q := r.queries[i]
 	r.queries = slices.Delete(r.queries, i, i+1)
+	if !m.Valid {
+		delete(r.homes, m.ID)
+	}
 	if q.observer == 0 {
 		return append(out, Revalidated{m.ID, q.Conn, m.Valid})
 	}

@@ -155,3 +155,75 @@ func TestPausesOfObservers(t *testing.T) {
 		t.Fatalf("it looks again after %v, of an hour", wait)
 	}
 }
+
+// TestSessionsThatMoveBehindAFollower: what comes late from where a session has lived before is made a request that
+// fails, whichever way it has moved; the leader could not tell.
+func TestSessionsThatMoveBehindAFollower(t *testing.T) {
+	b := newFollower(t, feeding)
+	b.join(7, 4)
+	b.join(8, 5)
+	const id = 0x400
+	resume := func(link LinkID) {
+		if link == 0 {
+			b.step(&Request{Resume: &Revalidate{ID: id, TimeoutMs: 5000, Conn: 3}})
+		} else {
+			b.message(link, zab.Revalidate{ID: id, TimeoutMs: 5000})
+		}
+	}
+	cxid := int32(0)
+	write := func(link LinkID, q *Request) *zab.Forward {
+		cxid++
+		q.Cxid = cxid
+		var out []Action
+		if link == 0 {
+			out = b.step(q)
+		} else {
+			out = b.message(link, forward(q))
+		}
+		if len(out) != 1 {
+			t.Fatalf("%s", show(out))
+		}
+		f := out[0].(Send).Msg.(*zab.Forward)
+		if f.Session != id || f.Cxid != cxid {
+			t.Errorf("another request goes on: %+v", f)
+		}
+		return f
+	}
+	lives := func(link LinkID) {
+		t.Helper()
+		for _, from := range []LinkID{7, 8, 0} {
+			f := write(from, create(id, 1, "/o"))
+			if refused := f.Op == proto.OpDelete; refused == (from == link) {
+				t.Errorf("it lives at %d, and a write from %d goes on as %s", link, from, f.Op)
+			}
+		}
+	}
+	if f := write(7, create(id, 1, "/o")); f.Op != proto.OpCreate {
+		t.Errorf("of a session that has not moved: %s", f.Op)
+	}
+	resume(8)
+	lives(8)
+	resume(0)
+	b.message(1, zab.Revalidated{ID: id, Valid: true})
+	lives(0)
+	resume(7)
+	lives(7)
+	for _, op := range []proto.OpCode{proto.OpSync, proto.OpCloseSession} {
+		if f := write(8, request(id, 1, op, nil)); f.Op != op {
+			t.Errorf("%s is not what it was: %s", op, f.Op)
+		}
+	}
+	txn := &proto.Txn{TxnHeader: proto.TxnHeader{Session: id, Cxid: cxid, Zxid: proto.MakeZxid(1, 1), Type: proto.OpCloseSession}, Raw: []byte("raw")}
+	b.message(1, zab.Proposal{Txn: txn})
+	if b.message(1, zab.Commit{Zxid: txn.Zxid}); len(b.r.homes) != 0 {
+		t.Errorf("a session that is over lives at %v", b.r.homes)
+	}
+	b.message(8, zab.Revalidate{ID: 0x9, TimeoutMs: 5000})
+	if b.message(1, zab.Revalidated{ID: 0x9}); len(b.r.homes) != 0 {
+		t.Errorf("a session that there is not lives at %v", b.r.homes)
+	}
+	resume(8)
+	if b.step(Disconnected{Link: 1, Reason: "gone"}); b.r.homes != nil {
+		t.Error("homes outlive the role")
+	}
+}

@@ -72,7 +72,8 @@ type Replica struct {
 	disk    zab.Durable
 	leader  *zab.Leader
 	learner *zab.Learner
-	master  *zab.Master // feeds observers while following, if there are to be masters
+	master  *zab.Master                // feeds observers while following, if there are to be masters
+	homes   map[proto.SessionID]LinkID // while feeding: where sessions live that have moved here, or behind this server
 
 	appended  proto.Zxid // newest transaction given to the log
 	persisted proto.Zxid // newest transaction known durable
@@ -384,6 +385,9 @@ func (r *Replica) applying(now time.Duration, t *proto.Txn) {
 	}
 	if r.reaper != nil {
 		r.reaper.decided(t.Zxid)
+	}
+	if t.Type == proto.OpCloseSession {
+		delete(r.homes, t.Session)
 	}
 	if r.sessions != nil && t.Type == proto.OpCloseSession {
 		r.sessions.remove(t.Session)

@@ -34,6 +34,11 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 	case r.state == leading:
 		return r.propose(now, 0, q, out)
 	}
+	if r.movedAway(q.Session, 0, q.Op) {
+		moved := *q
+		moved.Op, moved.Raw = refused.Op, refused.Raw
+		q = &moved
+	}
 	return r.forward(q, out)
 }
 
@@ -145,6 +150,7 @@ func (r *Replica) revalidate(now time.Duration, q Revalidate, out []Action) []Ac
 		return append(out, Revalidated{q.ID, q.Conn, valid})
 	}
 	r.queries = append(r.queries, query{Revalidate: q})
+	r.settle(q.ID, 0)
 	return append(out, Send{Link: r.learner.Link(), Msg: zab.Revalidate{ID: q.ID, TimeoutMs: q.TimeoutMs}})
 }
 

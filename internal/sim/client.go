@@ -177,6 +177,9 @@ func (c *client) finishOp(k *conn, o *operation, r reply) {
 	if r.err == proto.ErrSessionExpired || r.err == proto.ErrSessionMoved {
 		return // the end of the connection follows
 	}
+	if r.err == proto.ErrBadArguments && o.kind != changing {
+		w.fail("client %d is told that its session %s lives elsewhere", c.id, c.session)
+	}
 	switch {
 	case o.kind.write():
 		w.Acked++

@@ -134,7 +134,7 @@ func (k *checks) operations(w *World, path string) []porcupine.Operation {
 		default:
 			continue
 		}
-		if o.path != path || o.err == proto.ErrSessionExpired || o.err == proto.ErrSessionMoved {
+		if o.path != path || fromNowhere(o.err) {
 			continue
 		}
 		op := porcupine.Operation{
@@ -154,7 +154,7 @@ func (k *checks) operations(w *World, path string) []porcupine.Operation {
 			must(err)
 			fate := told{}
 			if e, failed := t.Body.(*proto.ErrorTxn); failed {
-				if fate.err = e.Err; e.Err == proto.ErrSessionExpired || e.Err == proto.ErrSessionMoved {
+				if fate.err = e.Err; fromNowhere(e.Err) {
 					continue
 				}
 			}
@@ -163,4 +163,11 @@ func (k *checks) operations(w *World, path string) []porcupine.Operation {
 		ops = append(ops, op)
 	}
 	return slices.Clip(ops)
+}
+
+// fromNowhere reports whether an error says that a request came from where its
+// session does not live, whatever it was about: BadArguments is what a follower makes
+// of such a one that comes from behind it.
+func fromNowhere(err proto.ErrCode) bool {
+	return err == proto.ErrSessionExpired || err == proto.ErrSessionMoved || err == proto.ErrBadArguments
 }
