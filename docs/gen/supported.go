@@ -43,7 +43,7 @@ var supported = map[string]struct{ def, meaning string }{
 	"leaderServes":                       {"yes", "no: a leader takes no clients"},
 	"cnxTimeout":                         {"5000", "milliseconds to connect to another server"},
 	"multiAddress.enabled":               {"false", "true: a server line may name several addresses, divided by a bar; the same on all servers. Java 3.9.5 needs -Dzookeeper.multiAddress.enabled=true: it looks when it reads the server lines"},
-	"oraclePath":                         {"none", "file whose first byte 1 lets this one of two voters lead alone while the other is gone; both must never be let, not even one after the other unless they have met in between"},
+	"oraclePath":                         {"none", "file whose first byte 1 lets this one of two voters lead alone while the other is gone; both must never be let, not even one after the other unless they have met in between, and not the one that a change has removed; on every server, also one that is to join"},
 	"observerMasterPort":                 {"none", "port, the same on all servers, on which followers feed observers, who then leave the leader alone; a Paddock observer goes to the leader where no follower has it"},
 	"observerMaster.sizeLimit":           {"33554432", "bytes kept back for one observer while it gets a snapshot from a follower; one for which it is not enough is cut off and comes again"},
 	"observer.reconnectDelayMs":          {"0", "milliseconds, of which an observer waits a part before it connects again: to the leader, or to the first of the followers when all have failed"},

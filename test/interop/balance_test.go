@@ -40,14 +40,21 @@ func TestHostProvider(t *testing.T) {
 	}
 }
 
-// TestFollowConfig: clients that know one server of a Java ensemble spread over those that the configuration names, and
+// TestFollowConfig: clients that know one server of an ensemble spread over those that the configuration names, and
 // leave the one that a reconfiguration removes, with their sessions.
 func TestFollowConfig(t *testing.T) {
 	java := peers.Java{Installation: peers.Require(t)}
+	t.Run("java", func(t *testing.T) { followConfig(t, java, java, java) })
+	paddock := peers.RequirePaddock(t)
+	t.Run("paddock", func(t *testing.T) { followConfig(t, paddock, paddock, paddock) })
+	t.Run("both", func(t *testing.T) { followConfig(t, paddock, java, paddock) })
+}
+
+func followConfig(t *testing.T, software ...peers.Software) {
 	e := peers.StartEnsembleLike(t, peers.Config{
 		Settings:   map[string]string{"reconfigEnabled": "true"},
 		Properties: map[string]string{"zookeeper.skipACL": "yes"},
-	}, java, java, java)
+	}, software...)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	const n = 16
