@@ -56,4 +56,10 @@ var memberBugs = []bug{{
 }, {
 	name: "a joining server keeps to its own round", from: "Java's",
 	edits: []edit{{"election/count.go", "	case n.Round < e.round && e.proposal.Leader == none:\n", "	case n.Round < e.round && e.round < 0:\n"}},
+}, {
+	name: "an observer is not told by the follower that feeds it that a change is in force", from: "careless",
+	edits: []edit{{"replica/replica.go", "r.master.Committed(a.Txn, r.learner.Change(), out)", "r.master.Committed(a.Txn, zab.CommitActivate{}, out)"}},
+}, {
+	name: "a follower tells the membership that it began to feed observers with", from: "careless",
+	edits: []edit{{"zab/master.go", "NewLeader{m.epoch, m.members.Committed.Text()}", "NewLeader{m.epoch, m.opts.Ensemble.Text()}"}},
 }}

@@ -41,4 +41,7 @@ var sessionBugs = []bug{{
 }, {
 	name: "a local session that becomes global is forgotten by nobody", from: "careless",
 	edits: []edit{{"replica/local.go", "	r.local.remove(s.id)\n	out = append(out, Note{Fact: zab.FactSessionUpgraded", "	out = append(out, Note{Fact: zab.FactSessionUpgraded"}},
+}, {
+	name: "what comes late from where a session has lived behind a follower is done", from: "Java's",
+	edits: []edit{{"replica/observers.go", "	return known && home != observer && op", "	return known && home != observer && op == 0 && op"}},
 }}
