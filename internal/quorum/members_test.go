@@ -209,3 +209,25 @@ func TestPortsMove(t *testing.T) {
 		t.Error("no address is there, and that was enough")
 	}
 }
+
+// Whether others could mend this server's data is a matter of who votes now, not of the role that it began with.
+func TestMendable(t *testing.T) {
+	for text, want := range map[string]bool{
+		"server.1=a:1:2":                          false,
+		"server.1=a:1:2\nserver.2=b:1:2":          true,
+		"server.1=a:1:2:observer\nserver.2=b:1:2": true,
+		"server.1=a:1:2\nserver.2=b:1:2:observer": false,
+		"server.2=b:1:2\nserver.3=c:1:2:observer": true, // it was removed
+	} {
+		e, err := ensemble.Parse(text + "\nversion=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Peer{opts: Options{Self: 1}}
+		pair := ensemble.Settled(e)
+		p.members.Store(&pair)
+		if p.mendable() != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}

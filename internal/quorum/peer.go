@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -213,8 +214,7 @@ func New(opts Options, store *storage.Store) (*Peer, error) {
 
 // mendable reports whether there are others who could make this server's data whole.
 func (p *Peer) mendable() bool {
-	voters := p.Ensemble().Voters()
-	return !p.opts.Standalone && (len(voters) > 1 || p.opts.Observer && len(voters) > 0)
+	return !p.opts.Standalone && slices.ContainsFunc(p.Ensemble().Voters(), func(id int64) bool { return proto.PeerID(id) != p.opts.Self })
 }
 
 // load reads the data directory.
