@@ -92,6 +92,7 @@ type learnerLiar struct {
 	to    []*server
 	ids   []proto.PeerID
 	links []*lie
+	epoch int64 // the last one that it has said to have promised as a voter
 }
 
 const (
@@ -143,24 +144,41 @@ func (l *learnerLiar) join(k *lie) {
 	if !often(rng) {
 		info.AcceptedEpoch = pick[int64](rng, 0, 2, 3, 1000, -1, math.MaxInt32)
 	}
-	if stranger := id > 3 || id < 1; stranger && !often(rng) { // a member could use up the epochs
+	member := id >= 1 && id <= 3
+	if !member && !often(rng) { // a member could use up the epochs
 		info.AcceptedEpoch = pick[int64](rng, math.MaxInt32-1, math.MaxInt32-2)
+	}
+	votes := member && !info.Observer
+	if votes {
+		info.AcceptedEpoch = l.promise()
 	}
 	k.send(info, false)
 	if !k.saw(pktLeaderInfo) || rng.IntN(16) == 0 {
 		return
 	}
 	epoch, _ := k.state()
-	k.send(zab.AckEpoch{CurrentEpoch: pick[int64](rng, epoch, epoch, epoch-1, 0, -1, epoch+1, math.MaxInt32, math.MinInt32),
+	current := pick[int64](rng, epoch, epoch, epoch-1, 0, -1, epoch+1, math.MaxInt32, math.MinInt32)
+	if votes {
+		current = -1
+	}
+	k.send(zab.AckEpoch{CurrentEpoch: current,
 		LastZxid: pick[proto.Zxid](rng, 0, 0, proto.MakeZxid(epoch, 1), proto.MakeZxid(epoch, 0), anyZxid(rng, proto.MakeZxid(epoch, 2)))}, false)
 	if !k.saw(pktNewLeader) || rng.IntN(16) == 0 {
 		return
 	}
 	// A member's ACK would count to the quorum, so what it says here is refused.
-	if id > 3 || id < 1 {
+	if !member {
 		k.send(zab.Ack{Zxid: proto.MakeZxid(epoch, 0)}, false)
 		k.saw(pktUpToDate)
 	}
+}
+
+// promise returns an epoch that nobody has promised. What a voter says about its
+// promises and its history is believed, like its ACK: with one that is not true a
+// second leader could have the same epoch, or one that lacks what was decided.
+func (l *learnerLiar) promise() int64 {
+	l.epoch += 1000
+	return l.epoch
 }
 
 // say sends one message, right or wrong at its time.
@@ -169,9 +187,9 @@ func (l *learnerLiar) say(k *lie) {
 	epoch, last := k.state()
 	switch rng.IntN(11) {
 	case 0:
-		k.send(zab.FollowerInfo{ID: pick(rng, l.ids...), AcceptedEpoch: 1}, false)
+		k.send(zab.FollowerInfo{ID: pick(rng, l.ids...), AcceptedEpoch: l.promise()}, false)
 	case 1:
-		k.send(zab.AckEpoch{CurrentEpoch: epoch, LastZxid: anyZxid(rng, last)}, false)
+		k.send(zab.AckEpoch{CurrentEpoch: -1, LastZxid: anyZxid(rng, last)}, false)
 	case 2: // never proposed, or of another epoch
 		k.send(zab.Ack{Zxid: pick[proto.Zxid](rng, proto.MakeZxid(epoch, 1<<30), proto.MakeZxid(epoch+1, 0), proto.MakeZxid(epoch+1, 1), -1, 0, math.MinInt64, math.MaxInt64)}, false)
 	case 3:

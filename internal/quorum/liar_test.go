@@ -36,7 +36,9 @@ import (
 //   - A member, or who claims a member's id, may end elections and terms for as
 //     long as it talks, and use up the epochs for ever with one FOLLOWERINFO.
 //   - A member's ACK is believed: what it acknowledged and does not hold counts to
-//     the quorum.
+//     the quorum. So is what it says about the epochs that it has promised and the
+//     history that it has, with which a leader could be established that lacks what
+//     was decided.
 //   - Who is elected leader decides: a TRUNC or a SNAP takes back what was
 //     acknowledged, and the epoch of its NEWLEADER makes that win.
 //   - A learner, member or not, speaks for clients: its REQUESTs carry the
