@@ -52,7 +52,7 @@ planted: ## plants one bug after the other, each of which the simulator must fin
 
 .PHONY: interop
 interop: ## tests against Java, C, Python and Go clients and Java servers; test/peers/install.sh gets them
-	cd test/interop && $(GO) vet ./... && $(GO) test -timeout 20m ./...
+	cd test/interop && $(GO) vet ./... && $(GO) test -p 1 -timeout 20m ./...
 
 .PHONY: migration
 migration: ## a loaded Java ensemble becomes Paddock and Java again, server by server, under clients of three kinds, within SECONDS
