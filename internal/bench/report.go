@@ -1,11 +1,7 @@
 package bench
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -76,26 +72,40 @@ type Latency struct {
 
 // Report is what a run has shown.
 type Report struct {
+	Work         string   `json:"work"`
 	Sessions     int      `json:"sessions"`
 	Outstanding  int      `json:"outstanding,omitempty"`
 	Rate         float64  `json:"rate,omitempty"` // asked for, per second
 	Reads        float64  `json:"reads"`
 	Write        string   `json:"write"`
 	Size         int      `json:"size"`
+	Keys         int      `json:"keys"`
 	Seconds      float64  `json:"seconds"`
 	PerSecond    float64  `json:"per_second"`
-	Errors       int64    `json:"errors"`
-	All          Latency  `json:"latency"`
+	Errors       int64    `json:"errors"`  // of Idle: sessions that were lost
+	All          Latency  `json:"latency"` // of Idle: of opening a session; of Watch: until the last session has its event
 	ReadLatency  *Latency `json:"read_latency,omitempty"`
 	WriteLatency *Latency `json:"write_latency,omitempty"`
-	Histogram    []Bar    `json:"histogram"` // of all latencies
+	Histogram    []Bar    `json:"histogram,omitempty"` // of all latencies
 	// LongestGap is the longest time without an acknowledged write.
-	LongestGap float64 `json:"longest_write_gap_ms,omitempty"`
-	WorstSlot  int64   `json:"worst_100ms"`  // fewest replies in a tenth of a second
-	MedianSlot int64   `json:"median_100ms"` // median of them
-	Slots      []int64 `json:"per_100ms"`
-	// SessionsPerSecond is how fast the sessions were opened, 32 at a time.
-	SessionsPerSecond float64 `json:"sessions_per_second"`
+	LongestGap   float64 `json:"longest_write_gap_ms,omitempty"`
+	WorstSlot    int64   `json:"worst_100ms"`  // fewest replies in a tenth of a second
+	MedianSlot   int64   `json:"median_100ms"` // median of them
+	WorstSecond  int64   `json:"worst_second"`
+	MedianSecond int64   `json:"median_second"`
+	Slots        []int64 `json:"per_100ms,omitempty"`
+	// SessionsPerSecond is how fast the sessions were opened, many at a time.
+	SessionsPerSecond float64     `json:"sessions_per_second"`
+	Fanout            *Fanout     `json:"watches,omitempty"`
+	Servers           []ServerUse `json:"servers,omitempty"`
+}
+
+// newReport returns a report of what all works have in common.
+func (b *bench) newReport(seconds float64, opening time.Duration) *Report {
+	return &Report{
+		Work: b.cfg.Work, Sessions: b.cfg.Sessions, Rate: b.cfg.Rate, Reads: b.cfg.Reads, Write: b.cfg.Write, Size: b.cfg.Size,
+		Keys: b.cfg.Keys, Seconds: seconds, SessionsPerSecond: float64(b.cfg.Sessions) / opening.Seconds(), Servers: b.use.uses,
+	}
 }
 
 func latency(h *Histogram) *Latency {
@@ -107,16 +117,13 @@ func latency(h *Histogram) *Latency {
 		ms(h.Quantile(0.99)), ms(h.Quantile(0.999)), ms(h.Max())}
 }
 
+// report sums up what the recorder has taken.
 func (b *bench) report(opening time.Duration) *Report {
 	r := &b.rec
-	seconds := min(time.Since(b.start), b.cfg.Duration).Seconds()
-	rep := &Report{
-		Sessions: b.cfg.Sessions, Rate: b.cfg.Rate, Reads: b.cfg.Reads, Write: b.cfg.Write, Size: b.cfg.Size,
-		Seconds: seconds, PerSecond: float64(r.all.Count()) / seconds, Errors: r.errors.Load(),
-		Histogram:   r.all.Bars(),
-		ReadLatency: latency(&r.reads), WriteLatency: latency(&r.writes),
-		SessionsPerSecond: float64(b.cfg.Sessions) / opening.Seconds(),
-	}
+	seconds := min(b.end.Sub(b.start), b.cfg.Duration).Seconds()
+	rep := b.newReport(seconds, opening)
+	rep.PerSecond, rep.Errors = float64(r.all.Count())/seconds, r.errors.Load()
+	rep.Histogram, rep.ReadLatency, rep.WriteLatency = r.all.Bars(), latency(&r.reads), latency(&r.writes)
 	if b.cfg.Rate == 0 {
 		rep.Outstanding = b.cfg.Outstanding
 	}
@@ -131,56 +138,27 @@ func (b *bench) report(opening time.Duration) *Report {
 	for i := range whole { // the last one is not whole
 		rep.Slots = append(rep.Slots, r.slots[i].Load())
 	}
-	if n := len(rep.Slots); n > 0 {
-		sorted := slices.Sorted(slices.Values(rep.Slots))
-		rep.WorstSlot, rep.MedianSlot = sorted[0], sorted[n/2]
-	}
+	rep.WorstSlot, rep.MedianSlot = worstAndMedian(rep.Slots, 1)
+	rep.WorstSecond, rep.MedianSecond = worstAndMedian(rep.Slots, int(time.Second/slotWidth))
 	return rep
 }
 
-// WriteJSON writes the report as one JSON object.
-func (r *Report) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
-}
-
-// WriteText writes the report for a reader.
-func (r *Report) WriteText(w io.Writer) error {
-	load := fmt.Sprintf("%d sessions x %d outstanding", r.Sessions, r.Outstanding)
-	if r.Rate > 0 {
-		load = fmt.Sprintf("%d sessions, open loop %.0f/s", r.Sessions, r.Rate)
-	}
-	_, err := fmt.Fprintf(w, "%s, %.0f %% reads, writes are %s, values of %d bytes, %.1f s\n\n%12.0f requests per second, %d errors\n",
-		load, r.Reads*100, r.Write, r.Size, r.Seconds, r.PerSecond, r.Errors)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "\n%-8s %10s %9s %9s %9s %9s %9s %9s\n", "ms", "count", "mean", "p50", "p90", "p99", "p99.9", "max")
-	for _, row := range []struct {
-		name string
-		l    *Latency
-	}{{"all", &r.All}, {"reads", r.ReadLatency}, {"writes", r.WriteLatency}} {
-		if l := row.l; l != nil {
-			fmt.Fprintf(w, "%-8s %10d %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f\n", row.name, l.Count, l.Mean, l.P50, l.P90, l.P99, l.P999, l.Max)
+// worstAndMedian adds up counts, so many at a time, and returns the smallest and
+// the median of the sums; what is left at the end does not count.
+func worstAndMedian(counts []int64, together int) (worst, median int64) {
+	var sums []int64
+	for part := range slices.Chunk(counts, together) {
+		sum := int64(0)
+		for _, n := range part {
+			sum += n
+		}
+		if len(part) == together {
+			sums = append(sums, sum)
 		}
 	}
-	r.writeBars(w)
-	fmt.Fprintf(w, "\nworst tenth of a second: %d replies, median: %d\n", r.WorstSlot, r.MedianSlot)
-	if r.WriteLatency != nil {
-		_, err = fmt.Fprintf(w, "longest time without an acknowledged write: %.1f ms\n", r.LongestGap)
+	if len(sums) == 0 {
+		return 0, 0
 	}
-	return err
-}
-
-// writeBars draws the histogram.
-func (r *Report) writeBars(w io.Writer) {
-	most := int64(1)
-	for _, b := range r.Histogram {
-		most = max(most, b.Count)
-	}
-	fmt.Fprintln(w)
-	for _, b := range r.Histogram {
-		fmt.Fprintf(w, "<= %9.3f ms %10d %s\n", b.UpTo, b.Count, strings.Repeat("#", int(b.Count*50/most)))
-	}
+	slices.Sort(sums)
+	return sums[0], sums[len(sums)/2]
 }

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +15,7 @@ type session struct {
 	idle atomic.Int32  // places of the window that have no request
 	wake chan struct{} // there is an idle place, or all have come back
 	busy atomic.Int32
+	over atomic.Bool // there is nothing left to send
 }
 
 // saturate keeps the window full until ctx ends and then waits for what is in
@@ -29,6 +29,9 @@ func (s *session) saturate(ctx context.Context) {
 		case <-s.wake:
 		case <-ctx.Done():
 			s.drain()
+			return
+		}
+		if s.over.Load() && s.busy.Load() == 0 {
 			return
 		}
 		if s.c.WaitConnected(ctx) != nil {
@@ -62,11 +65,14 @@ func (s *session) drain() {
 
 // issue sends one request; its callback sends the next.
 func (s *session) issue() {
-	if s.b.closed.Load() {
+	op, kind, ok := s.next()
+	if !ok {
+		s.over.Store(true)
+	}
+	if !ok || s.b.closed.Load() {
 		s.signal()
 		return
 	}
-	op, kind := s.next()
 	sent := time.Now()
 	s.busy.Add(1)
 	err := s.submit(op, kind, func(r zk.Result) {
@@ -79,6 +85,9 @@ func (s *session) issue() {
 		s.issue()
 	})
 	if err != nil {
+		if s.b.cfg.Work == Load { // elsewhere another request does as well
+			s.b.rec.errors.Add(1)
+		}
 		s.busy.Add(-1)
 		s.park()
 	}
@@ -103,20 +112,20 @@ func (s *session) park() {
 
 // paced sends the session's share of a fixed rate.
 func (s *session) paced(ctx context.Context, index int) {
-	gap := time.Duration(float64(s.b.cfg.Sessions) / s.b.cfg.Rate * float64(time.Second))
-	due := time.Now().Add(gap * time.Duration(index) / time.Duration(s.b.cfg.Sessions))
+	p := newPace(time.Now(), s.b.cfg.Rate, s.b.cfg.Sessions, index)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	<-timer.C
 	for {
-		timer.Reset(time.Until(due))
+		timer.Reset(time.Until(p.next))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			s.drain()
 			return
 		}
-		for now := time.Now(); !due.After(now); due = due.Add(gap) {
+		now := time.Now()
+		for due, ok := p.take(now); ok; due, ok = p.take(now) {
 			s.send(ctx, due)
 		}
 	}
@@ -124,7 +133,7 @@ func (s *session) paced(ctx context.Context, index int) {
 
 // send sends a request that was due at a time already past or now.
 func (s *session) send(ctx context.Context, due time.Time) {
-	op, kind := s.next()
+	op, kind, _ := s.next()
 	s.busy.Add(1)
 	done := func(r zk.Result) {
 		s.b.rec.done(kind, due, r.Err)
@@ -137,31 +146,4 @@ func (s *session) send(ctx context.Context, due time.Time) {
 			return
 		}
 	}
-}
-
-// kind tells reads from writes.
-type kind uint8
-
-const (
-	read kind = iota
-	write
-)
-
-func (s *session) next() (zk.Op, kind) {
-	cfg := &s.b.cfg
-	path := s.b.paths[rand.IntN(len(s.b.paths))]
-	if cfg.Reads > 0 && rand.Float64() < cfg.Reads {
-		return zk.GetOp(path), read
-	}
-	switch cfg.Write {
-	case "create":
-		return zk.CreateOp(cfg.Root+"/c", s.b.value, zk.PersistentSequential, zk.OpenACL), write
-	case "multi":
-		ops := make([]zk.Op, cfg.MultiOps)
-		for i := range ops {
-			ops[i] = zk.SetOp(s.b.paths[rand.IntN(len(s.b.paths))], s.b.value, zk.AnyVersion)
-		}
-		return zk.MultiOp(ops...), write
-	}
-	return zk.SetOp(path, s.b.value, zk.AnyVersion), write
 }

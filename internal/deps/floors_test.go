@@ -101,7 +101,7 @@ var only = map[string]struct {
 	"zk/recipe":        {[]string{"zk"}, "recipes use what every user of the client has"},
 	"internal/storage": {[]string{"proto", "jute", "internal/storage/vfs"}, "storage sees the tree only as something that can encode itself"},
 	"internal/auth":    {[]string{"proto", "jute"}, "authentication knows identities, not znodes"},
-	"internal/bench":   {[]string{"zk", "zk/recipe", "proto", "internal/version"}, "a load generator measures from outside"},
+	"internal/bench":   {[]string{"zk", "zk/recipe", "proto", "jute", "internal/version"}, "a load generator measures from outside"},
 	"internal/balance": {[]string{"proto", "jute", "internal/ensemble", "internal/logging", "internal/proxyproto"}, "a balancer knows servers from outside, and no session"},
 	"internal/shell":   {[]string{"zk", "zk/recipe", "proto", "internal/version", "internal/ensemble"}, "the shell is a client like any other"},
 }

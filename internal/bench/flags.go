@@ -1,0 +1,63 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// flags names the fields of cfg for the command line.
+func (c *Config) flags(fs *flag.FlagSet) {
+	c.MultiOps = Range{10, 10}
+	fs.StringVar(&c.Work, "work", Mixed, "mixed: reads and writes; load: create -keys znodes and leave nothing else to do;\n"+
+		"idle: sessions that only stay alive; watch: all sessions watch all -keys, which are set one after the other")
+	fs.StringVar(&c.Servers, "servers", "127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183", "connect string")
+	fs.BoolVar(&c.Spread, "spread", true, "spread the sessions evenly over the servers, each staying on its own")
+	fs.IntVar(&c.Sessions, "sessions", 30, "number of sessions")
+	fs.IntVar(&c.Outstanding, "outstanding", 100, "requests in flight per session (closed loop)")
+	fs.Float64Var(&c.Rate, "rate", 0, "requests per second of all sessions together (open loop), latencies counted from when\neach was due; 0 is a closed loop")
+	fs.Float64Var(&c.Reads, "reads", 0.9, "share of reads, from 0 to 1")
+	fs.StringVar(&c.Read, "read", "get", "what a read is: get, or children, a list of all -keys")
+	fs.BoolVar(&c.Sync, "sync", false, "send a sync ahead of each read and measure both as one, a linearizable read")
+	fs.StringVar(&c.Write, "write", "set", "what a write is: set, create or multi")
+	fs.Func("multi-ops", "operations in a multi, for example 10, or 5-15 for a number drawn each time (default 10)", c.MultiOps.set)
+	fs.IntVar(&c.Size, "size", 1024, "bytes of a value")
+	fs.IntVar(&c.Keys, "keys", 1000, "znodes to read and set, to load or to watch")
+	fs.IntVar(&c.Rounds, "rounds", 20, "how often -work watch sets a znode")
+	fs.DurationVar(&c.Duration, "duration", 10*time.Second, "how long to measure")
+	fs.DurationVar(&c.Warmup, "warmup", time.Second, "how long to run before measuring")
+	fs.DurationVar(&c.Settle, "settle", 0, "how long -work load and watch wait before they read the servers' memory")
+	fs.DurationVar(&c.Timeout, "timeout", 30*time.Second, "session timeout")
+	fs.StringVar(&c.Root, "root", "/paddock-bench", "znode to work under; must not exist")
+	fs.BoolVar(&c.Keep, "keep", false, "leave the znodes behind")
+	fs.Func("pids", "comma list of server processes on this machine, whose memory and processor time to report", c.setPIDs)
+}
+
+// set reads n or min-max.
+func (r *Range) set(text string) error {
+	low, high, ranged := strings.Cut(text, "-")
+	if !ranged {
+		high = low
+	}
+	var err error
+	if r.Min, err = strconv.Atoi(low); err == nil {
+		r.Max, err = strconv.Atoi(high)
+	}
+	if err != nil || r.Min < 1 || r.Max < r.Min {
+		return fmt.Errorf("%q is neither a number nor a range such as 5-15", text)
+	}
+	return nil
+}
+
+func (c *Config) setPIDs(text string) error {
+	for s := range strings.SplitSeq(text, ",") {
+		pid, err := strconv.Atoi(s)
+		if err != nil || pid < 1 {
+			return fmt.Errorf("%q is not the number of a process", s)
+		}
+		c.PIDs = append(c.PIDs, pid)
+	}
+	return nil
+}
