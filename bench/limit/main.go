@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Limits are what this machine allows.
+type Limits struct {
+	PerSecond  float64 `json:"per_second"`       // 30 sessions with 100 requests of 1 KB each
+	OneAtATime float64 `json:"one_at_a_time_ms"` // median latency of three sessions with one request each
+	Sync       float64 `json:"fdatasync_ms"`     // median of one write of 1 KB and its sync, with nothing else going on
+}
+
+func main() {
+	seconds := flag.Int("seconds", 5, "length of each of the two measurements")
+	dir := flag.String("dir", "", "directory for the logs; a temporary one if empty")
+	asJSON := flag.Bool("json", false, "print the limits as JSON")
+	role := flag.String("role", "", "used by the program itself: follower or leader")
+	flag.Parse()
+	if *role != "" {
+		go endWithParent()
+	}
+	var err error
+	switch *role {
+	case "follower":
+		err = follow(*dir)
+	case "leader":
+		err = lead(*dir, flag.Args())
+	default:
+		err = measure(*dir, time.Duration(*seconds)*time.Second, *asJSON)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "limit:", err)
+		os.Exit(1)
+	}
+}
+
+// measure starts the servers and prints what they can do.
+func measure(dir string, duration time.Duration, asJSON bool) error {
+	tmp, err := os.MkdirTemp(dir, "paddock-limit-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	limits, err := limitsOf(tmp, duration)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(limits)
+	}
+	_, err = fmt.Printf("%12.0f writes of 1 KB a second, 30 sessions x 100 outstanding\n%12.3f ms a write, three sessions, one at a time\n%12.3f ms for a write and its fdatasync\n",
+		limits.PerSecond, limits.OneAtATime, limits.Sync)
+	return err
+}
+
+func limitsOf(dir string, duration time.Duration) (limits Limits, err error) {
+	j, err := openJournal(dir, journalSize)
+	if err != nil {
+		return limits, err
+	}
+	sync, err := j.syncTime(500, 1024)
+	if err := errors.Join(err, j.f.Close()); err != nil {
+		return limits, err
+	}
+	limits.Sync = milliseconds(sync)
+	var followers []string
+	for _, name := range []string{"1", "2"} {
+		addr, stop, err := spawn(filepath.Join(dir, name), "follower")
+		if err != nil {
+			return limits, err
+		}
+		defer stop()
+		followers = append(followers, addr)
+	}
+	addr, stop, err := spawn(filepath.Join(dir, "3"), "leader", followers...)
+	if err != nil {
+		return limits, err
+	}
+	defer stop()
+	full := load{addr: addr, sessions: 30, outstanding: 100, size: 1024, duration: duration}
+	if limits.PerSecond, _, err = full.run(); err != nil {
+		return limits, err
+	}
+	_, latency, err := load{addr: addr, sessions: 3, outstanding: 1, size: 1024, duration: duration}.run()
+	limits.OneAtATime = milliseconds(latency.Quantile(0.5))
+	return limits, err
+}
+
+// endWithParent ends this process when the one that has started it is gone, and
+// with it the other end of standard input.
+func endWithParent() {
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
+}
+
+// spawn runs this program as a server and returns its address.
+func spawn(dir, role string, args ...string) (addr string, stop func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	cmd := exec.Command(self, append([]string{"-role", role, "-dir", dir}, args...)...)
+	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil {
+		return "", nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, fmt.Errorf("start %s: %w", role, err)
+	}
+	stop = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		stop()
+		return "", nil, fmt.Errorf("%s does not start: %w", role, err)
+	}
+	return strings.TrimSpace(line), stop, nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
