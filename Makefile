@@ -124,8 +124,20 @@ damage: ## real processes whose files are damaged while they are down, ROUNDS ti
 		$(GO) test -count=1 -v -timeout 2h -run '^TestDamage$$' ./test/robustness
 
 .PHONY: bench-compare
-bench-compare: ## Paddock beside Java ZooKeeper, in turns, as one table; ARGS='-rounds 3 -seconds 10'
-	$(GO) run ./bench/compare $(ARGS)
+bench-compare: ## every figure beside Java ZooKeeper, in turns, under an hour, into bench/results; ARGS='-only F1,F16 -rounds 1'
+	$(GO) run ./bench/compare -out bench/results $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: ## the main six of them in three minutes, printed only
+	$(GO) run ./bench/compare -quick $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: ## how rates, memory and restarts grow with size, beside Java where that fits, with plots, into bench/results
+	$(GO) run ./bench/compare -growth -out bench/results $(ARGS)
+
+.PHONY: bench-limit
+bench-limit: ## what this machine allows: a replicated log with nothing around it
+	$(GO) run ./bench/limit $(ARGS)
 
 .PHONY: lint
 lint: fmt-check vet ## format, vet, staticcheck

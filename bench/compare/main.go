@@ -2,42 +2,58 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // options are the command's flags.
 type options struct {
-	rounds  int
-	seconds int
-	warmup  time.Duration
-	only    string
-	peers   string
-	paddock string
-	heap    string
-	json    string
+	rounds   int
+	seconds  int
+	warmup   time.Duration
+	znodes   int
+	sessions int
+	only     string
+	quick    bool
+	growth   bool
+	peers    string
+	paddock  string
+	heap     string
+	dir      string
+	out      string
 }
+
+// theSix are the works of -quick.
+const theSix = "F1,F2,F3,F4,F7,F11-empty"
 
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each system is measured; the median counts")
-	flag.IntVar(&o.seconds, "seconds", 10, "length of one measurement")
+	flag.IntVar(&o.seconds, "seconds", 8, "length of one measurement")
 	flag.DurationVar(&o.warmup, "warmup", 30*time.Second, "load before measuring, for Java's compiler; Paddock gets it too")
-	flag.StringVar(&o.only, "only", "", "comma list of the works to measure, for example F1,F4; all if empty")
+	flag.IntVar(&o.znodes, "znodes", 1_000_000, "znodes of the works with many")
+	flag.IntVar(&o.sessions, "sessions", 5000, "sessions of the works with many idle ones")
+	flag.StringVar(&o.only, "only", "", "comma list of the works to measure, for example F1,F16-sync; all if empty")
+	flag.BoolVar(&o.quick, "quick", false, "the main six in three minutes: "+theSix+" with 100,000 znodes, one round")
+	flag.BoolVar(&o.growth, "growth", false, "F1, F2, F7, F8 and F9 at a tenth, at one and at ten times the size instead, with plots")
 	flag.StringVar(&o.peers, "peers", peersDir(), "directory that test/peers/install.sh has filled")
 	flag.StringVar(&o.paddock, "paddock", "", "binary to measure; built from this checkout if empty")
-	flag.StringVar(&o.heap, "heap", "1g", "Java's -Xms and -Xmx")
-	flag.StringVar(&o.json, "json", "", "also write all measurements to this file")
+	flag.StringVar(&o.heap, "heap", "2g", "Java's -Xms and -Xmx; of -growth the least")
+	flag.StringVar(&o.dir, "dir", "", "directory for the servers' data; a temporary one if empty")
+	flag.StringVar(&o.out, "out", "", "directory for the report; only the table is printed if empty")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	if o.quick {
+		o.rounds, o.seconds, o.warmup, o.znodes, o.only = 1, 4, 10*time.Second, o.znodes/10, theSix
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
@@ -54,108 +70,73 @@ func peersDir() string {
 }
 
 func run(ctx context.Context, o options) error {
-	tmp, err := os.MkdirTemp("", "paddock-compare-")
+	if err := checkOnly(o.only); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(o.dir, "paddock-compare-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
 	if o.paddock == "" {
 		o.paddock = filepath.Join(tmp, "paddock")
-		build := exec.CommandContext(ctx, "go", "build", "-o", o.paddock, "github.com/paddock-io/paddock/cmd/paddock")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("build: %w\n%s", err, out)
+		if err := build(ctx, o.paddock, "cmd/paddock"); err != nil {
+			return err
 		}
 	}
-	java, version, err := javaCommand(o)
+	systems, err := findSystems(o)
 	if err != nil {
 		return err
 	}
-	systems := []system{
-		{name: "Java " + version, command: java},
-		{name: "Paddock", command: func(cfg string) *exec.Cmd { return exec.Command(o.paddock, "server", cfg) }},
+	facts := machineFacts(tmp)
+	if o.growth {
+		return measureGrowth(ctx, o, systems, tmp, facts)
 	}
-	results := map[string][][]measurement{} // by work, then system, then round
-	for round := range o.rounds {
-		for i, s := range systems {
-			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, o.rounds, s.name)
-			dir := filepath.Join(tmp, fmt.Sprintf("%d-%d", round, i))
-			ms, err := measure(ctx, o, s, dir)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
-			for work, m := range ms {
-				if results[work] == nil {
-					results[work] = make([][]measurement, len(systems))
-				}
-				results[work][i] = append(results[work][i], m)
-			}
-			os.RemoveAll(dir)
-		}
+	limits, err := measureLimits(ctx, o, tmp)
+	if err != nil {
+		return err
 	}
-	if o.json != "" {
-		b, err := json.MarshalIndent(results, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(o.json, b, 0o644); err != nil {
-			return err
-		}
+	started := time.Now()
+	r := measureRounds(ctx, o, systems, tmp)
+	r.limits = limits
+	return errors.Join(writeReport(o, facts, systems, r, started), r.failure())
+}
+
+// build compiles a program of this checkout.
+func build(ctx context.Context, to, program string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, "github.com/paddock-io/paddock/"+program)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
-	printTable(systems, results)
 	return nil
 }
 
-// javaCommand finds the jars of the newest Java server.
-func javaCommand(o options) (func(cfg string) *exec.Cmd, string, error) {
-	dirs, err := filepath.Glob(filepath.Join(o.peers, "zookeeper-3.9.*"))
-	if err != nil || len(dirs) == 0 {
-		return nil, "", fmt.Errorf("no Java ZooKeeper in %s; run test/peers/install.sh first", o.peers)
-	}
-	slices.Sort(dirs)
-	dir := dirs[len(dirs)-1]
-	return func(cfg string) *exec.Cmd {
-		return exec.Command("java", "-Xms"+o.heap, "-Xmx"+o.heap, "-Dzookeeper.admin.enableServer=false",
-			"-cp", filepath.Join(dir, "conf")+":"+filepath.Join(dir, "lib", "*"),
-			"org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)
-	}, strings.TrimPrefix(filepath.Base(dir), "zookeeper-"), nil
-}
-
-// printTable prints the medians.
-func printTable(systems []system, results map[string][][]measurement) {
-	fmt.Printf("| # | work | unit | %s | %s | ratio |\n|---|---|---|---|---|---|\n", systems[0].name, systems[1].name)
-	for _, w := range works {
-		r := results[w.id]
-		if r == nil {
-			continue
-		}
-		for _, v := range w.values {
-			a, b := median(r[0], v.of), median(r[1], v.of)
-			ratio := b / a
-			if v.lowerIsBetter {
-				ratio = a / b
+// measureRounds measures the systems in turns.
+func measureRounds(ctx context.Context, o options, systems []system, tmp string) *results {
+	r := newResults(len(systems))
+	for round := range o.rounds {
+		for i, s := range systems {
+			for _, st := range stages {
+				if ctx.Err() != nil {
+					r.note(s.name, "all", ctx.Err())
+					return r
+				}
+				if !st.wanted(o.only) {
+					continue
+				}
+				say("round %d of %d: %s, %s", round+1, o.rounds, s.name, st.name)
+				p := &pass{o: o, sys: s, put: func(key string, v float64) { r.put(i, key, v) }}
+				if err := p.measure(ctx, st, filepath.Join(tmp, "servers")); err != nil {
+					r.note(s.name, st.name, err)
+				}
 			}
-			fmt.Printf("| %s | %s | %s | %s | %s | %.2f x |\n", w.id, w.text, v.unit, number(a), number(b), ratio)
 		}
 	}
-	fmt.Println("\nratio: how many times better Paddock is.")
+	return r
 }
 
-func median(ms []measurement, of func(measurement) float64) float64 {
-	v := make([]float64, len(ms))
-	for i, m := range ms {
-		v[i] = of(m)
-	}
-	slices.Sort(v)
-	return v[len(v)/2]
-}
-
-func number(v float64) string {
-	switch {
-	case v >= 1000:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 10:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.3f", v)
+// say tells whoever waits how far things are.
+func say(format string, args ...any) {
+	fmt.Fprintln(os.Stderr, time.Now().Format("15:04:05"), strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
 }

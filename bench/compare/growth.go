@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// curve is a figure whose cost grows with some size.
+type curve struct {
+	key, name, size, unit string
+	// cost turns a value into what one unit of work costs: it must not grow.
+	cost func(value, size float64) float64
+}
+
+var (
+	ofRate  = func(v, _ float64) float64 { return 1 / v }
+	ofTotal = func(v, size float64) float64 { return v / size }
+	ofEach  = func(v, _ float64) float64 { return v }
+)
+
+var curves = []curve{
+	{"F1 per second", "F1, saturated setData", "znodes in the tree", "per second", ofRate},
+	{"F2 per second", "F2, saturated getData", "znodes in the tree", "per second", ofRate},
+	{"F7 per second", "F7, loading znodes", "znodes loaded", "znodes per second", ofRate},
+	{"F7 MiB", "F7, memory of the largest server", "znodes in the tree", "MiB", ofTotal},
+	{"F8 s", "F8, restart until it serves", "znodes in the tree", "s", ofTotal},
+	{"F9 KiB", "F9, an idle session", "sessions", "KiB", ofEach},
+}
+
+// point is a value at a size.
+type point struct{ x, y float64 }
+
+// measureGrowth measures at a tenth, at one and at ten times the size. The keys
+// of F1 and F2 grow with the tree that they lie in.
+func measureGrowth(ctx context.Context, o options, systems []system, tmp string, facts []string) error {
+	started := time.Now()
+	found := map[string]map[string][]point{} // by curve, then system
+	for _, c := range curves {
+		found[c.key] = map[string][]point{}
+	}
+	var notes []error
+	for _, tenths := range []int{1, 10, 100} {
+		sized := o
+		sized.znodes, sized.sessions = o.znodes*tenths/10, o.sessions*tenths/10
+		for _, s := range systems {
+			heap, fits := heapFor(o.heap, sized.znodes)
+			if strings.HasPrefix(s.name, "Java") && !fits {
+				notes = append(notes, fmt.Errorf("%s with %s znodes does not fit: three heaps of %s", s.name, thousands(sized.znodes), heap))
+				continue
+			}
+			say("%s, %s znodes, %s sessions", s.name, thousands(sized.znodes), thousands(sized.sessions))
+			p := &pass{o: sized, sys: s, heap: heap, put: func(key string, v float64) {
+				if curve, ok := found[key]; ok {
+					x := sized.znodes
+					if key == "F9 KiB" {
+						x = sized.sessions
+					}
+					curve[s.name] = append(curve[s.name], point{float64(x), v})
+				}
+			}}
+			for _, st := range growthStages(strconv.Itoa(max(sized.znodes/1000, 1))) {
+				if err := p.measure(ctx, st, filepath.Join(tmp, "servers")); err != nil {
+					notes = append(notes, fmt.Errorf("%s, %s znodes, %s: %w", s.name, thousands(sized.znodes), st.name, err))
+				}
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+			}
+		}
+	}
+	return errors.Join(writeGrowth(o, facts, systems, found, notes, started), errors.Join(notes...))
+}
+
+func growthStages(keys string) []stage {
+	return []stage{
+		{name: "sessions", works: []work{{name: "F9", run: idleSessions}}},
+		{name: "znodes", works: []work{
+			{name: "F7", run: loadZnodes},
+			{name: "F1", run: requests("F1", "-reads", "0", "-keys", keys)},
+			{name: "F2", run: requests("F2", "-reads", "1", "-keys", keys)},
+			{name: "F8", run: restartFollower},
+		}},
+	}
+}
+
+// heapFor returns a heap that takes so many znodes, and whether the memory at
+// hand takes three of them. A znode of 100 B is about half a KB to Java; loading
+// and writing snapshots need some room beside.
+func heapFor(least string, znodes int) (heap string, fits bool) {
+	const perZnode, mib = 600, 1 << 20
+	need := int64(znodes) * perZnode / mib
+	size, err := heapMiB(least)
+	if err != nil || need > size {
+		size = need
+	}
+	return strconv.FormatInt(size, 10) + "m", members*size*mib < availableMemory()*8/10
+}
+
+// heapMiB reads Java's notation: 512m, 2g.
+func heapMiB(s string) (int64, error) {
+	unit := int64(1)
+	n, found := strings.CutSuffix(strings.ToLower(s), "g")
+	if found {
+		unit = 1024
+	} else {
+		n = strings.TrimSuffix(n, "m")
+	}
+	v, err := strconv.ParseInt(n, 10, 64)
+	return v * unit, err
+}
+
+// writeGrowth prints the curves and, if asked to, writes them with plots.
+func writeGrowth(o options, facts []string, systems []system, found map[string]map[string][]point, notes []error, started time.Time) error {
+	text := growthTable(systems, found)
+	fmt.Println(text)
+	if o.out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return err
+	}
+	name := "growth-" + started.Format(time.DateOnly)
+	base := filepath.Base(freeName(o.out, name))
+	var b strings.Builder
+	fmt.Fprintf(&b, "# How cost grows with size, %s\n\n%s\n", started.Format(time.DateOnly), text)
+	for _, c := range curves {
+		file := base + "-" + strings.ReplaceAll(strings.ToLower(c.key), " ", "-") + ".svg"
+		p := plot{title: c.name, x: c.size, y: c.unit}
+		for _, s := range systems {
+			p.lines = append(p.lines, line{s.name, found[c.key][s.name]})
+		}
+		if err := os.WriteFile(filepath.Join(o.out, file), []byte(p.svg()), 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "![%s](%s)\n", c.name, file)
+	}
+	b.WriteString("\n")
+	for _, err := range notes {
+		fmt.Fprintf(&b, "Not measured: %s.\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	fmt.Fprintf(&b, "\n## How it was taken\n\n    go run ./bench/compare %s\n\n", strings.Join(os.Args[1:], " "))
+	for _, fact := range facts {
+		fmt.Fprintf(&b, "- %s\n", fact)
+	}
+	values := map[string]map[string][][2]float64{}
+	for key, bySystem := range found {
+		values[key] = map[string][][2]float64{}
+		for s, points := range bySystem {
+			for _, p := range points {
+				values[key][s] = append(values[key][s], [2]float64{p.x, p.y})
+			}
+		}
+	}
+	return writeFiles(o.out, name, b.String(), values)
+}
+
+// growthTable shows each curve, and what a unit of work costs at its largest
+// size against its smallest.
+func growthTable(systems []system, found map[string]map[string][]point) string {
+	var b strings.Builder
+	b.WriteString("| figure | unit | system | a tenth | one | ten times | cost of a unit of work, largest against smallest |\n|---|---|---|---|---|---|---|\n")
+	for _, c := range curves {
+		for _, s := range systems {
+			points := found[c.key][s.name]
+			if len(points) == 0 {
+				continue
+			}
+			cells := []string{"-", "-", "-"}
+			for i := range min(len(points), len(cells)) {
+				cells[i] = fmt.Sprintf("%s (%s)", number(points[i].y), thousands(int(points[i].x)))
+			}
+			first, last := points[0], points[len(points)-1]
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %.2f x |\n", c.name, c.unit, s.name, strings.Join(cells, " | "),
+				c.cost(last.y, last.x)/c.cost(first.y, first.x))
+		}
+	}
+	b.WriteString("\nIn brackets the size: ")
+	b.WriteString("znodes in the tree, of F9 sessions. More than 1 x means that cost grows faster than the work.\n")
+	return b.String()
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// machineFacts returns what there is to know about the machine, one fact a line.
+// What cannot be found is left out.
+func machineFacts(dir string) []string {
+	model := field("/proc/cpuinfo", "model name")
+	memory, _ := strconv.Atoi(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"))
+	facts := []string{fmt.Sprintf("%d processors (%s), %.0f GB of memory", runtime.NumCPU(), model, float64(memory)/1e6)}
+	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		facts = append(facts, "Linux "+strings.TrimSpace(string(kernel)))
+	}
+	if mounts, err := os.ReadFile("/proc/mounts"); err == nil {
+		if abs, err := filepath.Abs(dir); err == nil {
+			facts = append(facts, "data on "+fileSystem(string(mounts), abs))
+		}
+	}
+	facts = append(facts, runtime.Version())
+	if commit, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
+		facts = append(facts, "Paddock at commit "+strings.TrimSpace(string(commit)))
+	}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		facts = append(facts, "load average before: "+strings.Join(strings.Fields(string(load))[:3], ", "))
+	}
+	return facts
+}
+
+// field returns the first value of a name in a file of lines "name: value".
+func field(file, name string) string {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(b)) {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == name {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+// fileSystem returns the type of the file system that holds a directory, by the
+// lines of /proc/mounts.
+func fileSystem(mounts, dir string) string {
+	kind, longest := "an unknown file system", -1
+	for line := range strings.Lines(mounts) {
+		f := strings.Fields(line)
+		if len(f) < 3 {
+			continue
+		}
+		at := strings.TrimSuffix(f[1], "/")
+		if (dir == at || strings.HasPrefix(dir, at+"/")) && len(at) >= longest {
+			kind, longest = f[2], len(at)
+		}
+	}
+	return kind
+}
+
+// availableMemory returns how much memory is free for use, in bytes.
+func availableMemory() int64 {
+	kib, _ := strconv.ParseInt(strings.TrimSuffix(field("/proc/meminfo", "MemAvailable"), " kB"), 10, 64)
+	return kib << 10
+}

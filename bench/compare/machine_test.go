@@ -1,0 +1,41 @@
+package main
+
+import "testing"
+
+func TestFileSystem(t *testing.T) {
+	const mounts = "/dev/vda / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n/dev/vdb /tmp/data xfs rw 0 0\nshort\n"
+	for dir, want := range map[string]string{"/": "ext4", "/home/x": "ext4", "/tmp": "tmpfs", "/tmp/a": "tmpfs", "/tmp/data/1": "xfs", "/tmp/database": "tmpfs"} {
+		if got := fileSystem(mounts, dir); got != want {
+			t.Errorf("%s is on %s, want %s", dir, got, want)
+		}
+	}
+	if got := fileSystem("", "/x"); got != "an unknown file system" {
+		t.Errorf("without mounts: %s", got)
+	}
+}
+
+func TestHeap(t *testing.T) {
+	for s, want := range map[string]int64{"512m": 512, "2g": 2048, "3G": 3072} {
+		if got, err := heapMiB(s); err != nil || got != want {
+			t.Errorf("%s is %d MiB (%v), want %d", s, got, err, want)
+		}
+	}
+	if heap, _ := heapFor("2g", 100_000); heap != "2048m" {
+		t.Errorf("for 100,000 znodes: %s", heap)
+	}
+	if heap, fits := heapFor("2g", 1_000_000_000); heap != "572204m" || fits {
+		t.Errorf("for 1,000,000,000 znodes: %s, fits %v", heap, fits)
+	}
+}
+
+func TestFreeName(t *testing.T) {
+	dir := t.TempDir()
+	for _, want := range []string{dir + "/x", dir + "/x-2", dir + "/x-3"} {
+		if got := freeName(dir, "x"); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+		if err := writeFiles(dir, "x", "text", map[string]int{"n": 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

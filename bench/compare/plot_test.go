@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/xml"
+	"io"
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestDecadesEncloseValues(t *testing.T) {
+	y := func(p point) float64 { return p.y }
+	for name, tc := range map[string]struct {
+		values    []float64
+		low, high int
+	}{
+		"none": {nil, 0, 1}, "one power": {[]float64{100}, 2, 3}, "between": {[]float64{0.5, 70}, -1, 2}, "zero has no place": {[]float64{0, 5}, 0, 1},
+	} {
+		var l line
+		for _, v := range tc.values {
+			l.points = append(l.points, point{1, v})
+		}
+		if low, high := decades([]line{l}, y); low != tc.low || high != tc.high {
+			t.Errorf("%s: 10^%d to 10^%d, want %d and %d", name, low, high, tc.low, tc.high)
+		}
+	}
+}
+
+func TestAxis(t *testing.T) {
+	a := axis{low: 0, high: 2, from: 100, to: 300}
+	for v, want := range map[float64]float64{1: 100, 10: 200, 100: 300} {
+		if got := a.at(v); math.Abs(got-want) > 1e-9 {
+			t.Errorf("%v lies at %v, want %v", v, got, want)
+		}
+	}
+}
+
+// TestPlotIsXML: names are text, whatever they contain, and every point that has
+// a place is drawn.
+func TestPlotIsXML(t *testing.T) {
+	p := plot{title: "a < b", x: "znodes", y: "s", lines: []line{
+		{"Java & more", []point{{1e5, 1}, {1e6, 13}}}, {"Paddock", []point{{1e5, 0.1}, {1e6, 1}, {1e7, 12}, {1e7, 0}}},
+	}}
+	svg := p.svg()
+	for d := xml.NewDecoder(strings.NewReader(svg)); ; {
+		_, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, svg)
+		}
+	}
+	if n := strings.Count(svg, "<circle"); n != 5 {
+		t.Errorf("%d points, want 5", n)
+	}
+	for _, want := range []string{"a &lt; b", "Java &amp; more", ">10,000,000<", ">0.1<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("missing: %s", want)
+		}
+	}
+}
+
+func TestGrowthTable(t *testing.T) {
+	found := map[string]map[string][]point{
+		"F8 s":          {"Paddock": {{1e5, 0.1}, {1e6, 1}, {1e7, 20}}, "Java": {{1e5, 2}, {1e6, 13}}},
+		"F1 per second": {"Paddock": {{1e5, 60000}, {1e6, 60000}, {1e7, 30000}}},
+	}
+	got := growthTable([]system{{name: "Java"}, {name: "Paddock"}}, found)
+	for _, want := range []string{
+		"| F8, restart until it serves | s | Java | 2.00 (100,000) | 13.0 (1,000,000) | - | 0.65 x |\n",
+		"| F8, restart until it serves | s | Paddock | 0.100 (100,000) | 1.00 (1,000,000) | 20.0 (10,000,000) | 2.00 x |\n",
+		"| F1, saturated setData | per second | Paddock | 60,000 (100,000) | 60,000 (1,000,000) | 30,000 (10,000,000) | 2.00 x |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("missing: %s\n%s", want, got)
+		}
+	}
+}

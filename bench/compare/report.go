@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// writeReport prints the table and, if asked to, writes it to a file with all
+// that belongs to it, and all values to a file beside it.
+func writeReport(o options, facts []string, systems []system, r *results, started time.Time) error {
+	text := table(o, systems, r)
+	fmt.Println(text)
+	if o.out == "" {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Paddock beside %s, %s\n\n%s\n", systems[0].name, started.Format(time.DateOnly), text)
+	for _, err := range r.notes {
+		fmt.Fprintf(&b, "Failed: %s.\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	fmt.Fprintf(&b, "\n## What the machine allows\n\nA log on three processes with one write and one fdatasync a batch, and nothing around it (bench/limit): %s writes of 1 KB a second as in F1, "+
+		"%s ms a write as in F4; one write and its fdatasync take %s ms. %s\n",
+		number(r.limits.PerSecond), number(r.limits.OneAtTime), number(r.limits.Sync), ofLimit(r))
+	fmt.Fprintf(&b, "\n## How it was taken\n\n    go run ./bench/compare %s\n\n", strings.Join(os.Args[1:], " "))
+	for _, fact := range facts {
+		fmt.Fprintf(&b, "- %s\n", fact)
+	}
+	for _, s := range systems {
+		fmt.Fprintf(&b, "- %s: %s\n", s.name, s.version)
+	}
+	fmt.Fprintf(&b, "- Java has -Xms%s -Xmx%s. %d rounds in turns, %d s a measurement, %s of load ahead of them; %.0f minutes in all.\n",
+		o.heap, o.heap, o.rounds, o.seconds, o.warmup, time.Since(started).Minutes())
+	values := map[string]any{"limits": r.limits}
+	for i, s := range systems {
+		values[s.name] = r.values[i]
+	}
+	return writeFiles(o.out, started.Format(time.DateOnly), b.String(), values)
+}
+
+// ofLimit says how much of the machine Paddock's writes use, if they were
+// measured.
+func ofLimit(r *results) string {
+	if v := r.paddock("F1 per second"); v.n > 0 && r.limits.PerSecond > 0 {
+		return fmt.Sprintf("F1 is %.0f %% of that.", 100*v.median/r.limits.PerSecond)
+	}
+	return ""
+}
+
+// writeFiles writes a report and its values under the first free name.
+func writeFiles(dir, name, text string, values any) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	js, err := json.MarshalIndent(values, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := freeName(dir, name)
+	if err := os.WriteFile(path+".json", append(js, '\n'), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".md", []byte(text), 0o644); err != nil {
+		return err
+	}
+	say("written: %s.md", path)
+	return nil
+}
+
+// freeName returns a path without ending that no report has yet.
+func freeName(dir, name string) string {
+	path := filepath.Join(dir, name)
+	for i := 2; ; i++ {
+		if _, err := os.Stat(path + ".md"); err != nil {
+			return path
+		}
+		path = filepath.Join(dir, fmt.Sprintf("%s-%d", name, i))
+	}
+}

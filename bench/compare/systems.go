@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// system is something to measure.
+type system struct {
+	name    string
+	version string                                  // of the program or what runs it
+	command func(cfg string, heap string) *exec.Cmd // heap counts for Java alone
+}
+
+// findSystems returns Java and Paddock, in this order.
+func findSystems(o options) ([]system, error) {
+	java, err := findJava(o)
+	if err != nil {
+		return nil, err
+	}
+	version, err := exec.Command(o.paddock, "version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("ask %s for its version: %w", o.paddock, err)
+	}
+	first, _, _ := strings.Cut(string(version), "\n")
+	return []system{java, {name: "Paddock", version: first, command: func(cfg, _ string) *exec.Cmd {
+		return exec.Command(o.paddock, "server", cfg)
+	}}}, nil
+}
+
+// findJava finds the jars of the newest Java server.
+func findJava(o options) (system, error) {
+	dirs, err := filepath.Glob(filepath.Join(o.peers, "zookeeper-3.9.*"))
+	if err != nil || len(dirs) == 0 {
+		return system{}, fmt.Errorf("no Java ZooKeeper in %s; run test/peers/install.sh first", o.peers)
+	}
+	slices.Sort(dirs)
+	dir := dirs[len(dirs)-1]
+	var text bytes.Buffer
+	ask := exec.Command("java", "-version")
+	ask.Stderr = &text
+	if err := ask.Run(); err != nil {
+		return system{}, fmt.Errorf("ask java for its version: %w", err)
+	}
+	runtime, _, _ := strings.Cut(text.String(), "\n")
+	return system{
+		name:    "Java " + strings.TrimPrefix(filepath.Base(dir), "zookeeper-"),
+		version: runtime,
+		command: func(cfg, heap string) *exec.Cmd {
+			return exec.Command("java", "-Xms"+heap, "-Xmx"+heap, "-Dzookeeper.admin.enableServer=false",
+				"-cp", filepath.Join(dir, "conf")+":"+filepath.Join(dir, "lib", "*"),
+				"org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)
+		},
+	}, nil
+}
+
+// limits are what bench/limit has found: the fields of its JSON.
+type limits struct {
+	PerSecond float64 `json:"per_second"`
+	OneAtTime float64 `json:"one_at_a_time_ms"`
+	Sync      float64 `json:"fdatasync_ms"`
+}
+
+// measureLimits runs bench/limit where the servers' data will be.
+func measureLimits(ctx context.Context, o options, tmp string) (l limits, err error) {
+	say("what the machine allows")
+	program := filepath.Join(tmp, "limit")
+	if err := build(ctx, program, "bench/limit"); err != nil {
+		return l, err
+	}
+	out, err := exec.CommandContext(ctx, program, "-json", "-dir", tmp, "-seconds", strconv.Itoa(max(o.seconds/2, 1))).Output()
+	if err != nil {
+		return l, fmt.Errorf("measure what the machine allows: %w", err)
+	}
+	return l, json.Unmarshal(out, &l)
+}

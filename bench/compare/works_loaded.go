@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// loadZnodes is F7.
+func loadZnodes(ctx context.Context, p *pass) error {
+	r, err := p.load(ctx, "-work", "load", "-keys", strconv.Itoa(p.o.znodes), "-size", "100", "-root", "/loaded", "-keep", "-settle", "5s")
+	if err != nil {
+		return err
+	}
+	if r.Errors > 0 {
+		return fmt.Errorf("%d znodes were not created", r.Errors)
+	}
+	p.put("F7 per second", r.PerSecond)
+	p.put("F7 MiB", largest(r)/1024)
+	return nil
+}
+
+// restartFollower is F8: from the start of the process until it has answered a
+// session of its own.
+func restartFollower(ctx context.Context, p *pass) error {
+	s, err := p.e.find("follower")
+	if err != nil {
+		return err
+	}
+	s.stop()
+	started := time.Now()
+	if err := p.e.start(s); err != nil {
+		return err
+	}
+	if err := s.awaitServing(ctx); err != nil {
+		return err
+	}
+	p.put("F8 s", time.Since(started).Seconds())
+	return nil
+}
+
+// killLeader is a work that kills the leader under load, and starts it again
+// when the load is over.
+func killLeader(key, root string) func(ctx context.Context, p *pass) error {
+	return func(ctx context.Context, p *pass) error {
+		var leader *process
+		kill := func(ctx context.Context) (err error) {
+			half := time.Duration(p.o.seconds) * time.Second / 2
+			if err := wait(ctx, time.Second+half); err != nil {
+				return err
+			}
+			if leader, err = p.e.find("leader"); err == nil {
+				leader.stop()
+			}
+			return err
+		}
+		l := load{servers: p.e.servers, during: kill, args: []string{
+			"-reads", "0", "-outstanding", "10", "-spread=false", "-root", root, "-duration", p.seconds(1),
+		}}
+		r, err := l.run(ctx, p.o.paddock)
+		if err != nil {
+			return err
+		}
+		p.put(key, r.LongestGap)
+		if err := p.e.start(leader); err != nil {
+			return err
+		}
+		return leader.awaitServing(ctx)
+	}
+}
+
+// steadyWrites are the arguments of a load whose longest time without an
+// acknowledged write is a stall of the servers.
+var steadyWrites = []string{"-reads", "0", "-rate", "1000", "-size", "100"}
+
+// stallOfSnapshots is the first half of F16: the servers start anew with a small
+// snapCount, so that each takes some snapshots meanwhile.
+func stallOfSnapshots(ctx context.Context, p *pass) error {
+	p.e.stop()
+	if err := p.e.configure("snapCount=5000\n"); err != nil {
+		return err
+	}
+	if _, err := p.e.startAll(ctx); err != nil {
+		return err
+	}
+	before := p.e.snapshots()
+	r, err := p.load(ctx, append([]string{"-duration", strconv.Itoa(max(2*p.o.seconds, 12)) + "s"}, steadyWrites...)...)
+	if err != nil {
+		return err
+	}
+	if p.e.snapshots() == before {
+		return errors.New("some server has taken no snapshot meanwhile")
+	}
+	p.put("F16 snapshot ms", r.LongestGap)
+	return nil
+}
+
+// stallOfFullSync is the second half of F16: a follower that has lost all comes
+// back, while the two others are written to.
+func stallOfFullSync(ctx context.Context, p *pass) error {
+	lost, err := p.e.find("follower")
+	if err != nil {
+		return err
+	}
+	lost.stop()
+	if err := os.RemoveAll(filepath.Join(lost.data(), "version-2")); err != nil {
+		return err
+	}
+	var others []*process
+	for _, s := range p.e.servers {
+		if s != lost {
+			others = append(others, s)
+		}
+	}
+	comeBack := func(ctx context.Context) error {
+		if err := wait(ctx, 3*time.Second); err != nil {
+			return err
+		}
+		if err := p.e.start(lost); err != nil {
+			return err
+		}
+		if err := lost.awaitServing(ctx); err != nil {
+			return err
+		}
+		return wait(ctx, time.Second)
+	}
+	r, err := load{servers: others, during: comeBack, cut: true, args: append([]string{"-duration", "10m"}, steadyWrites...)}.run(ctx, p.o.paddock)
+	if err != nil {
+		return err
+	}
+	p.put("F16 sync ms", r.LongestGap)
+	return nil
+}
