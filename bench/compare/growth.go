@@ -82,6 +82,7 @@ func growthStages(keys string) []stage {
 		{name: "sessions", works: []work{{name: "F9", run: idleSessions}}},
 		{name: "znodes", works: []work{
 			{name: "F7", run: loadZnodes},
+			{name: "warm up", run: warmUp, always: true}, // loading compiles what writes need, not what reads need
 			{name: "F1", run: requests("F1", "-reads", "0", "-keys", keys)},
 			{name: "F2", run: requests("F2", "-reads", "1", "-keys", keys)},
 			{name: "F8", run: restartFollower},
@@ -148,6 +149,11 @@ func writeGrowth(o options, facts []string, systems []system, found map[string]m
 	for _, fact := range facts {
 		fmt.Fprintf(&b, "- %s\n", fact)
 	}
+	for _, s := range systems {
+		fmt.Fprintf(&b, "- %s: %s\n", s.name, s.version)
+	}
+	fmt.Fprintf(&b, "- Java has a heap of %s, and more where so many znodes need it. One round, %d s a measurement; %.0f minutes in all.\n",
+		o.heap, o.seconds, time.Since(started).Minutes())
 	values := map[string]map[string][][2]float64{}
 	for key, bySystem := range found {
 		values[key] = map[string][][2]float64{}

@@ -27,8 +27,8 @@ func TestDecadesEncloseValues(t *testing.T) {
 }
 
 func TestAxis(t *testing.T) {
-	a := axis{low: 0, high: 2, from: 100, to: 300}
-	for v, want := range map[float64]float64{1: 100, 10: 200, 100: 300} {
+	a := axis{low: -1, high: 1, from: 100, to: 300}
+	for v, want := range map[float64]float64{0.1: 100, 1: 200, 10: 300} {
 		if got := a.at(v); math.Abs(got-want) > 1e-9 {
 			t.Errorf("%v lies at %v, want %v", v, got, want)
 		}

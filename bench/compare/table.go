@@ -67,7 +67,7 @@ func cell(s summary) string {
 }
 
 func ratioCell(v float64) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	if v <= 0 || math.IsNaN(v) || math.IsInf(v, 0) { // a value is missing, or none that divides
 		return "-"
 	}
 	return fmt.Sprintf("%.2f x", v)

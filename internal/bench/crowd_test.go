@@ -55,10 +55,10 @@ func tcpPair(t *testing.T) (client, server net.Conn) {
 	if server, err = ln.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		client.Close()
-		server.Close()
-	})
+	for _, nc := range []net.Conn{client, server} {
+		nc.SetDeadline(time.Now().Add(time.Minute)) // a test that waits in vain fails
+		t.Cleanup(func() { nc.Close() })
+	}
 	return client, server
 }
 
@@ -68,6 +68,22 @@ func answer(t *testing.T, nc net.Conn, xid int32) {
 	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
 	if _, err := nc.Write(frame); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestLeaveSkipsPings: answers to pings come between those to requests, and are
+// not taken for them.
+func TestLeaveSkipsPings(t *testing.T) {
+	client, server := tcpPair(t)
+	s := &rawSession{nc: client, in: bufio.NewReader(client)}
+	for _, xid := range []int32{proto.XidPing, 1, proto.XidPing, 2, 99} {
+		answer(t, server, xid)
+	}
+	if err := s.leave([]string{"/a", "/b"}); err != nil {
+		t.Fatal(err)
+	}
+	if h, _, err := s.reply(); err != nil || h.Xid != 99 {
+		t.Errorf("the next answer is to %d (%v), want 99", h.Xid, err)
 	}
 }
 

@@ -25,8 +25,7 @@ type Fanout struct {
 	Rounds       int     `json:"rounds"`        // how often a znode was set
 }
 
-// watchTimeout is the longest that servers grant with their usual tick. The
-// sessions are not pinged: each round is a request of each.
+// watchTimeout is the longest that servers grant with their usual tick.
 const watchTimeout = 40 * time.Second
 
 // runWatch leaves a watch of every session on every znode, and then sets one
@@ -53,6 +52,8 @@ func (b *bench) watchRounds(ctx context.Context, setter *zk.Conn) (*Report, erro
 	if err != nil {
 		return nil, err
 	}
+	stop := w.keepAlive(ctx)
+	defer stop()
 	opening := time.Since(started)
 	b.use.uses = nil
 	if err := b.use.open(b.cfg.PIDs); err != nil { // what the sessions themselves cost does not count
@@ -95,6 +96,24 @@ func (w *watchers) open(ctx context.Context, cfg *Config) error {
 		}
 	}
 	return err
+}
+
+// keepAlive pings all sessions now and then until it is stopped. The answers
+// wait in the sockets, and whoever reads next passes over them.
+func (w *watchers) keepAlive(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for pause(ctx, watchTimeout/4) == nil {
+			for _, s := range w.sessions {
+				_ = s.ping() // its next request tells of a broken connection
+			}
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 // inParallel calls f for 0 to n-1, as many at a time as there are keepers, and
@@ -141,14 +160,17 @@ func (s *rawSession) leave(paths []string) error {
 		if _, err := s.nc.Write(out); err != nil {
 			return err
 		}
-		for range n {
+		for answered := 0; answered < n; {
 			h, _, err := s.reply()
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if h.Err != proto.OK {
+			case h.Xid == proto.XidPing:
+				continue
+			case h.Err != proto.OK:
 				return h.Err
 			}
+			answered++
 		}
 		paths = paths[n:]
 	}

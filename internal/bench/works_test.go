@@ -66,7 +66,12 @@ func connect(t *testing.T, addr string) *zk.Conn {
 
 func run(t *testing.T, cfg Config) *Report {
 	t.Helper()
-	r, err := Run(t.Context(), cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a work that does not end fails
+	defer cancel()
+	r, err := Run(ctx, cfg)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
