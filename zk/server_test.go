@@ -3,51 +3,13 @@ package zk_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/paddock-io/paddock/internal/config"
-	"github.com/paddock-io/paddock/internal/node"
+	"github.com/paddock-io/paddock/internal/node/nodetest"
 	"github.com/paddock-io/paddock/zk"
 )
-
-// startNode runs a standalone server in this process and returns its address.
-func startNode(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "zoo.cfg")
-	text := "dataDir=" + dir + "\nclientPort=0\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c, _, err := config.Load(file, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := node.New(node.Options{Config: c, Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- n.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("server: %v", err)
-		}
-	})
-	select {
-	case <-n.Ready():
-	case err := <-done:
-		done <- nil
-		t.Fatal(err)
-	}
-	return n.Addr().String()
-}
 
 func open(t *testing.T, servers string, opts zk.Options) *zk.Conn {
 	t.Helper()
@@ -65,7 +27,7 @@ func open(t *testing.T, servers string, opts zk.Options) *zk.Conn {
 // while others change the tree as fast as they can. In the end the copy is the
 // tree: gaps are reported, and what comes after them is complete.
 func TestMirror(t *testing.T) {
-	addr := startNode(t)
+	addr := nodetest.Standalone(t)
 	ctx := t.Context()
 	root := open(t, addr, zk.Options{})
 	if _, err := root.Create(ctx, "/app", nil, zk.Persistent, zk.OpenACL); err != nil {
@@ -160,7 +122,7 @@ func (m *mirror) readAll(ctx context.Context) {
 
 // TestRemovalAtTheServer looks at both ends of a watch.
 func TestRemovalAtTheServer(t *testing.T) {
-	c := open(t, startNode(t), zk.Options{})
+	c := open(t, nodetest.Standalone(t), zk.Options{})
 	ctx := t.Context()
 	for _, mode := range []zk.AddWatchMode{zk.WatchPersistent, zk.WatchPersistentRecursive} {
 		typ := zk.WatcherPersistent + zk.WatcherType(mode)

@@ -4,55 +4,17 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"github.com/paddock-io/paddock/internal/config"
-	"github.com/paddock-io/paddock/internal/node"
+	"github.com/paddock-io/paddock/internal/node/nodetest"
 	"github.com/paddock-io/paddock/zk"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// startServer runs a standalone server and returns its address once it serves.
-func startServer(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "zoo.cfg")
-	text := "dataDir=" + dir + "\nclientPort=0\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\nmaxClientCnxns=0\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c, _, err := config.Load(file, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := node.New(node.Options{Config: c, Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- n.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("server: %v", err)
-		}
-	})
-	select {
-	case <-n.Ready():
-	case err := <-done:
-		done <- nil
-		t.Fatal(err)
-	}
-	connect(t, n.Addr().String()) // until it serves
-	return n.Addr().String()
-}
 
 func connect(t *testing.T, addr string) *zk.Conn {
 	t.Helper()
@@ -82,7 +44,7 @@ func run(t *testing.T, cfg Config) *Report {
 }
 
 func TestLoadCreatesAllAndDeletesThem(t *testing.T) {
-	addr := startServer(t)
+	addr := nodetest.Standalone(t, "maxClientCnxns=0")
 	c := connect(t, addr)
 	const keys = 2*perParent + 345
 	run(t, Config{Work: Load, Servers: addr, Sessions: 7, Keys: keys, Size: 3, Root: "/kept", Keep: true})
@@ -102,7 +64,7 @@ func TestLoadCreatesAllAndDeletesThem(t *testing.T) {
 // TestMixedWorks interrupts each work after some answers: it reports what was
 // until then, and cleans up.
 func TestMixedWorks(t *testing.T) {
-	addr := startServer(t)
+	addr := nodetest.Standalone(t, "maxClientCnxns=0")
 	for name, cfg := range map[string]Config{
 		"sets":      {},
 		"creates":   {Write: "create", Sessions: 3, Outstanding: 1},
@@ -138,7 +100,7 @@ func TestMixedWorks(t *testing.T) {
 }
 
 func TestIdleSessionsAndServerUse(t *testing.T) {
-	addr := startServer(t)
+	addr := nodetest.Standalone(t, "maxClientCnxns=0")
 	r := run(t, Config{Work: Idle, Servers: addr, Sessions: 100, Duration: time.Millisecond, PIDs: []int{os.Getpid()}})
 	if r.All.Count != 100 || r.SessionsPerSecond <= 0 {
 		t.Errorf("%d sessions opened at %v a second", r.All.Count, r.SessionsPerSecond)
@@ -152,7 +114,7 @@ func TestIdleSessionsAndServerUse(t *testing.T) {
 }
 
 func TestWatchTellsAll(t *testing.T) {
-	addr := startServer(t)
+	addr := nodetest.Standalone(t, "maxClientCnxns=0")
 	r := run(t, Config{Work: Watch, Servers: addr, Sessions: 70, Keys: 300, Rounds: 4})
 	if r.Fanout.Watches != 70*300 || r.All.Count != 4 || r.WriteLatency.Count != 4 {
 		t.Errorf("%+v, %d rounds, %d sets", r.Fanout, r.All.Count, r.WriteLatency.Count)
@@ -163,7 +125,7 @@ func TestWatchTellsAll(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	if err := Probe(t.Context(), startServer(t)); err != nil {
+	if err := Probe(t.Context(), nodetest.Standalone(t, "maxClientCnxns=0")); err != nil {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

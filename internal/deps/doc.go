@@ -2,7 +2,7 @@
 // must not touch, how tests must not wait. A rule that a test holds needs no reviewer.
 //
 //	6  cmd/paddock  bench/...  test/...
-//	5  internal/node  up  shell  zk/zktest
+//	5  internal/node (and nodetest)  up  shell  zk/zktest
 //	4  internal/admin  bench  zk/recipe
 //	3  internal/server  quorum  sim  zk
 //	2  internal/replica                            │

@@ -51,6 +51,8 @@ var floors = map[string]int{
 	"internal/shell":   5,
 	"internal/balance": 5,
 
+	"internal/node/nodetest": 5, // a server for tests of what needs one
+
 	"zk/zktest": 5, // runs nodes, but is not one of them
 }
 
@@ -71,12 +73,13 @@ func floorOf(dir string) (floor int, known bool) {
 
 // sameFloor lists the imports between packages of one floor.
 var sameFloor = map[string][]string{
-	"proto":            {"jute"},
-	"internal/tree":    {"proto", "jute"},
-	"zk/zktest":        {"internal/node"},
-	"internal/repair":  {"internal/storage"},  // whose gaps it fills
-	"internal/persist": {"internal/replica"},  // whose disk actions it runs
-	"internal/config":  {"internal/ensemble"}, // zoo.cfg has the same server lines as the dynamic configuration
+	"proto":                  {"jute"},
+	"internal/tree":          {"proto", "jute"},
+	"zk/zktest":              {"internal/node"},
+	"internal/node/nodetest": {"internal/node"},
+	"internal/repair":        {"internal/storage"},  // whose gaps it fills
+	"internal/persist":       {"internal/replica"},  // whose disk actions it runs
+	"internal/config":        {"internal/ensemble"}, // zoo.cfg has the same server lines as the dynamic configuration
 
 	// The robustness tests are several packages, from processes and records up to reports.
 	"test/robustness/cluster":  {"test/robustness/proxy", "test/robustness/tamper"},

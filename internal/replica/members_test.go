@@ -220,13 +220,7 @@ func TestEarlyLearnerAtAFeeder(t *testing.T) {
 	b.elect(3)
 	b.step(Connected{Link: 7})
 	b.step(Connected{Link: 8, Master: true})
-	b.step(Connected{Link: 1, Dialed: true})
-	b.message(1, zab.LeaderInfo{Epoch: 1})
-	b.step(EpochSaved{zab.AcceptedEpoch, 1})
-	b.message(1, zab.Diff{})
-	b.message(1, zab.NewLeader{Epoch: 1})
-	b.step(EpochSaved{zab.CurrentEpoch, 1})
-	b.message(1, zab.UpToDate{})
+	b.follow()
 	if m := b.r.master; m == nil || m.Has(7) || !m.Has(8) || b.r.earlyIndex(7) != 0 {
 		t.Errorf("the learner waits at %d, and %+v are fed", b.r.earlyIndex(7), m.Links())
 	}

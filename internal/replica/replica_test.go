@@ -71,10 +71,8 @@ func (b *bench) elect(leader proto.PeerID) []Action {
 
 func (b *bench) message(link LinkID, m zab.Message) []Action { return b.step(Message{link, m}) }
 
-// newFollower returns server 2 as a follower of 3 in epoch 1, on link 1.
-func newFollower(t *testing.T, options ...func(*Options)) *bench {
-	b := newBench(t, options...)
-	b.elect(3)
+// follow joins the elected leader, with an empty history in epoch 1, on link 1.
+func (b *bench) follow() {
 	b.step(Connected{Link: 1, Dialed: true})
 	b.message(1, zab.LeaderInfo{Epoch: 1})
 	b.step(EpochSaved{zab.AcceptedEpoch, 1})
@@ -82,6 +80,13 @@ func newFollower(t *testing.T, options ...func(*Options)) *bench {
 	b.message(1, zab.NewLeader{Epoch: 1})
 	b.step(EpochSaved{zab.CurrentEpoch, 1})
 	b.message(1, zab.UpToDate{})
+}
+
+// newFollower returns server 2 as a follower of 3 in epoch 1, on link 1.
+func newFollower(t *testing.T, options ...func(*Options)) *bench {
+	b := newBench(t, options...)
+	b.elect(3)
+	b.follow()
 	if b.r.role != zab.RoleFollower {
 		t.Fatalf("no follower: %+v", b.r.Status())
 	}

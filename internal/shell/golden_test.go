@@ -2,7 +2,6 @@ package shell
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,55 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/paddock-io/paddock/internal/config"
-	"github.com/paddock-io/paddock/internal/node"
-	"github.com/paddock-io/paddock/zk"
+	"github.com/paddock-io/paddock/internal/node/nodetest"
 )
 
 func TestMain(m *testing.M) {
 	time.Local = time.UTC // as in the recordings
 	os.Exit(m.Run())
-}
-
-// startServer runs a standalone server, with more lines in its zoo.cfg, and returns its address.
-func startServer(t *testing.T, more ...string) string {
-	t.Helper()
-	dir := t.TempDir()
-	cfg := filepath.Join(dir, "zoo.cfg")
-	text := fmt.Sprintf("dataDir=%s\nclientPort=0\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n%s\n", dir, strings.Join(more, "\n"))
-	if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c, _, err := config.Load(cfg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := node.New(node.Options{Config: c, Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- n.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("server: %v", err)
-		}
-	})
-	select {
-	case <-n.Ready():
-	case err := <-done:
-		done <- nil
-		t.Fatal(err)
-	}
-	addr := n.Addr().String()
-	conn, err := zk.Connect(t.Context(), addr, zk.Options{}) // until it serves
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.Close()
-	return addr
 }
 
 // outcome is what a run of the shell left behind, in the form of the golden files.
@@ -118,7 +74,7 @@ func golden(t *testing.T, name string) string {
 // TestOneShot runs the commands that Java's shell was recorded with, in the same order, each in a shell
 // of its own. Java exits without printing that it is connected if it exits before it is.
 func TestOneShot(t *testing.T) {
-	addr := startServer(t)
+	addr := nodetest.Standalone(t)
 	records := strings.Split(golden(t, "oneshot"), "$ ")[1:]
 	if len(records) < 100 {
 		t.Fatalf("only %d records", len(records))
@@ -150,7 +106,7 @@ func TestPiped(t *testing.T) {
 			if name == "piped-ttl" {
 				more = []string{"extendedTypesEnabled=true"}
 			}
-			addr := startServer(t, more...)
+			addr := nodetest.Standalone(t, more...)
 			input, err := os.ReadFile(script)
 			if err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paddock-io/paddock/internal/node/nodetest"
 	"github.com/paddock-io/paddock/zk"
 )
 
@@ -79,7 +80,7 @@ func TestWithoutServer(t *testing.T) {
 // TestLeave checks that what a shell leaves behind is its session if that may own ephemeral znodes, as
 // Java's shell does, and nothing otherwise.
 func TestLeave(t *testing.T) {
-	addr := startServer(t)
+	addr := nodetest.Standalone(t)
 	for _, line := range []string{"create -e /e1 x", "create -e -s /e x"} {
 		if got := outcome(addr, "", strings.Split(line, " ")...); !strings.HasSuffix(got, "exit 0\n") {
 			t.Fatalf("%s: %s", line, got)
@@ -186,7 +187,7 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestComplete(t *testing.T) {
-	addr := startServer(t)
+	addr := nodetest.Standalone(t)
 	sh := &shell{screen: newScreen(io.Discard, io.Discard), start: start{session: sessionOptions{timeout: time.Minute}}}
 	if err := sh.connect(addr); err != nil {
 		t.Fatal(err)
@@ -216,7 +217,7 @@ func TestHistory(t *testing.T) {
 	for range 12 {
 		b.WriteString("history\n")
 	}
-	got := outcome(startServer(t), b.String())
+	got := outcome(nodetest.Standalone(t), b.String())
 	if want := "1 11 - history\nexit 0\n"; !strings.HasSuffix(got, want) || strings.Count(got, "1 0 - history") != 11 {
 		t.Errorf("got:\n%s", got)
 	}

@@ -12,18 +12,23 @@ import (
 	"github.com/paddock-io/paddock/test/interop/peers"
 )
 
-// TestObserverMasters runs three voters and two observers, which are fed by followers instead of the leader: Paddock
-// feeds Java's and Java feeds Paddock's. Every voter in turn dies, so that observers lose who feeds them, and what is
-// written anywhere, through observers too, must be everywhere.
-func TestObserverMasters(t *testing.T) {
+// whoFeedsWhom returns three voters and two observers of every kind.
+func whoFeedsWhom(t *testing.T) map[string][]peers.Software {
 	java := peers.Java{Installation: peers.Require(t)}
 	paddock := peers.RequirePaddock(t)
-	for name, software := range map[string][]peers.Software{
+	return map[string][]peers.Software{
 		"paddock feeds java":    {paddock, paddock, paddock, java, java},
 		"java feeds paddock":    {java, java, java, paddock, paddock},
 		"both feed both":        {paddock, java, paddock, java, paddock},
 		"paddock feeds paddock": {paddock, paddock, paddock, paddock, paddock},
-	} {
+	}
+}
+
+// TestObserverMasters runs three voters and two observers, which are fed by followers instead of the leader: Paddock
+// feeds Java's and Java feeds Paddock's. Every voter in turn dies, so that observers lose who feeds them, and what is
+// written anywhere, through observers too, must be everywhere.
+func TestObserverMasters(t *testing.T) {
+	for name, software := range whoFeedsWhom(t) {
 		t.Run(name, func(t *testing.T) { observersAreFed(t, software) })
 	}
 }

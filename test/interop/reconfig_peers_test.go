@@ -14,14 +14,7 @@ import (
 // from those, an observer that becomes a voter follows the leader and feeds others, and a voter that becomes an
 // observer is fed. Each server comes back by its own files.
 func TestReconfigObserverMasters(t *testing.T) {
-	java := peers.Java{Installation: peers.Require(t)}
-	paddock := peers.RequirePaddock(t)
-	for name, software := range map[string][]peers.Software{
-		"paddock feeds java":    {paddock, paddock, paddock, java, java},
-		"java feeds paddock":    {java, java, java, paddock, paddock},
-		"both feed both":        {paddock, java, paddock, java, paddock},
-		"paddock feeds paddock": {paddock, paddock, paddock, paddock, paddock},
-	} {
+	for name, software := range whoFeedsWhom(t) {
 		t.Run(name, func(t *testing.T) {
 			ports, err := peers.FreePorts(1)
 			if err != nil {
