@@ -44,7 +44,8 @@ type SessionEnded struct {
 	Expired bool
 }
 
-// SessionMoved says that a session has left this leader for another server.
+// SessionMoved says that a session has left this leader for another server, or this
+// follower for an observer that it feeds.
 type SessionMoved struct{ Session proto.SessionID }
 
 // QuotaExceeded is a fact worth a warning: a request that this leader has just

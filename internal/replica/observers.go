@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -106,11 +107,12 @@ func (r *Replica) fromObserver(ev Message, out []Action) []Action {
 	up := r.learner.Link()
 	switch m := ev.Msg.(type) {
 	case *zab.Forward:
+		if r.movedAway(m.Session, ev.Link, m.Op) {
+			return r.master.Drop(ev.Link, fmt.Sprintf("it brings a write of session %s, which is claimed elsewhere", m.Session), out)
+		}
+		r.begins(m.Session, m.Op)
 		if m.Op == proto.OpSync {
 			r.syncs.asked = append(r.syncs.asked, question{observer: ev.Link})
-		}
-		if r.movedAway(m.Session, ev.Link, m.Op) {
-			m = &zab.Forward{Session: m.Session, Cxid: m.Cxid, Op: refused.Op, Raw: refused.Raw}
 		}
 		return append(out, Send{Link: up, Msg: m})
 	case zab.Revalidate:
@@ -125,13 +127,6 @@ func (r *Replica) fromObserver(ev Message, out []Action) []Action {
 	return out
 }
 
-// refused takes the place of a request that comes from where its session has lived
-// before: it fails at every leader, and so has a place among the others for the one
-// who waits for it. To the leader all sessions behind this server live here, so it
-// cannot tell that one has moved from an observer to another or to this server, and
-// would take what the slower way brings late behind what came after it; as Java does.
-var refused = zab.Forward{Op: proto.OpDelete, Raw: (&proto.DeleteRequest{Version: -1}).Append(nil)}
-
 // settle notes that a session is claimed by a client of this server, or with a link
 // of an observer's.
 func (r *Replica) settle(id proto.SessionID, observer LinkID) {
@@ -144,8 +139,21 @@ func (r *Replica) settle(id proto.SessionID, observer LinkID) {
 	r.homes[id] = observer
 }
 
+// begins forgets who has claimed a session when it is made, or made global, where it
+// lives: the leader did not know it, and its answer to that claim will be no.
+func (r *Replica) begins(id proto.SessionID, op proto.OpCode) {
+	if op == proto.OpCreateSession {
+		delete(r.homes, id)
+	}
+}
+
 // movedAway reports whether a write comes from where its session does not live any
-// more.
+// more. To the leader all sessions behind this server live here, so it cannot tell that
+// one has moved from an observer to another or to this server, and would take what the
+// slower way brings late behind what came after it; as Java does. Nor can this server
+// tell a write that is late from a claim that is: of a client that was here, or with
+// another observer, and has left before that was noticed. So the connection ends on
+// which the write came, and whoever still is behind it claims his session anew.
 func (r *Replica) movedAway(id proto.SessionID, observer LinkID, op proto.OpCode) bool {
 	home, known := r.homes[id]
 	return known && home != observer && op != proto.OpSync && op != proto.OpCreateSession && op != proto.OpCloseSession

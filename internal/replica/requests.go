@@ -35,15 +35,14 @@ func (r *Replica) request(now time.Duration, q *Request, out []Action) []Action 
 		return r.propose(now, 0, q, out)
 	}
 	if r.movedAway(q.Session, 0, q.Op) {
-		moved := *q
-		moved.Op, moved.Raw = refused.Op, refused.Raw
-		q = &moved
+		return append(out, SessionMoved{q.Session})
 	}
 	return r.forward(q, out)
 }
 
 // forward sends a request to the leader.
 func (r *Replica) forward(q *Request, out []Action) []Action {
+	r.begins(q.Session, q.Op)
 	r.inflight[q.Session]++
 	r.pending++
 	return append(out, Send{Link: r.learner.Link(), Msg: &zab.Forward{

@@ -66,6 +66,11 @@ func (m *Master) Disconnected(link LinkID, reason string, out []Action) []Action
 	return append(out, Note{Fact: FactLearnerLost, Peer: f.info.ID, Text: reason})
 }
 
+// Drop hangs up an observer's link.
+func (m *Master) Drop(link LinkID, reason string, out []Action) []Action {
+	return m.hangup(m.find(link), reason, out)
+}
+
 func (m *Master) hangup(f *learner, reason string, out []Action) []Action {
 	out = append(out, Hangup{f.link, reason})
 	return m.Disconnected(f.link, reason, out)
