@@ -58,7 +58,7 @@ func (f MemberFiles) SaveCommitted(e ensemble.Ensemble, self, lastSeen int64) er
 		return err
 	}
 	m, _ := e.Member(self)
-	if err := replaceFile(f.Static, f.Static, pointTo(string(static), path, m.HasClientAddr)); err != nil {
+	if err := replaceFile(f.Static, f.Static, pointTo(string(static), path, m.HasClientAddr && !m.ClientFromStatic)); err != nil {
 		return err
 	}
 	if lastSeen > e.Version {

@@ -127,6 +127,19 @@ func TestMemberFilesFail(t *testing.T) {
 	}
 }
 
+// TestMemberFilesKeepClientPort: a server whose line has no client address takes it from its zoo.cfg, as a leader's
+// membership says, and must find it there again.
+func TestMemberFilesKeepClientPort(t *testing.T) {
+	static := filepath.Join(t.TempDir(), "zoo.cfg")
+	must(t, os.WriteFile(static, []byte("clientPort=2182\nclientPortAddress=127.0.0.1\n"), 0o600))
+	e := membership(t, servers+"version=1f").WithStaticClient(2, ensemble.Addr{Host: "127.0.0.1", Port: 2182})
+	must(t, MemberFiles{static}.SaveCommitted(e, 2, 0))
+	if got, dynamic := read(t, static), static+".dynamic.1f"; got != "clientPort=2182\nclientPortAddress=127.0.0.1\ndynamicConfigFile="+dynamic+"\n" ||
+		read(t, dynamic) != strings.TrimSuffix(servers, "\n") {
+		t.Errorf("%q, %q", got, read(t, dynamic))
+	}
+}
+
 func TestBackUp(t *testing.T) {
 	w := newWorld(t)
 	w.write("data/myid", "1")

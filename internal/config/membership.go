@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"bufio"
 	"errors"
 	"fmt"
@@ -146,7 +147,8 @@ func (l *loader) myID(e ensemble.Ensemble) {
 	}
 	l.cfg.MyID = id
 	if _, ok := e.Member(id); !ok && !l.cfg.Standalone {
-		l.problem(file, fix+"; or add a line server."+text+"=...", "My id %d not in the peer list", id)
+		at := cmp.Or(l.cfg.DynamicConfigFile, l.cfg.File)
+		l.problem(file, fix+"; or add a line server."+text+"=... to "+at, "My id %d not in the peer list", id)
 	}
 }
 

@@ -87,6 +87,7 @@ func (p *Peer) runOrdered(a replica.Action) {
 		p.sm.Serve(a.Role)
 	case replica.StopServing:
 		p.loop.leads = false
+		p.opts.Metrics.lookingSince.Store(int64(time.Since(p.start))) // a leader may be appointed without a look
 		p.serving.Store(false)
 		// What the old role left undecided is applied next, and a TRUNC may take
 		// it back: it must not get into a snapshot (ZOOKEEPER-1549).

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -185,12 +186,17 @@ func (n *voteNet) admit(nc net.Conn, m proto.InitialMessage) (proto.PeerID, erro
 		}
 		l = n.addLine(id)
 	}
+	told := dialable(m.Addrs)
+	if l.member && differ(l.addrs, told) {
+		n.log.Warn("a peer has another election address than is configured here; two servers have one id, or their configurations disagree",
+			"peer", id, "from", nc.RemoteAddr(), "peer says", strings.Join(told, "|"), "configured here", strings.Join(l.addrs, "|"))
+	}
 	if id > n.opts.Self {
 		n.attach(l, nc)
 		return id, nil
 	}
 	nc.Close()
-	l.dialBack, l.told = true, dialable(m.Addrs)
+	l.dialBack, l.told = true, told
 	n.dialSoon(l)
 	return id, nil
 }
@@ -205,6 +211,15 @@ func (n *voteNet) strangers() int {
 		}
 	}
 	return count
+}
+
+// differ reports whether no address of one list can be meant by one of the other. Of hosts nothing can be said: they
+// have several names.
+func differ(a, b []string) bool {
+	port := func(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
+	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(addr string) bool {
+		return slices.ContainsFunc(b, func(o string) bool { return port(o) == port(addr) })
+	})
 }
 
 // dialable leaves out what is no address to dial: wildcards, which mean the peer's machine only to the peer

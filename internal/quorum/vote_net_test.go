@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -377,4 +378,39 @@ func TestDialable(t *testing.T) {
 	if got := dialable(in); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// TestPeerElsewhere: a peer that tells another election address than is configured is named in the log, once the ports
+// leave no doubt.
+func TestPeerElsewhere(t *testing.T) {
+	for _, c := range []struct {
+		configured, told []string
+		differ           bool
+	}{
+		{[]string{"zk1:3888"}, []string{"10.0.0.1:3888"}, false},
+		{[]string{"zk1:3888"}, []string{"zk1:3889"}, true},
+		{[]string{"zk1:3888", "[::1]:3890"}, []string{"zk1:1", "10.0.0.1:3890"}, false},
+		{nil, []string{"zk1:3889"}, false},
+		{[]string{"zk1:3888"}, nil, false},
+	} {
+		if differ(c.configured, c.told) != c.differ {
+			t.Errorf("%q and %q: %v", c.configured, c.told, !c.differ)
+		}
+	}
+	lines := make(chan string, 100)
+	p := openVotePort(t, 2, listenLoopback(t), []voteServer{{3, []string{"127.0.0.1:1"}}}, func(o *voteOptions) {
+		o.Logger = slog.New(slog.NewTextHandler(writeFunc(func(b []byte) { lines <- string(b) }), nil))
+	})
+	dialWire(t, p.addr).send(hello(3, "127.0.0.1:2"))
+	p.expectReach(3, true)
+	if line := <-lines; !strings.Contains(line, "another election address") || !strings.Contains(line, "127.0.0.1:2") {
+		t.Error(line)
+	}
+}
+
+type writeFunc func([]byte)
+
+func (f writeFunc) Write(b []byte) (int, error) {
+	f(b)
+	return len(b), nil
 }

@@ -27,6 +27,10 @@ type MasterOptions struct {
 	ReconnectDelay, ElectionDelay time.Duration
 }
 
+// maxQuestions is how many questions of clients, observers' among them, wait for the leader before
+// no observer may add to them.
+const maxQuestions = 1 << 16
+
 const leaderFeedsNone = "this server leads, and observers are fed by followers"
 
 // query is a session whose life the leader was asked about, by a client of this
@@ -105,6 +109,9 @@ func (r *Replica) fromObserver(ev Message, out []Action) []Action {
 		return out // it asks before it may; zab counts it as a sign of life only
 	}
 	up := r.learner.Link()
+	if len(r.queries)+len(r.syncs.asked) >= maxQuestions {
+		return r.master.Drop(ev.Link, "too much waits for the leader's answer", out)
+	}
 	switch m := ev.Msg.(type) {
 	case *zab.Forward:
 		if r.movedAway(m.Session, ev.Link, m.Op) {

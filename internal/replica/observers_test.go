@@ -248,3 +248,15 @@ func TestClaimOfALocalSession(t *testing.T) {
 		}
 	}
 }
+
+// TestObserversQuestionsAreBounded: an observer that asks faster than the leader answers loses its connection.
+func TestObserversQuestionsAreBounded(t *testing.T) {
+	b := newFollower(t, feeding)
+	b.join(7, 4)
+	for i := range maxQuestions + 1 {
+		out := b.message(7, zab.Revalidate{ID: proto.SessionID(i), TimeoutMs: 5000})
+		if _, ends := out[0].(Hangup); ends != (i == maxQuestions) {
+			t.Fatalf("question %d: %s", i, show(out))
+		}
+	}
+}

@@ -196,7 +196,7 @@ func parseReconfig(args *arguments) (change zk.Reconfiguration, version zk.Zxid,
 	case args.has("file"):
 		text, err := readMembership(args.flags["file"])
 		if err != nil {
-			return change, 0, fail("Error processing " + args.flags["file"] + err.Error())
+			return change, 0, fail("Error processing " + args.flags["file"] + ": " + err.Error())
 		}
 		change.Members = []string{text}
 	}
