@@ -12,6 +12,9 @@ import (
 // initMembers takes up the membership that the files tell of.
 func (r *Replica) initMembers() {
 	r.members = ensemble.Settled(r.opts.Ensemble)
+	if known, err := ensemble.Parse(r.opts.KnownConfig); err == nil {
+		r.knownConfig = known.Version
+	}
 	if r.opts.Reconfig && r.opts.LastSeen.Version > r.opts.Ensemble.Version {
 		r.members.LastSeen = r.opts.LastSeen
 		r.vote.Reconfigure(r.members.Committed, r.members.LastSeen)
@@ -72,7 +75,7 @@ func (r *Replica) forgetUnpromised(out []Action) []Action {
 // Source: Messenger.WorkerReceiver.run.
 func (r *Replica) adoptNewer(now time.Duration, out []Action) []Action {
 	newer, ok := r.vote.NewerConfig()
-	if !ok || !r.opts.Reconfig || r.state != looking || newer.CheckRoles(false) != nil {
+	if !ok || !r.opts.Reconfig || r.state != looking || newer.Version < r.knownConfig || newer.CheckRoles(false) != nil {
 		return out
 	}
 	before := r.members.Committed

@@ -114,8 +114,14 @@ func TestNoEarlyLinkAtAFollower(t *testing.T) {
 // Whoever looks for a leader takes over a newer membership and begins anew; not where it may not change.
 func TestAdoptNewer(t *testing.T) {
 	newer := voters(t, proto.MakeZxid(3, 0), 1, 3, 4)
-	for _, enabled := range []bool{true, false} {
-		b := newBench(t, func(o *Options) { o.Reconfig = enabled })
+	for _, test := range []struct {
+		reconfig bool
+		known    proto.Zxid // version of what the data shows
+	}{{true, 0}, {true, proto.MakeZxid(3, 0)}, {false, 0}, {true, proto.MakeZxid(3, 1)}} {
+		enabled := test.reconfig && int64(test.known) <= newer.Version
+		b := newBench(t, func(o *Options) {
+			o.Reconfig, o.KnownConfig = test.reconfig, voters(t, test.known, 1, 2, 5).Text()
+		})
 		round := b.r.vote.Round()
 		out := b.r.Step(0, Vote{From: 1, Note: proto.Notification{State: proto.PeerLooking, Leader: 1, Round: round, Version: 2, Config: newer.Text()}}, nil)
 		adopted, to := false, map[proto.PeerID]bool{}
@@ -129,7 +135,7 @@ func TestAdoptNewer(t *testing.T) {
 		}
 		p := b.r.Members()
 		if adopted != enabled || (p.Committed.Version == newer.Version) != enabled || to[4] != enabled || (b.r.vote.Round() > round) != enabled {
-			t.Errorf("enabled %v: adopted %v, %+v, votes to %v", enabled, adopted, p, to)
+			t.Errorf("%+v: adopted %v, %+v, votes to %v", test, adopted, p, to)
 		}
 	}
 }

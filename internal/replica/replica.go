@@ -16,10 +16,13 @@ import (
 // Options configure a Replica. Tick, InitTimeout and SyncTimeout must be
 // positive.
 type Options struct {
-	Self        proto.PeerID
-	Ensemble    ensemble.Ensemble // the last one committed; no members when Standalone
-	LastSeen    ensemble.Ensemble // the last one proposed, if that is newer
-	Reconfig    bool              // the membership may change (reconfigEnabled)
+	Self     proto.PeerID
+	Ensemble ensemble.Ensemble // the last one committed; no members when Standalone
+	LastSeen ensemble.Ensemble // the last one proposed, if that is newer
+	Reconfig bool              // the membership may change (reconfigEnabled)
+	// KnownConfig is the membership in /zookeeper/config of the recovered tree, as text. None older is taken over from
+	// others' votes: an operator may have written this server's anew, without a version, after it had acknowledged that one.
+	KnownConfig string
 	EditRules   ensemble.EditRules
 	Standalone  bool
 	Observer    bool
@@ -65,7 +68,8 @@ type Replica struct {
 	hist *zab.History
 	vote *election.Election // nil when standalone
 
-	members ensemble.Pair
+	members     ensemble.Pair
+	knownConfig int64 // version of what the data on disk shows as the membership
 
 	state   state
 	role    Role // RoleNone until clients may come
