@@ -1,8 +1,8 @@
 package config
 
 import (
-	"cmp"
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
