@@ -154,9 +154,6 @@ func (e *Election) Receive(now time.Duration, from proto.PeerID, n proto.Notific
 		return out
 	}
 	e.PeerReachable(from)
-	if e.state == Looking {
-		e.noticeConfig(n.Config, e.configs[0].Version, e.text)
-	}
 	i, voter := e.index(from)
 	switch {
 	case !voter:

@@ -455,14 +455,14 @@ func TestNewerConfig(t *testing.T) {
 	}
 	newest := members(t, 4, 0, "version=200000000")
 	for _, text := range []string{"", "nonsense", "version=0", members(t, 3, 0).Text()} {
-		s.e.Receive(0, 2, attach(text), nil)
+		s.e.Notice(2, attach(text))
 		if _, ok := s.e.NewerConfig(); ok {
 			t.Fatalf("%q taken for a newer configuration", text)
 		}
 		s.e.Start(0, 0, 0, nil)
 	}
-	s.hear(2, attach(newest.Text()), "2<LOOKING 1@0x0,0 r5")
-	s.hear(3, attach(members(t, 5, 0, "version=100000000").Text()), "3<LOOKING 1@0x0,0 r5")
+	s.e.Notice(2, attach(newest.Text()))
+	s.e.Notice(3, attach(members(t, 5, 0, "version=100000000").Text()))
 	if got, ok := s.e.NewerConfig(); !ok || got.Text() != newest.Text() {
 		t.Errorf("%v, %q", ok, got.Text())
 	}

@@ -67,15 +67,17 @@ type configText struct {
 	found bool
 }
 
-// noticeConfig keeps the newest configuration that peers have committed and this server has not. A text that does
-// not parse does not spoil the vote that came with it.
-func (c *configText) noticeConfig(text string, version int64, own string) {
-	if text == "" || text == own || text == c.read {
+// Notice keeps the newest configuration that peers have committed and this server, which looks, has not. It comes
+// before Receive, which may decide by that very vote, and by what the older configuration says. A text that does not
+// parse does not spoil the vote that came with it.
+func (e *Election) Notice(from proto.PeerID, n proto.Notification) {
+	c := &e.configText
+	if from == e.opts.Self || !e.started || e.state != Looking || n.Config == "" || n.Config == e.text || n.Config == c.read {
 		return
 	}
-	c.read = text
-	ens, err := ensemble.Parse(text)
-	if err == nil && ens.Version > version && (!c.found || ens.Version > c.newer.Version) {
+	c.read = n.Config
+	ens, err := ensemble.Parse(n.Config)
+	if err == nil && ens.Version > e.configs[0].Version && (!c.found || ens.Version > c.newer.Version) {
 		c.newer, c.found = ens, true
 	}
 }

@@ -113,7 +113,7 @@ func TestNoEarlyLinkAtAFollower(t *testing.T) {
 
 // Whoever looks for a leader takes over a newer membership and begins anew; not where it may not change.
 func TestAdoptNewer(t *testing.T) {
-	newer := voters(t, proto.MakeZxid(3, 0), 1, 3, 4)
+	newer := voters(t, proto.MakeZxid(3, 0), 1, 2, 4)
 	for _, test := range []struct {
 		reconfig bool
 		known    proto.Zxid // version of what the data shows
@@ -137,6 +137,18 @@ func TestAdoptNewer(t *testing.T) {
 		if adopted != enabled || (p.Committed.Version == newer.Version) != enabled || to[4] != enabled || (b.r.vote.Round() > round) != enabled {
 			t.Errorf("%+v: adopted %v, %+v, votes to %v", test, adopted, p, to)
 		}
+	}
+}
+
+// TestAdoptBeforeDeciding: a vote that brings a newer membership and would complete the election under the older one.
+func TestAdoptBeforeDeciding(t *testing.T) {
+	newer := voters(t, proto.MakeZxid(3, 0), 1, 2, 4, 5)
+	b := newBench(t, func(o *Options) { o.Reconfig = true })
+	b.r.Step(0, Reachable{Peer: 3}, nil)
+	vote := proto.Notification{State: proto.PeerLooking, Leader: 2, Zxid: b.r.disk.LastZxid, PeerEpoch: b.r.disk.CurrentEpoch, Round: b.r.vote.Round(), Version: 2, Config: newer.Text()}
+	b.r.Step(0, Vote{From: 1, Note: vote}, nil)
+	if p := b.r.Members(); p.Committed.Version != newer.Version || b.r.state != looking {
+		t.Errorf("it goes by version %x, state %v", p.Committed.Version, b.r.state)
 	}
 }
 

@@ -532,10 +532,11 @@ func (r *Replica) decided(now time.Duration, d election.Decided, out []Action) [
 }
 
 func (r *Replica) onVote(now time.Duration, ev Vote, out []Action) []Action {
+	r.vote.Notice(ev.From, ev.Note)
+	out = r.adoptNewer(now, out)
 	out = r.ballot(now, func(a []election.Action) []election.Action {
 		return r.vote.Receive(now, ev.From, ev.Note, a)
 	}, out)
-	out = r.adoptNewer(now, out)
 	if r.vote.Deserted() {
 		return r.endRole(now, "the voters have changed their minds", out)
 	}
