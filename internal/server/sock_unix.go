@@ -46,7 +46,7 @@ func (s *sock) readReady(fd uintptr) bool {
 		s.in = getBuffer(readBufferSize)
 	}
 	for {
-		s.n, s.err = syscall.Read(int(fd), s.in.b[len(s.in.b):cap(s.in.b)])
+		s.n, s.err = rawRead(fd, s.in.b[len(s.in.b):cap(s.in.b)])
 		if s.err != syscall.EINTR {
 			break
 		}
@@ -81,7 +81,7 @@ func (s *sock) tryWrite(p []byte) (int, error) {
 // try is called by RawConn.Write, which waits only if it returns false.
 func (w *rawWriter) try(fd uintptr) bool {
 	for w.n < len(w.p) {
-		n, err := syscall.Write(int(fd), w.p[w.n:])
+		n, err := rawWrite(fd, w.p[w.n:])
 		switch {
 		case n > 0:
 			w.n += n
