@@ -36,6 +36,11 @@ func (s *Server) Listen(addr string) (net.Addr, error) {
 
 // Accept starts accepting clients from l, which the server closes in the end.
 func (s *Server) Accept(l net.Listener) error {
+	if _, ok := l.(syscall.Conn); ok { // others are not the system's, and are not polled
+		s.mu.Lock()
+		s.startPoller()
+		s.mu.Unlock()
+	}
 	if !s.start(func() { s.acceptLoop(l) }) {
 		l.Close()
 		return net.ErrClosed
@@ -117,7 +122,8 @@ func (s *Server) admit(nc net.Conn, remote netip.AddrPort) {
 	}
 	c := newConn(s, nc, remote)
 	s.register(c)
-	s.readers.Go(c.readLoop)
+	s.readers.Add(1) // until it has ended, which is not when its readLoop has
+	go c.readLoop()
 	s.mu.Unlock()
 	s.counters.accepted.Add(1)
 }
@@ -257,7 +263,7 @@ func (s *Server) reapLoop() {
 // silent. Source: NIOServerCnxnFactory's
 // connection expirer.
 func (s *Server) reap(now int64) {
-	var list []*conn
+	var list, tired []*conn
 	stalled := s.stalled(now)
 	s.mu.RLock()
 	for _, c := range s.conns {
@@ -284,6 +290,8 @@ func (s *Server) reap(now int64) {
 		case timeout > 0 && stalled:
 			c.abort(errStalled)
 			list = append(list, c)
+		case c.tired(silent):
+			tired = append(tired, c)
 		}
 		c.mu.Unlock()
 	}
@@ -293,6 +301,9 @@ func (s *Server) reap(now int64) {
 	}
 	for _, c := range list {
 		c.closeSocket()
+	}
+	for _, c := range tired {
+		c.calmDown()
 	}
 }
 

@@ -40,6 +40,7 @@ type conn struct {
 	readOnly   bool    // of that time: nothing may be written
 	legacy     bool    // the connect request had no read-only byte, and the response gets none
 	admitted   bool    // has an identity of a scheme that is enforced, if any is
+	calm       bool    // has had no request but pings since it last was, or could have been, at rest
 	deaf       bool    // nothing more is to be done for this client but to answer what it asked
 	treeLocked bool    // readLoop holds the tree's RLock
 	burst      tally
@@ -61,6 +62,7 @@ type conn struct {
 	mu        sync.Mutex // below Server.mu; see doc.go
 	phase     phase
 	word      bool            // a four-letter word is being answered, which takes no quorum
+	resting   bool            // has no readLoop, and belongs to whoever sets this to false; see rest.go
 	opening   bool            // in phaseWaiting: the session is new
 	waitedAt  int64           // when phaseWaiting began, nanoseconds since the server's start
 	session   proto.SessionID // from phaseWaiting on
@@ -87,7 +89,7 @@ type conn struct {
 func newConn(s *Server, nc net.Conn, remote netip.AddrPort) *conn {
 	c := &conn{
 		srv: s, remote: remote, opened: time.Now(), stats: newConnStats,
-		verdicts: tree.Verdicts{Max: 4},
+		verdicts: tree.Verdicts{Max: 4}, calm: true,
 	}
 	c.sock.init(nc)
 	c.seen.Store(s.now())
@@ -122,7 +124,13 @@ func (c *conn) close(reason error) {
 
 // closeSocket ends the system's part of the connection, as politely as it can:
 // the end of the stream goes out even if the client has sent more than was read.
-func (c *conn) closeSocket() { hangUp(c.sock.nc) }
+// A connection at rest gets a readLoop, for which there is nothing to do but to end.
+func (c *conn) closeSocket() {
+	hangUp(c.sock.nc)
+	if c.rouse() {
+		go c.readLoop()
+	}
+}
 
 func hangUp(nc net.Conn) {
 	if cw, ok := nc.(interface{ CloseWrite() error }); ok {

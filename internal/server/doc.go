@@ -14,7 +14,8 @@
 // A connection has one goroutine, which reads. What its requests produce it
 // also writes, without waiting; what the quorum's goroutine produces is written
 // by a few flushers. Only while a socket takes no more bytes is there another
-// goroutine for that connection. A silent connection holds no buffer.
+// goroutine for that connection. A silent connection holds no buffer, and where the
+// system allows it has no goroutine: rest.go.
 //
 // Two rules make the order of events and replies. A read puts its reply into
 // the outbox before it lets go of the tree's read lock, so that no event can

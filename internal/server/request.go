@@ -26,9 +26,13 @@ const (
 	maxIDs = 1024
 )
 
-// readLoop handles what the client sends until the connection ends.
+// readLoop handles what the client sends until the connection ends, or is at rest.
 func (c *conn) readLoop() {
 	err := c.run()
+	if err == errAtRest {
+		return
+	}
+	defer c.srv.readers.Done()
 	c.unlockTree()
 	if err == io.EOF || err == errStale && c.sock.peerClosed() {
 		c.srv.counters.dropped.Add(1)
@@ -42,9 +46,16 @@ func (c *conn) readLoop() {
 }
 
 func (c *conn) run() error {
-	for {
-		if err := c.sock.fill(); err != nil {
-			return err
+	for begun := false; ; begun = true {
+		if begun && c.rest() {
+			return errAtRest
+		}
+		if begun || len(c.sock.rest()) == 0 { // else the poller has read something
+			if err := c.sock.fill(); c.calmed(err) {
+				continue
+			} else if err != nil {
+				return err
+			}
 		}
 		if c.deaf { // and no sign of life either: reap shall find it
 			c.sock.release()
@@ -173,6 +184,9 @@ func (c *conn) request(frame []byte, now int64) error {
 	q := call{
 		xid: int32(binary.BigEndian.Uint32(frame)), op: proto.OpCode(int32(binary.BigEndian.Uint32(frame[4:]))),
 		at: now, ids: c.ids, record: frame[8:],
+	}
+	if q.op != proto.OpPing {
+		c.calm = false
 	}
 	if !c.admitted && q.op != proto.OpAuth && q.op != proto.OpSasl {
 		c.turnAway(&q)

@@ -119,8 +119,9 @@ type Server struct {
 	heavy       chan struct{}  // holds a token for each read at work that may take long
 	hemmed      atomic.Int64   // units of parked reads with a write behind them; see turn.go
 	backlog     backlog        // connections whose lanes somebody else goes on with
+	poller      *poller        // set before the first connection; nil where none can be at rest
 	readers     sync.WaitGroup // accept loops, connections, the reaper
-	writers     sync.WaitGroup // flushers, and connections whose socket is full
+	writers     sync.WaitGroup // flushers, the poller, and connections whose socket is full
 
 	mu        sync.RWMutex // below the tree's lock
 	closing   bool
@@ -352,6 +353,9 @@ func (s *Server) Close(ctx context.Context) error {
 		if !again {
 			for _, f := range s.flushers {
 				close(f.stop)
+			}
+			if s.poller != nil {
+				s.poller.close()
 			}
 		}
 		s.writers.Wait()
