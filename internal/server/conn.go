@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/jute"
@@ -31,7 +30,7 @@ type conn struct {
 	id     uint64         // unique in this process
 	slot   tree.WatcherID // index in Server.conns; reused after the connection's end
 	remote netip.AddrPort
-	opened time.Time
+	opened int64 // nanoseconds since the server's start
 
 	sock sock // see there
 
@@ -43,13 +42,13 @@ type conn struct {
 	calm       bool    // has had no request but pings since it last was, or could have been, at rest
 	deaf       bool    // nothing more is to be done for this client but to answer what it asked
 	treeLocked bool    // readLoop holds the tree's RLock
-	burst      tally
-	direct     int64 // requests of this burst that were answered at once
+	burst      *tally  // nil at rest
+	direct     int64   // requests of this burst that were answered at once
 	held       held
-	crowded    bool   // the lane is full
-	gone       bool   // the client has left while a request of it waited for the throttle
-	announced  bool   // the length of the frame that is arriving has been looked at
-	ticket     ticket // linked by throttle, the rest is readLoop's
+	crowded    bool    // the lane is full
+	gone       bool    // the client has left while a request of it waited for the throttle
+	announced  bool    // the length of the frame that is arriving has been looked at
+	ticket     *ticket // linked by throttle, the rest is readLoop's; nil while it was not needed
 	// verdicts is of whoever answers reads of c, under the tree's lock: readLoop
 	// if the lane is empty, else the quorum's goroutine, or the one that has set
 	// busy. Who holds the tree's Lock may use it in any case, as Notify does.
@@ -88,7 +87,7 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn, remote netip.AddrPort) *conn {
 	c := &conn{
-		srv: s, remote: remote, opened: time.Now(), stats: newConnStats,
+		srv: s, remote: remote, opened: s.now(), stats: newConnStats,
 		verdicts: tree.Verdicts{Max: 4}, calm: true,
 	}
 	c.sock.init(nc)

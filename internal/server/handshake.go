@@ -68,6 +68,8 @@ func (c *conn) handshake(frame []byte, now int64) error {
 	if err := c.askQuorum(&req, id, timeoutMs); err != nil {
 		return err
 	}
+	c.sock.compact() // what has been read is no longer needed, and waiting may take a while
+	c.sock.size = readBufferSize
 	open := c.block(func(c *conn) bool { return c.phase != phaseWaiting })
 	c.release()
 	c.deaf = !open
@@ -169,7 +171,7 @@ func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutM
 		s.log.Info("wrong session password", "remote", c.remote, "session", id.String())
 		c.mu.Lock()
 		if c.phase == phaseWaiting {
-			c.answerConnect(false, &c.burst)
+			c.answerConnect(false, c.burst)
 		}
 		c.mu.Unlock()
 		return nil

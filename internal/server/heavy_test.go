@@ -206,7 +206,7 @@ func TestSetWatchesRemembers(t *testing.T) {
 			c.mu.Lock()
 			c.ids = ids
 			c.mu.Unlock()
-			if n := testing.AllocsPerRun(1, func() { w.srv.setWatches(c, &q, &c.burst) }); n > 2*paths {
+			if n := testing.AllocsPerRun(1, func() { w.srv.setWatches(c, &q, new(tally)) }); n > 2*paths {
 				t.Errorf("%v allocations for %d paths: the ACL is looked at for each", n, paths)
 			}
 		}
@@ -233,7 +233,7 @@ func TestManyPathsRemember(t *testing.T) {
 			{op: op, ids: ids, record: reads.Append(nil)},
 			{op: proto.OpSetWatches, ids: ids, record: watches.Append(nil)},
 		} {
-			if n := testing.AllocsPerRun(10, func() { w.srv.execute(conn, &q, &conn.burst) }); n > 3 { // a set of a thousand identities is more
+			if n := testing.AllocsPerRun(10, func() { w.srv.execute(conn, &q, new(tally)) }); n > 3 { // a set of a thousand identities is more
 				t.Errorf("%v: %v allocations: the ACL is looked at each time", q.op, n)
 			}
 		}

@@ -19,7 +19,7 @@ func (c *conn) refuseSession() {
 	c.mu.Lock()
 	if c.phase == phaseWaiting {
 		h := proto.ReplyHeader{Zxid: last, Err: proto.ErrNotReadOnly}
-		c.finish(h.Append(c.start(16)), &c.burst)
+		c.finish(h.Append(c.start(16)), c.burst)
 	}
 	c.mu.Unlock()
 	c.flush()
@@ -31,7 +31,7 @@ func (c *conn) refuseSession() {
 func (c *conn) acceptSession() {
 	c.mu.Lock()
 	if c.phase == phaseWaiting {
-		c.answerConnect(true, &c.burst)
+		c.answerConnect(true, c.burst)
 	}
 	c.mu.Unlock()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/paddock-io/paddock/jute"
@@ -26,8 +27,19 @@ const (
 	maxIDs = 1024
 )
 
+// tallies holds empty ones: a connection at rest has none.
+var tallies = sync.Pool{New: func() any { return new(tally) }}
+
+func putTally(t *tally) {
+	*t = tally{}
+	tallies.Put(t)
+}
+
 // readLoop handles what the client sends until the connection ends, or is at rest.
 func (c *conn) readLoop() {
+	burst := tallies.Get().(*tally)
+	defer putTally(burst)
+	c.burst = burst
 	err := c.run()
 	if err == errAtRest {
 		return
@@ -40,7 +52,7 @@ func (c *conn) readLoop() {
 	c.close(err)
 	c.release()
 	c.sock.release()
-	c.srv.counters.add(&c.burst)
+	c.srv.counters.add(c.burst)
 	c.srv.forget(c)
 	c.srv.logEnd(c)
 }
@@ -151,12 +163,12 @@ func (c *conn) endBurst(now int64) {
 		d := time.Duration(end - now)
 		c.stats.observe(d, c.direct)
 		c.stats.LastResponse = time.Duration(end)
-		c.srv.counters.observe(&c.burst, d, c.direct)
+		c.srv.counters.observe(c.burst, d, c.direct)
 		c.direct = 0
 	}
 	c.mu.Unlock()
 	c.burst.bytes = 0
-	c.srv.counters.add(&c.burst)
+	c.srv.counters.add(c.burst)
 	c.flush()
 }
 
@@ -265,7 +277,7 @@ func (c *conn) read(q *call) {
 	if c.park(q) {
 		return
 	}
-	c.srv.execute(c, q, &c.burst)
+	c.srv.execute(c, q, c.burst)
 	c.direct++
 }
 
@@ -344,7 +356,7 @@ func (c *conn) settle(q *call, zxid proto.Zxid, err proto.ErrCode, last bool) {
 	switch {
 	case c.phase != phaseOpen:
 	case c.lane.n == 0:
-		c.answerSettled(q, header, last, &c.burst)
+		c.answerSettled(q, header, last, c.burst)
 		c.direct++
 	default:
 		e := newEntry(q, stateSettled)

@@ -44,10 +44,16 @@ type arrival struct {
 func (c *conn) rest() bool {
 	p := c.srv.poller
 	c.sock.compact()
-	if p == nil || !c.calm || c.sock.rc == nil || c.sock.in != nil || c.period == nil || c.deaf || !c.layDown() {
+	if p == nil || !c.calm || c.sock.rc == nil || c.sock.in != nil || c.period == nil || c.deaf {
 		return false
 	}
-	return p.add(c) == nil || !c.rouse()
+	burst := c.burst
+	c.burst = nil
+	if c.layDown() && (p.add(c) == nil || !c.rouse()) {
+		return true
+	}
+	c.burst = burst
+	return false
 }
 
 // layDown gives up ownership, unless the connection is about to end.
@@ -103,6 +109,7 @@ func (s *Server) startPoller() {
 // poll is the poller's goroutine.
 func (s *Server) poll() {
 	var list []arrival
+	var burst tally
 	conns := make([]*conn, 0, maxArrivals)
 	for {
 		var ok bool
@@ -112,7 +119,7 @@ func (s *Server) poll() {
 		conns = s.arrived(list, conns[:0])
 		for i, c := range conns {
 			if c != nil && c.rouse() {
-				s.attend(c, list[i].only)
+				s.attend(c, list[i].only, &burst)
 			}
 		}
 		clear(conns)
@@ -135,8 +142,8 @@ func (s *Server) arrived(list []arrival, conns []*conn) []*conn {
 }
 
 // attend answers a ping, or starts a readLoop.
-func (s *Server) attend(c *conn, input bool) {
-	if input && c.glance(s.poller) && c.layDown() {
+func (s *Server) attend(c *conn, input bool, burst *tally) {
+	if input && c.glance(s.poller, burst) && c.layDown() {
 		return
 	}
 	s.poller.remove(c)
@@ -144,7 +151,7 @@ func (s *Server) attend(c *conn, input bool) {
 }
 
 // glance reads what has arrived. It reports whether that needs no readLoop.
-func (c *conn) glance(p *poller) bool {
+func (c *conn) glance(p *poller, burst *tally) bool {
 	in := p.read(c)
 	if in == nil { // or only after an end of file or an error, which readLoop will meet again
 		return false
@@ -154,11 +161,12 @@ func (c *conn) glance(p *poller) bool {
 		p.give()
 		return false
 	}
+	c.burst = burst
 	now := c.srv.now()
 	c.seen.Store(now)
 	err := c.consume(now)
 	c.endBurst(now)
-	c.sock.in, c.sock.off = nil, 0
+	c.burst, c.sock.in, c.sock.off = nil, nil, 0
 	return err == nil
 }
 

@@ -9,8 +9,12 @@ import (
 )
 
 // readBufferSize is how much a connection reads at once. It holds a buffer of
-// that size only while it has bytes to work on.
-const readBufferSize = 16 << 10
+// that size only while it has bytes to work on. Before it has a session it reads
+// no more than greetSize, enough for a connect request: thousands may come at once.
+const (
+	readBufferSize = 16 << 10
+	greetSize      = 1 << minBufferBits
+)
 
 var errFrameLength = errors.New("frame length out of bounds")
 
@@ -30,14 +34,15 @@ type sock struct {
 	err    error                 // the same
 	writer rawWriter             // arguments and results of tryWrite
 	write1 func(fd uintptr) bool // writer.try, bound once
-	small  []byte                // where input arrives while there is no buffer and no rc
+	small  *[smallRead]byte      // where input arrives while there is no buffer and no rc
+	size   int                   // of a new buffer
 }
 
 // smallRead is enough for a ping or a short read in one call.
 const smallRead = 64
 
 func (s *sock) init(nc net.Conn) {
-	s.nc = nc
+	s.nc, s.size = nc, greetSize
 	s.initRaw()
 }
 
@@ -90,11 +95,11 @@ func (s *sock) fill() error {
 	}
 	if s.in == nil {
 		if s.small == nil {
-			s.small = make([]byte, smallRead)
+			s.small = new([smallRead]byte)
 		}
-		n, err := s.nc.Read(s.small)
+		n, err := s.nc.Read(s.small[:])
 		if n > 0 {
-			s.in = getBuffer(readBufferSize)
+			s.in = getBuffer(s.size)
 			s.in.b = append(s.in.b, s.small[:n]...)
 			return nil
 		}

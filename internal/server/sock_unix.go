@@ -43,7 +43,7 @@ func (s *sock) fillRaw() error {
 // something to read. It returns false to be called again when there is.
 func (s *sock) readReady(fd uintptr) bool {
 	if s.in == nil {
-		s.in = getBuffer(readBufferSize)
+		s.in = getBuffer(s.size)
 	}
 	for {
 		s.n, s.err = rawRead(fd, s.in.b[len(s.in.b):cap(s.in.b)])

@@ -143,10 +143,10 @@ func (t *throttle) done(n int) {
 // connection. Holds no lock.
 func (c *conn) admit(q *call) error {
 	s, o := c.srv, &c.srv.throttle.opts
-	if c.ticket.turn == nil {
-		c.ticket.turn = make(chan struct{}, 1)
+	if c.ticket == nil {
+		c.ticket = &ticket{turn: make(chan struct{}, 1)}
 	}
-	in, first := s.throttle.enter(&c.ticket)
+	in, first := s.throttle.enter(c.ticket)
 	now, stale := s.now(), false
 	if in {
 		// It may have waited behind others of its connection.
@@ -183,7 +183,7 @@ func throttlable(op proto.OpCode) bool {
 // or the connection ends. As long as it waits the client counts as alive.
 func (c *conn) queue(q *call, first bool) (in bool, now int64, stale bool) {
 	s, t := c.srv, c.srv.throttle
-	defer t.leave(&c.ticket)
+	defer t.leave(c.ticket)
 	timer := time.NewTimer(c.stall(first))
 	defer timer.Stop()
 	for {
@@ -199,7 +199,7 @@ func (c *conn) queue(q *call, first bool) (in bool, now int64, stale bool) {
 			return false, now, stale
 		}
 		wasFirst := first
-		if in, first = t.enter(&c.ticket); in {
+		if in, first = t.enter(c.ticket); in {
 			return true, now, stale
 		}
 		if over || first && !wasFirst {

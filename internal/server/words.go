@@ -46,7 +46,7 @@ func (c *conn) answerWord(word string, behind []byte) error {
 	c.received++
 	c.mu.Unlock()
 	c.burst.received++
-	c.srv.counters.add(&c.burst)
+	c.srv.counters.add(c.burst)
 	if err := c.sock.nc.SetWriteDeadline(time.Now().Add(wordTimeout)); err != nil {
 		return err
 	}
