@@ -88,7 +88,9 @@ func (s *Server) catchUp(c *conn) (more bool) {
 	c.busy = true
 	for left := turnUnits; left > 0 && c.phase == phaseOpen && c.lane.due(); {
 		e := c.lane.head
-		left -= s.units(&e.call)
+		u, f := s.appraise(&e.call)
+		left -= u
+		e.found = f
 		s.answerHead(c, e, &t, now)
 	}
 	more = c.phase == phaseOpen && c.lane.due()

@@ -3,6 +3,7 @@ package server
 import (
 	"sync"
 
+	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -23,6 +24,15 @@ type call struct {
 	record []byte     // behind the header; owned by the call only once it is parked
 	// throttled: it has waited for too long, and is refused in its turn.
 	throttled bool
+	found     finding
+}
+
+// finding is a znode that was looked for, to be used under the same hold of the
+// tree's lock.
+type finding struct {
+	made bool
+	ok   bool
+	node tree.Node
 }
 
 // entryState says what an entry at the head of a lane waits for.
@@ -41,7 +51,7 @@ type entry struct {
 	state  entryState
 	write  bool              // came as stateWrite
 	size   int               // of a write: bytes of its record
-	units  int               // of a read: what it may cost, by the tree of when it was parked; of a write: of the reads that it hems in
+	units  int               // of a read: what it may cost, 0 until somebody has looked; of a write: of the reads that it hems in
 	large  int               // bytes that it takes of the limit of large requests
 	header proto.ReplyHeader // with stateSettled
 	last   bool              // with stateSettled: the connection ends with this reply
@@ -64,7 +74,8 @@ var entryPool = sync.Pool{New: func() any { return new(entry) }}
 //
 // A read is hemmed in when there is a write behind it: it must be answered
 // before that is applied. Invariant: hemmed is the sum of units of the writes, and
-// loose that of the reads that no write hems in.
+// loose that of the reads that no write hems in, as far as they are known. Reads ahead
+// of a write are.
 type lane struct {
 	head, tail *entry
 	n          int
@@ -74,6 +85,7 @@ type lane struct {
 	written    int // bytes of their records
 	hemmed     int
 	loose      int
+	unseen     *entry // nobody has looked what this one, and reads behind it, may cost; nil if there is none
 }
 
 // push adds an entry. A write hems in what is loose.
@@ -85,6 +97,9 @@ func (l *lane) push(e *entry) {
 		l.written += e.size
 	} else {
 		l.loose += e.units
+		if e.units == 0 && l.unseen == nil {
+			l.unseen = e
+		}
 	}
 	if l.tail == nil {
 		l.head = e
@@ -109,6 +124,9 @@ func (l *lane) pop() (units int) {
 		l.written -= e.size
 	case l.writes == 0:
 		l.loose -= e.units
+	}
+	if l.unseen == e {
+		l.unseen = e.next
 	}
 	if l.head = e.next; l.head == nil {
 		l.tail = nil

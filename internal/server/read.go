@@ -84,6 +84,18 @@ func pathWatch(record []byte) (path string, watch, ok bool) {
 // find returns a znode that the requester may read, or the error to answer.
 func (s *Server) find(c *conn, path string, ids []proto.ID) (tree.Node, proto.ErrCode) {
 	n, ok := s.tree.Get(path)
+	return s.readable(c, n, ok, ids)
+}
+
+// findFor is find for a request, of which the znode may be known already.
+func (s *Server) findFor(c *conn, q *call, path string) (tree.Node, proto.ErrCode) {
+	if f := q.found; f.made {
+		return s.readable(c, f.node, f.ok, q.ids)
+	}
+	return s.find(c, path, q.ids)
+}
+
+func (s *Server) readable(c *conn, n tree.Node, ok bool, ids []proto.ID) (tree.Node, proto.ErrCode) {
 	switch {
 	case !ok:
 		return n, proto.ErrNoNode
@@ -103,7 +115,7 @@ func (s *Server) exists(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrBadArguments, t)
 		return
 	}
-	n, err := s.find(c, path, q.ids)
+	n, err := s.findFor(c, q, path)
 	if err == proto.ErrNoAuth {
 		s.fail(c, q, err, t)
 		return
@@ -127,7 +139,7 @@ func (s *Server) getData(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	n, err := s.find(c, path, q.ids)
+	n, err := s.findFor(c, q, path)
 	if err != proto.OK {
 		s.fail(c, q, err, t)
 		return
@@ -151,7 +163,7 @@ func (s *Server) getChildren(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	n, err := s.find(c, path, q.ids)
+	n, err := s.findFor(c, q, path)
 	if err != proto.OK {
 		s.fail(c, q, err, t)
 		return
@@ -238,7 +250,7 @@ func (s *Server) getAllChildrenNumber(c *conn, q *call, t *tally) {
 		s.fail(c, q, proto.ErrMarshalling, t)
 		return
 	}
-	if _, err := s.find(c, path, q.ids); err != proto.OK {
+	if _, err := s.findFor(c, q, path); err != proto.OK {
 		s.fail(c, q, err, t)
 		return
 	}

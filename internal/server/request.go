@@ -341,7 +341,7 @@ func (c *conn) park(q *call) bool {
 		return false
 	}
 	e := newEntry(q, stateReady)
-	e.record, e.units = bytes.Clone(q.record), c.expect(q)
+	e.record, e.units = bytes.Clone(q.record), 0 // see conn.appraise
 	c.enqueue(e)
 	return true
 }

@@ -82,6 +82,9 @@ func (c *conn) propose(e *entry, r *replica.Request) error {
 		if err := c.reserve(); err != nil {
 			return err
 		}
+		if e.state == stateWrite {
+			c.appraise()
+		}
 		c.mu.Lock()
 		if c.phase != phaseOpen {
 			c.mu.Unlock()

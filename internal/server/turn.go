@@ -54,24 +54,31 @@ func (s *Server) refill(decided int) {
 // znode is found, its ACL looked at entry by entry, and bytes are copied. The caller
 // holds the tree's lock.
 func (s *Server) units(q *call) int {
-	u := readUnits + len(q.record)>>8
+	u, _ := s.appraise(q)
+	return u
+}
+
+// appraise is units, and tells what was found on the way.
+func (s *Server) appraise(q *call) (u int, f finding) {
+	u = readUnits + len(q.record)>>8
 	switch q.op {
 	case proto.OpExists, proto.OpGetData, proto.OpGetChildren, proto.OpGetChildren2, proto.OpGetACL:
 	case proto.OpMultiRead, proto.OpSetWatches, proto.OpSetWatches2:
-		return manyUnits
+		return manyUnits, f
 	case proto.OpWhoAmI:
-		return u + len(q.ids)
+		return u + len(q.ids), f
 	default:
-		return u
+		return u, f
 	}
 	d := jute.NewDecoder(q.record)
 	path, ok := pathOf(&d)
 	if !ok {
-		return u
+		return u, f
 	}
 	n, ok := s.tree.Get(path)
+	f = finding{made: true, ok: ok, node: n}
 	if !ok {
-		return u
+		return u, f
 	}
 	acl := n.ACL()
 	u += tree.LookCost(acl, q.ids)
@@ -83,7 +90,7 @@ func (s *Server) units(q *call) int {
 	case proto.OpGetACL:
 		u += tree.LookCost(acl, q.ids) + 2*len(acl)
 	}
-	return u
+	return u, f
 }
 
 // expect is units for a read that waits in c's lane, with what the writes before
@@ -97,6 +104,28 @@ func (c *conn) expect(q *call) int {
 		u += 2*c.lane.writes + c.lane.written>>5 // a multi may have many creates
 	}
 	return u
+}
+
+// appraise finds out what the reads at the end of c's lane may cost, which matters
+// only once a write is to hem them in.
+func (c *conn) appraise() {
+	c.mu.Lock()
+	known := c.lane.unseen == nil
+	c.mu.Unlock()
+	if known {
+		return
+	}
+	c.srv.tree.RLock()
+	defer c.srv.tree.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for e := c.lane.unseen; e != nil; e = e.next {
+		if e.units == 0 {
+			e.units = c.expect(&e.call)
+			c.lane.loose += e.units
+		}
+	}
+	c.lane.unseen = nil
 }
 
 // hem counts the reads in c's lane as hemmed in by a write, which the caller then
@@ -139,13 +168,15 @@ func (s *Server) spend(c *conn, e *entry, cost int) bool {
 func (s *Server) advance(c *conn) {
 	for c.phase == phaseOpen && c.lane.due() {
 		e := c.lane.head
-		if !s.spend(c, e, s.units(&e.call)) {
+		u, f := s.appraise(&e.call)
+		if !s.spend(c, e, u) {
 			if !c.behind {
 				c.behind = true
 				s.left = append(s.left, c)
 			}
 			return
 		}
+		e.found = f
 		s.answerHead(c, e, &s.batch, s.batchAt)
 	}
 }
