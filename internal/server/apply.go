@@ -52,7 +52,6 @@ func (s *Server) Apply(txns []*proto.Txn) {
 // older than the sync that this connection has sent since, with the same xid.
 func (s *Server) Synced(id proto.SessionID, cxid int32) {
 	s.batchAt = s.now()
-	s.refill(1)
 	s.tree.Lock() // as in Apply: sessions keep their connections, and lanes their entries; see orphan
 	s.mu.RLock()
 	sess := s.sessions[id]
@@ -60,7 +59,7 @@ func (s *Server) Synced(id proto.SessionID, cxid int32) {
 	orphan := len(sess.orphans) > 0 && s.adoptSync(id, cxid)
 	if c := sess.conn; c != nil && !orphan {
 		c.mu.Lock()
-		c.lane.synced(cxid)
+		s.refill(max(c.lane.synced(cxid), 1))
 		s.advance(c)
 		c.wake()
 		s.schedule(c)

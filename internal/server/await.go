@@ -17,6 +17,9 @@ func (c *conn) await(ready func(c *conn) bool) bool {
 	}
 	c.unlockTree()
 	c.flush()
+	if c.askSync() != nil {
+		return false
+	}
 	c.keep()
 	defer c.kept()
 	return c.block(ready)

@@ -35,15 +35,16 @@ type conn struct {
 	sock sock // see there
 
 	// Owned by readLoop.
-	period     *period // the time of serving in which the session was opened
-	readOnly   bool    // of that time: nothing may be written
-	legacy     bool    // the connect request had no read-only byte, and the response gets none
-	admitted   bool    // has an identity of a scheme that is enforced, if any is
-	calm       bool    // has had no request but pings since it last was, or could have been, at rest
-	deaf       bool    // nothing more is to be done for this client but to answer what it asked
-	treeLocked bool    // readLoop holds the tree's RLock
-	burst      *tally  // nil at rest
-	direct     int64   // requests of this burst that were answered at once
+	period     *period   // the time of serving in which the session was opened
+	readOnly   bool      // of that time: nothing may be written
+	legacy     bool      // the connect request had no read-only byte, and the response gets none
+	admitted   bool      // has an identity of a scheme that is enforced, if any is
+	calm       bool      // has had no request but pings since it last was, or could have been, at rest
+	deaf       bool      // nothing more is to be done for this client but to answer what it asked
+	treeLocked bool      // readLoop holds the tree's RLock
+	burst      *tally    // nil at rest
+	sync       *question // the newest sync of this burst, if it has not come before the quorum
+	direct     int64     // requests of this burst that were answered at once
 	held       held
 	crowded    bool    // the lane is full
 	gone       bool    // the client has left while a request of it waited for the throttle
@@ -63,19 +64,19 @@ type conn struct {
 	word      bool            // a four-letter word is being answered, which takes no quorum
 	resting   bool            // has no readLoop, and belongs to whoever sets this to false; see rest.go
 	opening   bool            // in phaseWaiting: the session is new
+	timeoutMs int32           // negotiated on this connection
 	waitedAt  int64           // when phaseWaiting began, nanoseconds since the server's start
 	session   proto.SessionID // from phaseWaiting on
-	timeoutMs int32           // negotiated on this connection
 	ids       []proto.ID      // immutable slice, replaced by readLoop when an identity is added
 	reason    error           // why the connection ended; the first one counts
 	lane      lane
 	behind    bool          // in Server.backlog, or about to be
 	busy      bool          // catchUp works on the lane, under the tree's RLock
+	outHint   int32         // size of the last outbox taken
 	wait      chan struct{} // closed to wake a readLoop in block; nil if there is none
 	done      chan struct{} // closed in phaseClosed; nil while nobody has asked; see whileOpen
 
 	out       *buffer // the outbox: encoded frames, oldest first; nil if empty
-	outHint   int     // size of the last outbox taken
 	mark      int     // where the frame being encoded starts
 	inflight  int     // bytes taken from the outbox and not yet written
 	writing   bool    // somebody has taken from the outbox and will look again
@@ -177,7 +178,7 @@ func (c *conn) begin(size int) ([]byte, bool) {
 // start is begin for those who hold c.mu and know that frames may be sent.
 func (c *conn) start(size int) []byte {
 	if c.out == nil {
-		c.out = getBuffer(max(size+4, c.outHint))
+		c.out = getBuffer(max(size+4, int(c.outHint)))
 	} else {
 		c.out = growBuffer(c.out, size+4)
 	}

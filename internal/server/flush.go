@@ -63,7 +63,7 @@ func (c *conn) take() *buffer {
 	case c.phase == phaseClosed:
 	case c.out != nil:
 		buf := c.out
-		c.out, c.outHint = nil, min(len(buf.b), outHintMax)
+		c.out, c.outHint = nil, int32(min(len(buf.b), outHintMax))
 		c.inflight, c.writing = len(buf.b), true
 		return buf
 	case c.phase == phaseEnding:

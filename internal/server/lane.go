@@ -41,6 +41,7 @@ type entryState uint8
 const (
 	stateReady   entryState = iota // nothing: its turn has come
 	stateWrite                     // its transaction
+	stateHeld                      // a later sync's answer, which counts for this one as well; see conn.askSync
 	stateSync                      // Synced
 	stateSettled                   // nothing: header is its reply
 )
@@ -146,14 +147,23 @@ func (l *lane) due() bool {
 
 func (l *lane) full() bool { return l.n >= laneMaxEntries || l.bytes >= laneMaxBytes }
 
-// synced marks the oldest waiting sync with this xid as ready.
-func (l *lane) synced(xid int32) {
-	for e := l.head; e != nil; e = e.next {
-		if e.state == stateSync {
-			if e.xid == xid {
-				e.state = stateReady
-			}
-			return
+// synced marks the oldest sync before the quorum as ready, if it has this xid, and
+// those that have waited for it. It returns how many these are.
+func (l *lane) synced(xid int32) (n int) {
+	last := l.head
+	for last != nil && last.state != stateSync {
+		last = last.next
+	}
+	if last == nil || last.xid != xid {
+		return 0
+	}
+	for e := l.head; ; e = e.next {
+		if e.state == stateHeld || e == last {
+			e.state = stateReady
+			n++
+		}
+		if e == last {
+			return n
 		}
 	}
 }

@@ -392,3 +392,51 @@ func TestTakeoverWhileWaiting(t *testing.T) {
 		t.Errorf("%q was written", data)
 	}
 }
+
+// Syncs of one burst are one question for the quorum, unless a write comes between.
+func TestSyncsOfABurst(t *testing.T) {
+	sync := func(xid int32) []byte { return frameOf(xid, proto.OpSync, &proto.PathRequest{Path: "/"}) }
+	get := func(xid int32) []byte {
+		op, r := getData("/", false)
+		return frameOf(xid, op, r)
+	}
+	set := func(xid int32) []byte {
+		op, r := setData("/", "x")
+		return frameOf(xid, op, r)
+	}
+	for name, tc := range map[string]struct {
+		burst  [][]byte
+		asked  int
+		answer []int // replies that are there once so many questions were answered
+	}{
+		"reads between":    {[][]byte{sync(1), get(2), sync(3), get(4), sync(5)}, 1, []int{5}},
+		"write between":    {[][]byte{sync(1), get(2), set(3), get(4), sync(5), sync(6)}, 3, []int{2, 4, 6}},
+		"write ahead":      {[][]byte{set(1), sync(2), sync(3)}, 2, []int{1, 3}},
+		"close at the end": {[][]byte{sync(1), sync(2), frameOf(3, proto.OpCloseSession, nil)}, 2, []int{2, 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 0, nil)
+			c := w.connect()
+			w.hold()
+			n := w.requests()
+			c.sendRaw(bytes.Join(tc.burst, nil))
+			w.submitted(n + tc.asked)
+			xid := int32(0)
+			for _, until := range tc.answer {
+				if got := w.connOf(c).info().Queued; got != len(tc.burst)-int(xid) {
+					t.Errorf("%d requests wait instead of %d", got, len(tc.burst)-int(xid))
+				}
+				w.release(1)
+				for int(xid) < until {
+					xid++
+					if got := c.next(); got.Xid != xid || got.Err != proto.OK {
+						t.Fatalf("reply to %d (%v) instead of %d", got.Xid, got.Err, xid)
+					}
+				}
+			}
+			if got := w.requests() - n; got != tc.asked {
+				t.Errorf("%d requests for the quorum instead of %d", got, tc.asked)
+			}
+		})
+	}
+}

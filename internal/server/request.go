@@ -170,6 +170,7 @@ func (c *conn) endBurst(now int64) {
 	c.burst.bytes = 0
 	c.srv.counters.add(c.burst)
 	c.flush()
+	c.askSync() // an error means that the connection has ended
 }
 
 // lockTree takes the tree's RLock for one or more reads in a row.
@@ -247,7 +248,7 @@ func (c *conn) dispatch(q *call) error {
 		proto.OpSetData, proto.OpSetACL, proto.OpMulti, proto.OpReconfig:
 		return c.submit(q, stateWrite)
 	case proto.OpSync:
-		return c.submit(q, stateSync)
+		return c.submit(q, stateHeld)
 	case proto.OpCloseSession:
 		c.deaf = true
 		return c.submit(q, stateWrite)

@@ -41,7 +41,7 @@ func (c *conn) submit(q *call, state entryState) error {
 		r.Raw = bytes.Clone(q.record)
 	}
 	var err error
-	if state == stateSync { // of which nobody wants more than that it decodes
+	if state == stateHeld { // of which nobody wants more than that it decodes
 		d := jute.NewDecoder(r.Raw)
 		d.Buffer()
 		err = d.Err()
@@ -66,32 +66,81 @@ func (c *conn) submit(q *call, state entryState) error {
 	c.unlockTree()
 	e := newEntry(q, state)
 	e.size, e.units = len(r.Raw), readUnits
-	if e.record = nil; state == stateSync {
+	if e.record = nil; state == stateHeld {
 		e.record = r.Raw
+		return c.hold(e, r)
 	}
 	e.ephemeral = c.srv.opts.LocalSessions && createsEphemeral(q.op, r.Body)
 	c.sign()
 	return c.propose(e, r)
 }
 
-// propose puts a write or a sync into the lane and before the quorum. A write
-// waits until what is before it may be hemmed in.
+// question is a sync that has not come before the quorum.
+type question struct {
+	request *replica.Request
+	entry   *entry
+}
+
+// hold puts a sync into the lane. It comes before the quorum with the next one of
+// the same burst, if only reads are between them: one confirmation, for which is
+// asked after all of them, is as good as many.
+func (c *conn) hold(e *entry, r *replica.Request) error {
+	c.mu.Lock()
+	if c.phase != phaseOpen {
+		c.mu.Unlock()
+		return errDone
+	}
+	c.enqueue(e)
+	c.mu.Unlock()
+	c.sync = &question{r, e}
+	if c.srv.limited { // others may wait for what this one has got
+		return c.askSync()
+	}
+	return nil
+}
+
+// askSync puts the newest sync that is held before the quorum, for all of them. It is called
+// before readLoop waits for anything.
+func (c *conn) askSync() error {
+	q := c.sync
+	if q == nil {
+		return nil
+	}
+	c.sync = nil
+	p := c.srv.opts.Proposer
+	if err := c.reserve(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != phaseOpen { // and the entry may be another one's by now
+		p.Release()
+		return errDone
+	}
+	q.entry.state = stateSync
+	p.Submit(q.request)
+	return nil
+}
+
+// propose puts a write into the lane and before the quorum. It waits until what is
+// before it may be hemmed in.
 func (c *conn) propose(e *entry, r *replica.Request) error {
+	if err := c.askSync(); err != nil {
+		return err
+	}
 	p := c.srv.opts.Proposer
 	for {
 		if err := c.reserve(); err != nil {
 			return err
 		}
-		if e.state == stateWrite {
-			c.appraise()
-		}
+		c.appraise()
 		c.mu.Lock()
 		if c.phase != phaseOpen {
 			c.mu.Unlock()
 			p.Release()
 			return errDone
 		}
-		if e.state != stateWrite || c.hem() {
+		if c.hem() {
 			break
 		}
 		c.mu.Unlock()
