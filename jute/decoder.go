@@ -164,6 +164,9 @@ func (d *Decoder) Strings() []string {
 		return nil
 	}
 	v := make([]string, 0, n)
+	if v, ok := d.shortStrings(v, n); ok {
+		return v
+	}
 	for range n {
 		v = append(v, d.String())
 	}
@@ -171,4 +174,31 @@ func (d *Decoder) Strings() []string {
 		return nil
 	}
 	return v
+}
+
+// shortStrings reads n strings, if all are there, short and well-formed, into one piece
+// of memory with their lengths. It returns ok false, and has read nothing, if they are not.
+func (d *Decoder) shortStrings(v []string, n int) (_ []string, ok bool) {
+	// A length below 0x80 is four bytes of ASCII: no character of a string goes on
+	// in the next, and they are well-formed if all is.
+	const short = 0x80
+	end := d.off
+	for range n {
+		if len(d.buf)-end < 4 {
+			return nil, false
+		}
+		size := binary.BigEndian.Uint32(d.buf[end:])
+		if end += 4 + int(size%short); size >= short || end > len(d.buf) {
+			return nil, false
+		}
+	}
+	if !utf8.Valid(d.buf[d.off:end]) {
+		return nil, false
+	}
+	all := string(d.buf[d.off:end])
+	for d.off = end; len(all) > 0; {
+		size := 4 + int(all[3])
+		v, all = append(v, all[4:size]), all[size:]
+	}
+	return v, true
 }

@@ -3,8 +3,37 @@ package jute
 import (
 	"bytes"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 )
+
+// Strings reads short and long lists in two ways, which must not differ.
+func TestStringsBothWays(t *testing.T) {
+	long := strings.Repeat("x", 0x80)
+	for name, tc := range map[string][]string{
+		"none": {}, "empty": {"", ""}, "short": {"a", "bc", "é"}, "long": {"a", long, "b"},
+		"just short": {long[1:], "b"}, "malformed": {"a", "\xc3", "b"},
+		"malformed, but not with the length ahead of it": {"\xa9" + long + strings.Repeat("x", 0x42)},
+		"cut between two": {"\xc3", "\xa9"}, "cut at the end": {"a", "b\xc3"},
+	} {
+		b := AppendInt(AppendStrings(nil, tc), 7)
+		want := make([]string, len(tc))
+		for i, s := range tc {
+			want[i] = strings.ToValidUTF8(s, "\ufffd")
+		}
+		d := NewDecoder(b)
+		if got := d.Strings(); !slices.Equal(got, want) || got == nil || d.Int() != 7 || d.Err() != nil {
+			t.Errorf("%s: %q instead of %q, %v", name, got, want, d.Err())
+		}
+		for cut := range b[4:] {
+			d := NewDecoder(b[:len(b)-4-cut])
+			if got := d.Strings(); cut > 0 && (got != nil || !errors.Is(d.Err(), ErrShort)) {
+				t.Errorf("%s without %d bytes: %q, %v", name, cut, got, d.Err())
+			}
+		}
+	}
+}
 
 func TestRoundTrip(t *testing.T) {
 	b := AppendInt(nil, -2)
