@@ -2,7 +2,6 @@ package server
 
 import (
 	"strings"
-	"sync"
 	"unicode/utf8"
 	"unsafe"
 
@@ -154,9 +153,6 @@ func (s *Server) getData(c *conn, q *call, t *tally) {
 	}
 }
 
-// namesPool holds scratch for lists of children.
-var namesPool = sync.Pool{New: func() any { return new([]string) }}
-
 func (s *Server) getChildren(c *conn, q *call, t *tally) {
 	path, watch, ok := pathWatch(q.record)
 	if !ok {
@@ -171,20 +167,22 @@ func (s *Server) getChildren(c *conn, q *call, t *tally) {
 	if watch && !s.watch(c, q, tree.WatchChildren, path, t) {
 		return
 	}
-	scratch := namesPool.Get().(*[]string)
-	names, _ := s.tree.Children(path, (*scratch)[:0])
-	if b, ok := c.reply(q, s.tree.LastZxid(), stringsSize(names)+proto.StatSize); ok {
-		b = appendNames(b, names)
-		if q.op == proto.OpGetChildren2 {
-			st := n.Stat()
-			b = st.Append(b)
-		}
-		c.commit(b, t)
+	count := n.NumChildren()
+	b, ok := c.reply(q, s.tree.LastZxid(), 4+childSize*count+proto.StatSize)
+	if !ok {
+		return
 	}
-	clear(names) // the pool must not keep names alive
-	*scratch = names
-	namesPool.Put(scratch)
+	b = jute.AppendInt(b, int32(count))
+	n.EachChild(func(name []byte) { b = jute.AppendBuffer(b, name) })
+	if q.op == proto.OpGetChildren2 {
+		st := n.Stat()
+		b = st.Append(b)
+	}
+	c.commit(b, t)
 }
+
+// childSize is a guess at what a child takes in a list.
+const childSize = 4 + 16
 
 func stringsSize(list []string) int {
 	n := 4 + 4*len(list)
