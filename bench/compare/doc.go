@@ -11,6 +11,7 @@
 //	go run ./bench/compare -quick          the main six, three minutes
 //	go run ./bench/compare -growth         how cost grows with size, with plots
 //	go run ./bench/compare -only F1,F16    some works
+//	go run ./bench/compare -alone          without Java, for figures before and after a change
 //
 // It needs the jars that test/peers/install.sh brings; see docs/benchmarks.md.
 // A work is a function in one of the works_*.go files and an entry in stages.go;

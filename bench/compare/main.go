@@ -24,6 +24,7 @@ type options struct {
 	only     string
 	quick    bool
 	growth   bool
+	alone    bool
 	peers    string
 	paddock  string
 	heap     string
@@ -44,6 +45,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "comma list of the works to measure, for example F1,F16-sync; all if empty")
 	flag.BoolVar(&o.quick, "quick", false, "the main six in three minutes: "+theSix+" with 100,000 znodes, one round")
 	flag.BoolVar(&o.growth, "growth", false, "F1, F2, F7, F8 and F9 at a tenth, at one and at ten times the size instead, with plots")
+	flag.BoolVar(&o.alone, "alone", false, "measure Paddock only, which takes half the time and needs no jars; no goal is judged")
 	flag.StringVar(&o.peers, "peers", peersDir(), "directory that test/peers/install.sh has filled")
 	flag.StringVar(&o.paddock, "paddock", "", "binary to measure; built from this checkout if empty")
 	flag.StringVar(&o.heap, "heap", "2g", "Java's -Xms and -Xmx; of -growth the least")
@@ -72,6 +74,9 @@ func peersDir() string {
 func run(ctx context.Context, o options) error {
 	if err := checkOnly(o.only); err != nil {
 		return err
+	}
+	if o.alone && o.growth {
+		return errors.New("-growth compares; it does not go with -alone")
 	}
 	tmp, err := os.MkdirTemp(o.dir, "paddock-compare-")
 	if err != nil {
@@ -117,6 +122,9 @@ func measureRounds(ctx context.Context, o options, systems []system, tmp string)
 	r := newResults(len(systems))
 	for round := range o.rounds {
 		for i, s := range systems {
+			if s.command == nil {
+				continue
+			}
 			for _, st := range stages {
 				if ctx.Err() != nil {
 					r.note(s.name, "all", ctx.Err())

@@ -16,12 +16,15 @@ import (
 type system struct {
 	name    string
 	version string                                  // of the program or what runs it
-	command func(cfg string, heap string) *exec.Cmd // heap counts for Java alone
+	command func(cfg string, heap string) *exec.Cmd // heap counts for Java alone; nil if it is not measured
 }
 
 // findSystems returns Java and Paddock, in this order.
 func findSystems(o options) ([]system, error) {
-	java, err := findJava(o)
+	java, err := system{name: "Java", version: "not measured"}, error(nil)
+	if !o.alone {
+		java, err = findJava(o)
+	}
 	if err != nil {
 		return nil, err
 	}
