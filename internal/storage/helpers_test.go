@@ -3,8 +3,6 @@ package storage
 import (
 	"bytes"
 	"fmt"
-	"hash"
-	"hash/adler32"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -150,12 +148,5 @@ var (
 	_ Loader = (*state)(nil)
 	_ vfs.FS = (*vfs.Mem)(nil)
 )
-
-// newSum returns a checksum that has seen b.
-func newSum(b []byte) hash.Hash32 {
-	sum := adler32.New()
-	sum.Write(b)
-	return sum
-}
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }

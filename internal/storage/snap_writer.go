@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/adler32"
 	"io"
 	"path/filepath"
 	"time"
@@ -46,7 +44,7 @@ func (s *Store) writeSnapshot(path string, src Source) (int64, error) {
 	}
 	file := &fileWriter{f: f}
 	packed := s.opts.Compression.compress(file)
-	e := &snapEncoder{w: packed, sum: adler32.New()}
+	e := &snapEncoder{w: packed, sealed: true, sum: adlerStart}
 	err = e.file(src, &s.opts)
 	if e.err == nil && err != nil { // the tree's own error, not the disk's
 		return 0, errors.Join(fmt.Errorf("take snapshot: %w", err), f.Close(), s.fs.Remove(tmp))
@@ -91,10 +89,11 @@ func AppendSnapshotStreamEnd(b []byte) []byte { return jute.AppendString(b, Snap
 
 // snapEncoder collects bytes and writes them in large pieces.
 type snapEncoder struct {
-	w   io.Writer
-	buf []byte
-	sum hash.Hash32 // of all bytes passed on; nil on the wire
-	err error       // of w; sticks
+	w      io.Writer
+	buf    []byte
+	sum    uint32 // of all bytes passed on
+	sealed bool   // in a file; on the wire nothing is summed up
+	err    error  // of w; sticks
 }
 
 // file writes a whole snapshot file.
@@ -180,7 +179,7 @@ func (e *snapEncoder) seal() error {
 	if err := e.flush(); err != nil {
 		return err
 	}
-	e.buf = jute.AppendLong(e.buf, int64(e.sum.Sum32()))
+	e.buf = jute.AppendLong(e.buf, int64(e.sum))
 	e.buf = jute.AppendString(e.buf, endPath)
 	return e.flush()
 }
@@ -189,8 +188,8 @@ func (e *snapEncoder) flush() error {
 	if e.err != nil {
 		return e.err
 	}
-	if e.sum != nil {
-		e.sum.Write(e.buf)
+	if e.sealed {
+		e.sum = adler(e.sum, e.buf)
 	}
 	_, e.err = e.w.Write(e.buf)
 	e.buf = e.buf[:0]
