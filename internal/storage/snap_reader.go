@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/adler32"
 	"io"
 	"slices"
 
@@ -19,7 +17,7 @@ import (
 // and not one byte more: SnapshotStreamEnd and packets may follow in r. Memory
 // grows with what has arrived, not with what lengths claim.
 func ReadSnapshotStream(r *bufio.Reader, sink Sink, limits Limits) error {
-	d := &snapDecoder{r: r, max: limits.maxField()}
+	d := &snapDecoder{src: &snapWire{r: r}, max: limits.maxField()}
 	if err := d.body(sink); err != nil {
 		return fmt.Errorf("receive snapshot: at byte %d: %w", d.off, err)
 	}
@@ -28,7 +26,7 @@ func ReadSnapshotStream(r *bufio.Reader, sink Sink, limits Limits) error {
 
 // ReadSnapshotStreamEnd reads what ends a snapshot on the wire.
 func ReadSnapshotStreamEnd(r *bufio.Reader) error {
-	d := &snapDecoder{r: r, max: len(SnapshotStreamEnd)}
+	d := &snapDecoder{src: &snapWire{r: r}, max: len(SnapshotStreamEnd)}
 	b, err := d.field()
 	if err == nil && string(b) != SnapshotStreamEnd {
 		err = fmt.Errorf("%q in place of %q", b, SnapshotStreamEnd)
@@ -52,26 +50,33 @@ func readSnapshot(fs vfs.FS, path string, sink Sink) error {
 		return &CorruptionError{File: path, Err: err}
 	}
 	defer done()
-	window := readWindow
+	size, ahead := snapPiece, true
 	if _, plain := r.(*io.SectionReader); plain { // most snapshots of tests and small ensembles are smaller
-		if size, err := f.Size(); err == nil {
-			window = int(min(size, readWindow))
+		if n, err := f.Size(); err == nil && n < snapPiece {
+			size, ahead = int(n)+1, false
 		}
 	}
-	d := &snapDecoder{r: bufio.NewReaderSize(r, window), sum: adler32.New(), max: Limits{}.maxField()}
+	src := openSnapFile(r, size, ahead)
+	defer src.close()
+	d := &snapDecoder{src: src, sealed: src, max: Limits{}.maxField()}
 	if err := d.file(sink); err != nil {
 		return &CorruptionError{File: path, Offset: d.off, Err: err}
 	}
 	return nil
 }
 
-// snapDecoder reads records straight out of the buffer of r.
+// byteSource is where the bytes of a snapshot come from: take returns the
+// next n of them, which stay valid until the next call.
+type byteSource interface {
+	take(n int) ([]byte, error)
+}
+
+// snapDecoder reads records straight out of its source's buffer.
 type snapDecoder struct {
-	r   *bufio.Reader
-	sum hash.Hash32 // of all bytes taken; nil on the wire
-	off int64       // bytes taken
-	max int         // longest field
-	big []byte      // for a field that does not fit into r's buffer
+	src    byteSource
+	sealed *snapFile // src again; nil on the wire
+	off    int64     // bytes taken
+	max    int       // longest field
 }
 
 func (d *snapDecoder) file(sink Sink) error {
@@ -93,11 +98,11 @@ func (d *snapDecoder) file(sink Sink) error {
 
 // sections reads what follows the first seal, by its length.
 func (d *snapDecoder) sections(sink Sink) error {
-	rest, err := d.r.Peek(digestSize + endZxidSize + 1)
-	if err != nil && err != io.EOF {
+	n, err := d.sealed.left(digestSize + endZxidSize + 1)
+	if err != nil {
 		return err
 	}
-	switch n := len(rest); n {
+	switch n {
 	case 0, digestSize, endZxidSize, digestSize + endZxidSize:
 		if n == digestSize || n == digestSize+endZxidSize {
 			if err := d.digest(sink); err != nil {
@@ -144,7 +149,7 @@ func (d *snapDecoder) endZxid(sink Sink) error {
 
 // seal checks the checksum of everything taken so far.
 func (d *snapDecoder) seal() error {
-	want := uint64(d.sum.Sum32())
+	want := uint64(d.sealed.sum())
 	b, err := d.take(sealSize)
 	if err != nil {
 		return fmt.Errorf("checksum: %w", err)
@@ -314,40 +319,48 @@ func (d *snapDecoder) length(b []byte) (int, error) {
 }
 
 // take returns the next n bytes, which stay valid until the next call.
-func (d *snapDecoder) take(n int) (b []byte, err error) {
-	if n <= d.r.Size() {
-		if b, err = d.r.Peek(n); err == nil {
-			_, err = d.r.Discard(n)
-		}
-	} else {
-		b, err = d.takeBig(n)
-	}
+func (d *snapDecoder) take(n int) ([]byte, error) {
+	b, err := d.src.take(n)
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return nil, err
 	}
-	if d.sum != nil {
-		d.sum.Write(b)
-	}
 	d.off += int64(n)
 	return b, nil
 }
 
+// snapWire takes a snapshot out of a connection's buffer, and nothing behind it.
+type snapWire struct {
+	r   *bufio.Reader
+	big []byte // for a field that does not fit into r's buffer
+}
+
+func (w *snapWire) take(n int) ([]byte, error) {
+	if n > w.r.Size() {
+		return w.takeBig(n)
+	}
+	b, err := w.r.Peek(n)
+	if err == nil {
+		_, err = w.r.Discard(n)
+	}
+	return b, err
+}
+
 // takeBig reads beyond r's buffer, allocating no more than twice what has come.
-func (d *snapDecoder) takeBig(n int) ([]byte, error) {
-	b := d.big[:0]
+func (w *snapWire) takeBig(n int) ([]byte, error) {
+	b := w.big[:0]
 	for len(b) < n {
 		step := min(n-len(b), max(len(b), 1<<16))
 		b = slices.Grow(b, step)
 		from := len(b)
 		b = b[:from+step]
-		if _, err := io.ReadFull(d.r, b[from:]); err != nil {
+		if _, err := io.ReadFull(w.r, b[from:]); err != nil {
 			return nil, err
 		}
 	}
-	d.big = b
+	w.big = b
 	return b, nil
 }
 
