@@ -13,6 +13,11 @@ import (
 // NodeHashMapImpl.addDigest.
 const systemSubtree = "/zookeeper/"
 
+// digestInline is the most bytes of data that are copied, so that path, data and
+// metadata are summed up in one go: each begins and ends with some bytes that
+// are slow to sum up.
+const digestInline = 1 << 10
+
 // Digester computes the digests of znodes. The zero value is ready; it is for
 // one goroutine.
 type Digester struct{ buf []byte }
@@ -28,9 +33,14 @@ func (d *Digester) Node(path string, data []byte, s *proto.StatPersisted) uint32
 	if path == "/" {
 		path = ""
 	}
-	crc := crc32.Update(0, crc32.IEEETable, append(d.buf[:0], path...))
-	crc = crc32.Update(crc, crc32.IEEETable, data)
-	b := d.buf[:0]
+	b := append(d.buf[:0], path...)
+	crc := uint32(0)
+	if len(data) <= digestInline {
+		b = append(b, data...)
+	} else {
+		crc = crc32.Update(crc32.Update(0, crc32.IEEETable, b), crc32.IEEETable, data)
+		b = b[:0]
+	}
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Czxid))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Mzxid))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Pzxid))

@@ -1,7 +1,10 @@
 package tree
 
 import (
+	"bytes"
 	"encoding/hex"
+	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +93,14 @@ func TestDigesterNode(t *testing.T) {
 	}
 	if d.Node("/zookeeperx", nil, zero) == 0 {
 		t.Error("/zookeeperx is left out of the digest")
+	}
+	// However long the data are, they are summed up between path and metadata.
+	for _, size := range []int{0, 1, digestInline, digestInline + 1, 100_000} {
+		data := bytes.Repeat([]byte("d"), size)
+		want := crc32.ChecksumIEEE(slices.Concat([]byte("/x"), data, make([]byte, 60)))
+		if got := d.Node("/x", data, zero); got != want {
+			t.Errorf("digest with %d bytes = %#x, want %#x", size, got, want)
+		}
 	}
 }
 
