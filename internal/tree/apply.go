@@ -299,7 +299,12 @@ func (t *Tree) SetConfig(text []byte, version proto.Zxid, nowMs int64) {
 // add makes a znode that must not exist, below parent, 0 for the root. It copies
 // data and takes over a use of acl.
 func (t *Tree) add(parent nodeID, path string, data []byte, acl aclSlot, stat *proto.StatPersisted) nodeID {
-	id, n := t.insert(parent, path, data)
+	return t.addHashed(parent, path, t.index.hash(path), data, acl, stat)
+}
+
+// addHashed is add for a path whose hash is h.
+func (t *Tree) addHashed(parent nodeID, path string, h uint64, data []byte, acl aclSlot, stat *proto.StatPersisted) nodeID {
+	id, n := t.insert(parent, path, h, data)
 	n.acl = acl
 	n.setPersisted(stat)
 	n.crc = t.digester.Node(path, data, stat)

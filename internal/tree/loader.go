@@ -18,6 +18,7 @@ type Loader struct {
 	t     *Tree
 	byID  map[int64]aclSlot
 	maxID int64 // the largest id in the table of ACLs
+	way   way
 }
 
 // NewLoader returns a loader that has loaded nothing.
@@ -55,13 +56,17 @@ func (l *Loader) ACL(id int64, acl []proto.ACL) error {
 // ACLs; such a znode is closed to everybody until a transaction sets its ACL.
 // Source: DataTree.deserialize.
 func (l *Loader) Node(path string, data []byte, acl int64, st *proto.StatPersisted) error {
-	if l.t.find(path) != 0 {
+	h := l.t.index.hash(path)
+	if path == "" && l.t.count > 0 || l.t.findHashed(h, path) != 0 {
 		return fmt.Errorf("tree: load znode %q: it is there already", path)
 	}
 	var parent nodeID
 	if path != "" {
 		parentPath, ok := splitPath(path)
-		if parent = l.t.find(parentPath); !ok || parent == 0 {
+		if ok {
+			parent = l.parent(parentPath)
+		}
+		if parent == 0 {
 			return fmt.Errorf("tree: load znode %q: no parent", path)
 		}
 	}
@@ -74,8 +79,55 @@ func (l *Loader) Node(path string, data []byte, acl int64, st *proto.StatPersist
 	default:
 		return fmt.Errorf("tree: load znode %q: unknown ACL %d", path, acl)
 	}
-	l.t.add(parent, path, data, slot, st)
+	l.way.enter(path, l.t.addHashed(parent, path, h, data, slot, st))
 	return nil
+}
+
+// parent returns the znode at path, 0 if it is not there. A dump goes from a
+// znode to its children, so that the parent of the next one lies on the way to the last.
+func (l *Loader) parent(path string) nodeID {
+	if id := l.way.on(path); id != 0 {
+		return id
+	}
+	id := l.t.find(path)
+	if id != 0 {
+		l.way.enter(path, id)
+	}
+	return id
+}
+
+// way is the way from some znode down to the last one loaded.
+type way struct {
+	path  string // of the last
+	steps []step // downward, each the child of the one before
+}
+
+type step struct {
+	end int // of this znode's path within way.path
+	id  nodeID
+}
+
+// on returns the znode at path if it is on the way, which then ends there.
+// Otherwise it returns 0, and the way is empty.
+func (w *way) on(path string) nodeID {
+	for n := len(w.steps) - 1; n >= 0; n-- {
+		switch s := w.steps[n]; {
+		case s.end > len(path):
+			continue
+		case s.end == len(path) && w.path[:s.end] == path:
+			w.steps = w.steps[:n+1]
+			return s.id
+		}
+		break
+	}
+	w.steps = w.steps[:0]
+	return 0
+}
+
+// enter makes a znode the end of the way, which is empty or ends at its parent.
+func (w *way) enter(path string, id nodeID) {
+	w.path = path
+	w.steps = append(w.steps, step{len(path), id})
 }
 
 // Done returns the tree and ends the use of the loader. ACLs that no znode uses

@@ -309,6 +309,54 @@ func TestLoaderACLs(t *testing.T) {
 	}
 }
 
+// TestLoaderTakesAnyOrder: parents come before children, and more is not promised.
+// Names are alike, so that a wrong way would be found.
+func TestLoaderTakesAnyOrder(t *testing.T) {
+	for seed := range uint64(50) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		paths := []string{""}
+		for range 200 {
+			path := paths[rng.IntN(len(paths))] + "/" + []string{"a", "b", "aa", "ab", "aaa"}[rng.IntN(5)]
+			if !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+		sorted := slices.Sorted(slices.Values(paths)) // depth first, nearly
+		var trees []string
+		for _, order := range [][]string{paths, sorted} {
+			l := NewLoader()
+			for _, path := range order {
+				if err := l.Node(path, []byte(path), -1, &proto.StatPersisted{Mtime: int64(len(path))}); err != nil {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				if rng.IntN(10) > 0 {
+					continue // a refusal may change what the loader remembers
+				}
+				if err := l.Node(path, nil, -1, new(proto.StatPersisted)); err == nil {
+					t.Fatalf("seed %d: %q is loaded twice", seed, path)
+				}
+				if err := l.Node(path+"/none/x", nil, -1, new(proto.StatPersisted)); err == nil {
+					t.Fatalf("seed %d: %q has no parent and is loaded", seed, path)
+				}
+			}
+			tr, err := l.Done()
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, tr)
+			for _, path := range paths {
+				if n, ok := tr.Get(path); !ok || string(n.Data()) != path {
+					t.Fatalf("seed %d: %q is not there", seed, path)
+				}
+			}
+			trees = append(trees, describe(tr))
+		}
+		if d := diff(trees[0], trees[1]); d != "" {
+			t.Fatalf("seed %d: the order of loading shows: %s", seed, d)
+		}
+	}
+}
+
 func TestLoaderCopiesData(t *testing.T) {
 	l, buf := NewLoader(), []byte("abc")
 	l.Node("", buf, -1, new(proto.StatPersisted))

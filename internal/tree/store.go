@@ -43,7 +43,11 @@ func (s *store) find(path string) nodeID {
 		}
 		return rootID
 	}
-	h := s.index.hash(path)
+	return s.findHashed(s.index.hash(path), path)
+}
+
+// findHashed is find for a path that is not the root's, whose hash is h.
+func (s *store) findHashed(h uint64, path string) nodeID {
 	sh := s.index.shard(h)
 	if sh.used == 0 {
 		return 0
@@ -83,8 +87,8 @@ func (s *store) appendPath(b []byte, id nodeID) []byte {
 func (s *store) path(id nodeID) string { return string(s.appendPath(nil, id)) }
 
 // insert adds a znode, blank but for its text, as the newest child of parent.
-// path must not be there yet. The root is the first one added, its parent 0.
-func (s *store) insert(parent nodeID, path string, data []byte) (nodeID, *znode) {
+// path must not be there yet, and h is its hash. The root is the first one added, its parent 0.
+func (s *store) insert(parent nodeID, path string, h uint64, data []byte) (nodeID, *znode) {
 	id := s.free
 	if id != 0 {
 		s.free = s.at(id).next
@@ -107,7 +111,6 @@ func (s *store) insert(parent nodeID, path string, data []byte) (nodeID, *znode)
 	}
 	if parent != 0 {
 		s.link(parent, id)
-		h := s.index.hash(path)
 		s.index.shard(h).add(uint32(h), id)
 	}
 	return id, n
