@@ -196,14 +196,24 @@ func (e *snapEncoder) flush() error {
 	return e.err
 }
 
-// fileWriter writes a file from its beginning.
+// snapStep is how many bytes of a snapshot are written between two syncs. Left to
+// the end, the sync of a large file keeps the disk and the file system's
+// journal busy for as long as all of it takes, and every sync of the log waits behind it.
+const snapStep = 1 << 20
+
+// fileWriter writes a file from its beginning, and syncs it step by step.
 type fileWriter struct {
-	f   vfs.File
-	off int64
+	f      vfs.File
+	off    int64
+	synced int64 // everything before it is
 }
 
 func (w *fileWriter) Write(p []byte) (int, error) {
 	n, err := w.f.WriteAt(p, w.off)
 	w.off += int64(n)
+	if err == nil && w.off-w.synced >= snapStep {
+		err = w.f.Sync()
+		w.synced = w.off
+	}
 	return n, err
 }
