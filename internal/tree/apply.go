@@ -299,12 +299,16 @@ func (t *Tree) SetConfig(text []byte, version proto.Zxid, nowMs int64) {
 // add makes a znode that must not exist, below parent, 0 for the root. It copies
 // data and takes over a use of acl.
 func (t *Tree) add(parent nodeID, path string, data []byte, acl aclSlot, stat *proto.StatPersisted) nodeID {
-	return t.addHashed(parent, path, t.index.hash(path), data, acl, stat)
+	id := t.addUnindexed(parent, path, data, acl, stat)
+	if parent != 0 {
+		t.index.add(t.index.hash(path), id)
+	}
+	return id
 }
 
-// addHashed is add for a path whose hash is h.
-func (t *Tree) addHashed(parent nodeID, path string, h uint64, data []byte, acl aclSlot, stat *proto.StatPersisted) nodeID {
-	id, n := t.insert(parent, path, h, data)
+// addUnindexed is add without an entry in the index.
+func (t *Tree) addUnindexed(parent nodeID, path string, data []byte, acl aclSlot, stat *proto.StatPersisted) nodeID {
+	id, n := t.insert(parent, path, data)
 	n.acl = acl
 	n.setPersisted(stat)
 	n.crc = t.digester.Node(path, data, stat)

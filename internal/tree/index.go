@@ -34,6 +34,9 @@ func (x *index) hash(path string) uint64 { return maphash.String(x.seed, path) }
 
 func (x *index) shard(h uint64) *shard { return &x.shards[h>>56] }
 
+// add enters a znode that is not there yet, under the hash of its path.
+func (x *index) add(h uint64, n nodeID) { x.shard(h).add(uint32(h), n) }
+
 // add enters a znode that is not there yet.
 func (s *shard) add(h uint32, n nodeID) {
 	if s.used >= len(s.slots)/5*4 {

@@ -19,6 +19,7 @@ type Loader struct {
 	byID  map[int64]aclSlot
 	maxID int64 // the largest id in the table of ACLs
 	way   way
+	late  lateEntries
 }
 
 // NewLoader returns a loader that has loaded nothing.
@@ -51,24 +52,26 @@ func (l *Loader) ACL(id int64, acl []proto.ACL) error {
 	return nil
 }
 
-// Node loads one znode. Its parent and its ACL must have been loaded. An ACL id
+// Node loads one znode. Its parent and its ACL must have been loaded. That it
+// was there already may be found out a little later, by Done at the latest. An ACL id
 // above all that were loaded is taken as of a later date than the dump of the
 // ACLs; such a znode is closed to everybody until a transaction sets its ACL.
 // Source: DataTree.deserialize.
 func (l *Loader) Node(path string, data []byte, acl int64, st *proto.StatPersisted) error {
-	h := l.t.index.hash(path)
-	if path == "" && l.t.count > 0 || l.t.findHashed(h, path) != 0 {
-		return fmt.Errorf("tree: load znode %q: it is there already", path)
-	}
 	var parent nodeID
 	if path != "" {
 		parentPath, ok := splitPath(path)
 		if ok {
-			parent = l.parent(parentPath)
+			var err error
+			if parent, err = l.parent(parentPath); err != nil {
+				return err
+			}
 		}
 		if parent == 0 {
 			return fmt.Errorf("tree: load znode %q: no parent", path)
 		}
+	} else if l.t.count > 0 {
+		return errors.New("tree: load the root: it is there already")
 	}
 	slot, ok := l.byID[acl]
 	switch {
@@ -79,21 +82,28 @@ func (l *Loader) Node(path string, data []byte, acl int64, st *proto.StatPersist
 	default:
 		return fmt.Errorf("tree: load znode %q: unknown ACL %d", path, acl)
 	}
-	l.way.enter(path, l.t.addHashed(parent, path, h, data, slot, st))
-	return nil
+	id := l.t.addUnindexed(parent, path, data, slot, st)
+	l.way.enter(path, id)
+	if parent == 0 {
+		return nil
+	}
+	return l.late.add(&l.t.store, l.t.index.hash(path), id)
 }
 
 // parent returns the znode at path, 0 if it is not there. A dump goes from a
 // znode to its children, so that the parent of the next one lies on the way to the last.
-func (l *Loader) parent(path string) nodeID {
+func (l *Loader) parent(path string) (nodeID, error) {
 	if id := l.way.on(path); id != 0 {
-		return id
+		return id, nil
+	}
+	if err := l.late.enter(&l.t.store); err != nil {
+		return 0, err
 	}
 	id := l.t.find(path)
 	if id != 0 {
 		l.way.enter(path, id)
 	}
-	return id
+	return id, nil
 }
 
 // way is the way from some znode down to the last one loaded.
@@ -137,6 +147,9 @@ func (l *Loader) Done() (*Tree, error) {
 	l.t = nil
 	if t.count == 0 {
 		return nil, errors.New("tree: load: no root")
+	}
+	if err := l.late.enter(&t.store); err != nil {
+		return nil, err
 	}
 	t.setupQuotas()
 	t.acls.purge()

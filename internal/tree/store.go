@@ -43,11 +43,7 @@ func (s *store) find(path string) nodeID {
 		}
 		return rootID
 	}
-	return s.findHashed(s.index.hash(path), path)
-}
-
-// findHashed is find for a path that is not the root's, whose hash is h.
-func (s *store) findHashed(h uint64, path string) nodeID {
+	h := s.index.hash(path)
 	sh := s.index.shard(h)
 	if sh.used == 0 {
 		return 0
@@ -86,9 +82,10 @@ func (s *store) appendPath(b []byte, id nodeID) []byte {
 
 func (s *store) path(id nodeID) string { return string(s.appendPath(nil, id)) }
 
-// insert adds a znode, blank but for its text, as the newest child of parent.
-// path must not be there yet, and h is its hash. The root is the first one added, its parent 0.
-func (s *store) insert(parent nodeID, path string, h uint64, data []byte) (nodeID, *znode) {
+// insert adds a znode, blank but for its text, as the newest child of parent,
+// and leaves it to the caller to enter it in the index. path must not be there
+// yet. The root is the first one added, its parent 0, and in no index.
+func (s *store) insert(parent nodeID, path string, data []byte) (nodeID, *znode) {
 	id := s.free
 	if id != 0 {
 		s.free = s.at(id).next
@@ -111,7 +108,6 @@ func (s *store) insert(parent nodeID, path string, h uint64, data []byte) (nodeI
 	}
 	if parent != 0 {
 		s.link(parent, id)
-		s.index.shard(h).add(uint32(h), id)
 	}
 	return id, n
 }
