@@ -59,32 +59,38 @@ func TestWriteCompressed(t *testing.T) {
 	}
 }
 
-// TestWriteCompressedFails: a full disk anywhere, also when the compressor
-// ends its stream, leaves no file.
-func TestWriteCompressedFails(t *testing.T) {
+// TestWriteSnapshotFails: a write or sync that fails anywhere, also when the
+// compressor ends its stream, leaves no file.
+func TestWriteSnapshotFails(t *testing.T) {
 	st := manyNodes()
-	for _, c := range []Compression{Gzip, Snappy} {
-		failed := 0
-		for done := false; !done; {
-			mem := vfs.NewMem()
-			s := open(t, Options{
-				FS:      &vfs.Faulty{FS: mem, Rule: vfs.FailNth(vfs.OpWrite, "snapshot.*", failed, errors.New("disk full"))},
-				DataDir: "/d", Compression: c,
-			})
-			_, err := s.WriteSnapshot(0x1f, stateSource{st})
-			if done = err == nil; done {
-				break
-			}
-			failed++
-			if fatal := (*FatalError)(nil); !errors.As(err, &fatal) {
-				t.Fatalf("%v, write %d: %v", c, failed, err)
-			}
-			if files := mem.Files(); slices.ContainsFunc(files, func(f string) bool { return strings.Contains(f, snapPrefix) }) {
-				t.Errorf("%v, write %d: left %v", c, failed, files)
+	for _, c := range []Compression{Plain, Gzip, Snappy} {
+		for op, least := range map[vfs.Op]int{vfs.OpWrite: 3, vfs.OpSync: 2} {
+			if failed := failSnapshots(t, st, c, op); failed < least {
+				t.Errorf("%v: %v was done %d times", c, op, failed)
 			}
 		}
-		if failed < 3 {
-			t.Errorf("%v: written in %d pieces", c, failed)
+	}
+}
+
+// failSnapshots lets the first, second ... operation of a snapshot fail until
+// there is none, and returns how many there are.
+func failSnapshots(t *testing.T, st *state, c Compression, op vfs.Op) (failed int) {
+	for {
+		mem := vfs.NewMem()
+		s := open(t, Options{
+			FS:      &vfs.Faulty{FS: mem, Rule: vfs.FailNth(op, "snapshot.*", failed, errors.New("disk full"))},
+			DataDir: "/d", Compression: c,
+		})
+		_, err := s.WriteSnapshot(0x1f, stateSource{st})
+		if err == nil {
+			return failed
+		}
+		failed++
+		if fatal := (*FatalError)(nil); !errors.As(err, &fatal) {
+			t.Fatalf("%v, %v %d: %v", c, op, failed, err)
+		}
+		if files := mem.Files(); slices.ContainsFunc(files, func(f string) bool { return strings.Contains(f, snapPrefix) }) {
+			t.Errorf("%v, %v %d: left %v", c, op, failed, files)
 		}
 	}
 }
