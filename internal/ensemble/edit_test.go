@@ -146,6 +146,13 @@ func TestPair(t *testing.T) {
 	if !p.See(old) || p.Pending() || p.IsVoter(4) {
 		t.Errorf("a proposal was taken back: %+v", p)
 	}
+	if p.See(old.WithVersion(3)) || p.Pending() || p.LastSeen.Version != 7 {
+		t.Errorf("an older one than that in force: %+v", p)
+	}
+	p.See(next)
+	if !p.See(old.WithVersion(3)) || p.Pending() || p.LastSeen.Version != 7 {
+		t.Errorf("an older one than that in force took a proposal back: %+v", p)
+	}
 	p.See(next)
 	if !p.Commit(next) || p.Commit(next) || p.Commit(old) || p.Pending() || !p.Quorum(has(3, 4)) || p.IsVoter(1) {
 		t.Errorf("committed: %+v", p)

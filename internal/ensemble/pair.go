@@ -7,7 +7,7 @@ import "slices"
 // lastSeenQuorumVerifier, SyncedLearnerTracker.
 type Pair struct {
 	Committed Ensemble
-	// LastSeen counts while its version is higher than that of Committed.
+	// LastSeen counts while its version is higher than that of Committed. It is never lower.
 	LastSeen Ensemble
 }
 
@@ -47,8 +47,12 @@ func (p *Pair) Member(id int64) (Member, bool) {
 }
 
 // See notes a proposed membership and reports whether that is news. An older one than was seen before takes its place
-// too: a leader of a later epoch says by it that the other will never be.
+// too: a leader of a later epoch says by it that the other will never be. One that is no newer than what is in force
+// is no proposal; then none is left.
 func (p *Pair) See(e Ensemble) bool {
+	if e.Version < p.Committed.Version {
+		e = p.Committed
+	}
 	if e.Version == p.LastSeen.Version {
 		return false
 	}

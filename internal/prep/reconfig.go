@@ -38,7 +38,7 @@ func (p *Prep) reconfig(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCod
 		return 0, nil, proto.ErrUnimplemented
 	case !ok:
 		return 0, nil, proto.ErrMarshalling
-	case m.Now.LastSeen.Version != m.Now.Committed.Version:
+	case m.Now.Pending():
 		return 0, nil, proto.ErrReconfigInProgress
 	case r.ConfigID != -1 && r.ConfigID != m.Now.LastSeen.Version:
 		return 0, nil, proto.ErrBadVersion

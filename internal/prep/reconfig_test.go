@@ -28,7 +28,7 @@ func TestReconfigChecks(t *testing.T) {
 	bad.Joining, number.Leaving, stale.ConfigID = "server.4=d:1:2", "x", 4
 	few.Joining, few.Leaving = "", "1,2"
 	everything := func(m *Membership, r *Request) { // that could be wrong
-		m.Alone, m.Now.LastSeen.Version = true, 6
+		m.Alone, m.Now.LastSeen.Version = true, 6 // 5 is in force
 		m.Synced = func(ensemble.Ensemble) bool { return false }
 		r.SessionErr, r.IDs, r.Body = expired, anonymous, &proto.ReconfigRequest{ConfigID: 4, Joining: "x"}
 	}

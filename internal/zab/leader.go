@@ -291,14 +291,19 @@ func (l *Leader) tryFixEpoch(out []Action) []Action {
 	if !l.quorum(func(f *learner) bool { return f.state >= infoReceived }) {
 		return out
 	}
-	highest := l.disk.AcceptedEpoch
+	// The version of a membership is a zxid. Where the data is gone and the
+	// membership is not, the epochs would begin below it, and no change of that
+	// membership could ever take its place: in Java each is acknowledged and has no
+	// effect.
+	inForce := l.members.Latest()
+	highest := max(l.disk.AcceptedEpoch, proto.Zxid(inForce.Version).Epoch())
 	for _, f := range l.learners {
 		if _, member := l.members.Member(int64(f.info.ID)); member && f.state >= infoReceived {
 			highest = max(highest, f.info.AcceptedEpoch)
 		}
 	}
 	if highest >= maxEpoch {
-		return l.resign(fmt.Sprintf("all epochs are used up: %d has been accepted", highest), out)
+		return l.resign(fmt.Sprintf("all epochs are used up: %d has been accepted, or is in the version of the membership", highest), out)
 	}
 	l.epoch = highest + 1
 	return append(out, SaveEpoch{AcceptedEpoch, l.epoch}, Note{Fact: FactEpochProposed, Epoch: l.epoch})

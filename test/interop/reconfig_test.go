@@ -184,8 +184,13 @@ func (r *reconfigured) await(what string, done func() error) {
 // zkCli has Java's shell run a command on a server that is to stay.
 func (r *reconfigured) zkCli(command string) string {
 	r.t.Helper()
+	return r.zkCliOn(1, command)
+}
+
+func (r *reconfigured) zkCliOn(id int, command string) string {
+	r.t.Helper()
 	in := peers.Require(r.t)
-	args := append([]string{"org.apache.zookeeper.ZooKeeperMain", "-timeout", "30000", "-server", r.server(1).Addr()}, strings.Fields(command)...)
+	args := append([]string{"org.apache.zookeeper.ZooKeeperMain", "-timeout", "30000", "-server", r.server(id).Addr()}, strings.Fields(command)...)
 	cmd := in.JavaClient(in.Classpath(), args...)
 	cmd.Dir = r.t.TempDir()
 	out, err := cmd.CombinedOutput()
