@@ -23,7 +23,8 @@ const configPath = "/zookeeper/config"
 
 // reconfig orders a change of the membership. Its transaction is the setting of
 // the znode, with the zxid as the configuration's version. The permission is
-// looked at last. Source: PrepRequestProcessor.pRequest2Txn.
+// looked at before the text, which may be long, is read; ZooKeeper looks at it
+// last. Source: PrepRequestProcessor.pRequest2Txn.
 func (p *Prep) reconfig(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
 	m := req.Members
 	if m == nil {
@@ -43,6 +44,9 @@ func (p *Prep) reconfig(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCod
 	case r.ConfigID != -1 && r.ConfigID != m.Now.LastSeen.Version:
 		return 0, nil, proto.ErrBadVersion
 	}
+	if err := p.access(req, configPath, proto.PermWrite); err != proto.OK {
+		return 0, nil, err
+	}
 	next, err := requested(r, m)
 	switch {
 	case errors.Is(err, ensemble.ErrUnexpected):
@@ -51,9 +55,6 @@ func (p *Prep) reconfig(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCod
 		return 0, nil, proto.ErrBadArguments
 	case !m.Synced(next):
 		return 0, nil, proto.ErrNewConfigNoQuorum
-	}
-	if err := p.access(req, configPath, proto.PermWrite); err != proto.OK {
-		return 0, nil, err
 	}
 	text := []byte(next.WithVersion(int64(p.zxid)).Text())
 	if len(text) > p.opts.MaxTxn {
