@@ -76,7 +76,7 @@ func pointTo(static, dynamic string, client bool) string {
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	return text + "dynamicConfigFile=" + strings.ReplaceAll(dynamic, `\`, `/`) + "\n"
+	return text + "dynamicConfigFile=" + ensemble.EscapeValue(filepath.ToSlash(dynamic)) + "\n"
 }
 
 func (f MemberFiles) forget() error {
@@ -120,17 +120,24 @@ func sortedLines(e ensemble.Ensemble, version bool) []string {
 }
 
 // replaceFile puts text in the place of the file at path, durably, and lets those read it who may read the file like:
-// it may hold secrets.
+// it may hold secrets. If path is a link, it stays one and what it leads to is replaced; Java replaces the link.
 func replaceFile(path, like, text string) error {
 	info, err := os.Stat(like)
 	if err != nil {
 		return err
 	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	if err = f.Chmod(info.Mode().Perm()); err == nil {
+	mode := info.Mode().Perm()
+	if !keepOwner(f, info) {
+		mode = forAnyGroup(mode)
+	}
+	if err = f.Chmod(mode); err == nil {
 		_, err = f.WriteString(text)
 	}
 	if err == nil {
@@ -144,6 +151,9 @@ func replaceFile(path, like, text string) error {
 	}
 	return syncDir(filepath.Dir(path))
 }
+
+// forAnyGroup is mode for a file whose group is another one: it may do what others may, too.
+func forAnyGroup(mode fs.FileMode) fs.FileMode { return mode & (mode<<3 | 0o707) }
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -162,3 +162,56 @@ func TestBackUp(t *testing.T) {
 		}
 	}
 }
+
+// A zoo.cfg that is a link stays one, the file behind it is changed, and the others are beside the link.
+func TestMemberFilesThroughALink(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "etc", "ours.cfg"), filepath.Join(dir, "conf", "zoo.cfg")
+	for _, path := range []string{real, link} {
+		must(t, os.Mkdir(filepath.Dir(path), 0o700))
+	}
+	must(t, os.WriteFile(real, []byte("# ours\nserver.2=y:1:2\n"), 0o640))
+	must(t, os.Symlink("../etc/ours.cfg", link))
+	c := &Config{File: link, ReconfigEnabled: true}
+	must(t, c.BackUp())
+	must(t, MemberFiles{link}.SaveCommitted(membership(t, servers+"version=1f"), 2, 0))
+	if to, err := os.Readlink(link); err != nil || to != "../etc/ours.cfg" {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+	if got, want := read(t, real), "# ours\ndynamicConfigFile="+link+".dynamic.1f\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if read(t, link+".bak") != "# ours\nserver.2=y:1:2\n" || read(t, link+".dynamic.1f") == "" {
+		t.Error("the files beside the link")
+	}
+	if info, err := os.Stat(real); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+}
+
+// Any name may lead to the file with the servers.
+func TestPointTo(t *testing.T) {
+	for _, name := range []string{`back\slash`, "neu\u00fc \U0001F600", "a=b: c", "tab\tline\nend"} {
+		if os.PathSeparator != '/' && strings.ContainsAny(name, "\\:\t\n") {
+			continue
+		}
+		dir := filepath.Join(t.TempDir(), name)
+		must(t, os.Mkdir(dir, 0o700))
+		static := filepath.Join(dir, "zoo.cfg")
+		must(t, os.WriteFile(filepath.Join(dir, "myid"), []byte("2"), 0o600))
+		text := "dataDir=" + ensemble.EscapeValue(filepath.ToSlash(dir)) + "\ninitLimit=5\nsyncLimit=2\nclientPort=2182\n"
+		must(t, os.WriteFile(static, []byte(text+servers), 0o600))
+		must(t, MemberFiles{static}.SaveCommitted(membership(t, servers+"version=1f"), 2, 0))
+		if c, _, err := Load(static, nil); err != nil || c.Ensemble.Version != 0x1f {
+			t.Errorf("%q: %v in\n%s", name, err, read(t, static))
+		}
+	}
+}
+
+func TestForAnyGroup(t *testing.T) {
+	for mode, want := range map[os.FileMode]os.FileMode{0o640: 0o600, 0o644: 0o644, 0o664: 0o644, 0o600: 0o600, 0o604: 0o604, 0o660: 0o600} {
+		if got := forAnyGroup(mode); got != want {
+			t.Errorf("%v: %v, want %v", mode, got, want)
+		}
+	}
+}

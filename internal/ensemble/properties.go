@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Property is one key and value of a properties text, in the order of the text.
@@ -244,6 +245,28 @@ func hex4(s string) (rune, error) {
 		r = r<<4 | rune(digit)
 	}
 	return r, nil
+}
+
+// EscapeValue writes a value as ParseProperties reads it, and Java, which takes the bytes of a file for Latin-1, too.
+// Bytes that are no UTF-8 stay as they are.
+func EscapeValue(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == '\\' || r == ' ' && i == 0:
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r >= ' ' && r <= '~':
+			b.WriteRune(r)
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			b.WriteByte(s[i])
+		default:
+			for _, half := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(&b, `\u%04x`, half)
+			}
+		}
+	}
+	return b.String()
 }
 
 // WithoutProperties returns text without the properties whose key drop selects. Everything else, comments and blank

@@ -70,3 +70,22 @@ func FuzzParseProperties(f *testing.F) {
 		}
 	})
 }
+
+func TestEscapeValue(t *testing.T) {
+	for value, want := range map[string]string{
+		`/a/b-c=d:e#f`:               `/a/b-c=d:e#f`,
+		`C:\zoo`:                     `C:\\zoo`,
+		" a ":                        `\ a `,
+		"\u00fc\U0001F600\uFFFD\n\t": `\u00fc\ud83d\ude00\ufffd\u000a\u0009`,
+		"\xff\xc3":                   "\xff\xc3",
+		"":                           "",
+	} {
+		got := EscapeValue(value)
+		if got != want {
+			t.Errorf("%q: %s, want %s", value, got, want)
+		}
+		if p, err := ParseProperties("k=" + got + "\n"); err != nil || len(p) != 1 || p[0].Value != value {
+			t.Errorf("%q is read as %+v, %v", value, p, err)
+		}
+	}
+}
