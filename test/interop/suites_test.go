@@ -11,6 +11,13 @@ import (
 
 // TestSuites runs a part of each suite with Paddock. All of these tests pass with Java's server; `make suites` runs
 // whole suites, with both.
+//
+// TestIntegration_IncrementalReconfig is left to that: it removes a server, which may be the leader, and then every
+// server sends its clients away for a moment, as in Java. This client drops a request that waits while all servers
+// refuse it once, and the test allows for a closed connection only. Of two running at a time it failed with
+// Paddock, whose servers are back after some 30 ms, 6 times of 12, and with Java, which closes the connections one
+// server after the other, once of 12. That servers 1 and 2 cannot bind a client port is TestIntegration_Reconfig's own
+// doing, with either server: it gives all three the port of server 3.
 func TestSuites(t *testing.T) {
 	in := peers.Require(t)
 	kazoo := suites.Kazoo{Label: "kazoo", Python: suites.DebianPython}
@@ -32,7 +39,7 @@ func TestSuites(t *testing.T) {
 		{suites.GoZooKeeper{}, []string{
 			"TestIntegration_Auth", "TestIntegration_BasicCluster", "TestIntegration_ChildWatch", "TestIntegration_Create",
 			"TestIntegration_CreateContainer", "TestIntegration_CreateTTL", "TestIntegration_GetSetACL", "TestIntegration_IfAuthdataSurvivesReconnect",
-			"TestIntegration_IncrementalReconfig", "TestIntegration_Lock", "TestIntegration_MaxBufferSize", "TestIntegration_MultiFailures", "TestIntegration_Reconfig", "TestIntegration_SetWatchers",
+			"TestIntegration_Lock", "TestIntegration_MaxBufferSize", "TestIntegration_MultiFailures", "TestIntegration_Reconfig", "TestIntegration_SetWatchers",
 		}},
 	} {
 		t.Run(tc.suite.Name(), func(t *testing.T) {
