@@ -4,6 +4,7 @@
 //	paddock server zoo.cfg          one server in the foreground ─► node
 //	paddock status | 4lw            ask servers how they are
 //	paddock purge | digest          the tools behind zkCleanup.sh and every superDigest how-to
+//	paddock log | snap              check and print logs and snapshots, the tools behind zkTxnLogToolkit.sh and the like
 //	paddock version
 //	paddock java -cp ... CLASS ...  what the main class does in ZooKeeper ─► one of the above
 //	java -cp ... CLASS ...          the same, when a link named java leads here

@@ -120,6 +120,18 @@ var mainClasses = map[string]func(context.Context, app, javaCall) error{
 	"org.apache.zookeeper.server.PurgeTxnLog": func(_ context.Context, a app, c javaCall) error {
 		return a.purge(c.args)
 	},
+	"org.apache.zookeeper.server.persistence.TxnLogToolkit": func(ctx context.Context, a app, c javaCall) error {
+		return alone(ctx, a.logToolkitCommand(), a, c.args)
+	},
+	"org.apache.zookeeper.server.SnapshotFormatter": func(ctx context.Context, a app, c javaCall) error {
+		return alone(ctx, a.snapToolkitCommand(), a, c.args)
+	},
+	"org.apache.zookeeper.server.SnapshotRecursiveSummary": func(ctx context.Context, a app, c javaCall) error {
+		return alone(ctx, a.snapSummaryCommand(), a, c.args)
+	},
+	"org.apache.zookeeper.server.SnapshotComparer": func(ctx context.Context, a app, c javaCall) error {
+		return alone(ctx, a.snapCompareCommand(), a, c.args)
+	},
 	"org.apache.zookeeper.server.auth.DigestAuthenticationProvider": func(_ context.Context, a app, c javaCall) error {
 		algorithm, ok := c.props["zookeeper.DigestAuthenticationProvider.digestAlg"]
 		if !ok {
@@ -129,12 +141,17 @@ var mainClasses = map[string]func(context.Context, app, javaCall) error{
 	},
 }
 
+// alone runs a command that is no part of the tree of commands.
+func alone(ctx context.Context, cmd *cobra.Command, a app, args []string) error {
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetOut(a.out)
+	cmd.SetErr(a.err)
+	cmd.SetArgs(args)
+	return cmd.ExecuteContext(ctx)
+}
+
 // laterClasses are main classes of ZooKeeper that Paddock knows by name only.
 var laterClasses = []string{
-	"org.apache.zookeeper.server.SnapshotFormatter",
-	"org.apache.zookeeper.server.SnapshotComparer",
-	"org.apache.zookeeper.server.SnapshotRecursiveSummary",
-	"org.apache.zookeeper.server.persistence.TxnLogToolkit",
 	"org.apache.zookeeper.server.LogFormatter",
 	"org.apache.zookeeper.server.util.LogChopper",
 	"org.apache.zookeeper.server.TraceFormatter",

@@ -19,7 +19,7 @@ func (a app) logCommand() *cobra.Command {
 		Example: "  paddock log verify data/version-2/log.100000001",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(_ *cobra.Command, files []string) error { return verify(files, a.verifyLog) },
-	})
+	}, a.logToolkitCommand())
 }
 
 func (a app) snapCommand() *cobra.Command {
@@ -29,7 +29,7 @@ func (a app) snapCommand() *cobra.Command {
 		Example: "  paddock snap verify data/version-2/snapshot.0",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(_ *cobra.Command, files []string) error { return verify(files, a.verifySnapshot) },
-	})
+	}, a.snapToolkitCommand(), a.snapSummaryCommand(), a.snapCompareCommand())
 }
 
 func group(name, short string, sub ...*cobra.Command) *cobra.Command {

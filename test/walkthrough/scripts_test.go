@@ -218,6 +218,32 @@ func TestCleanup(t *testing.T) {
 	s.want(0, "Stopping zookeeper ... STOPPED\n", "stop")
 }
 
+// TestToolkits: the scripts that print files do so.
+func TestToolkits(t *testing.T) {
+	t.Parallel()
+	s := standalone(t)
+	s.want(0, "Starting zookeeper ... STARTED\n", "start")
+	s.awaitMode("standalone")
+	if r := s.run("zkCli.sh", "-server", fmt.Sprintf("localhost:%d", s.port), "create", "/printed", "once"); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	s.want(0, "Stopping zookeeper ... STOPPED\n", "stop")
+	log, snapshot := s.path("data/version-2/log.1"), s.path("data/version-2/snapshot.0")
+	for _, tc := range []struct {
+		want string
+		argv []string
+	}{
+		{"create /printed,once,[31,s{'world,'anyone}\n],false,1\n", []string{"zkTxnLogToolkit.sh", log}},
+		{"ZNode Details (count=5):\n----\n/\n", []string{"zkSnapShotToolkit.sh", "-d", snapshot}},
+		{" /\n   children: 3\n   data: 0\n", []string{"zkSnapshotRecursiveSummaryToolkit.sh", snapshot, "/", "0"}},
+		{"All layers compared.\n", []string{"zkSnapshotComparer.sh", "-l", snapshot, "-r", snapshot, "-b", "0", "-n", "0"}},
+	} {
+		if r := s.run(tc.argv[0], tc.argv[1:]...); r.code != 0 || !strings.Contains(r.out, tc.want) {
+			t.Errorf("%v, want %q: %+v", tc.argv, tc.want, r)
+		}
+	}
+}
+
 // TestShell: zkCli.sh runs one command, and its exit code tells how that went.
 func TestShell(t *testing.T) {
 	t.Parallel()
