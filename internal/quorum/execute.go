@@ -162,6 +162,9 @@ func (p *Peer) note(n replica.Note) {
 		p.log.Info("synchronised with the leader", "leader", n.Peer, "epoch", n.Epoch)
 	case zab.FactLearnerJoined:
 		p.log.Info("learner joined", "peer", n.Peer, "zxid", n.Zxid, "epoch", n.Epoch)
+		if n.Text != "" {
+			p.log.Warn(n.Text, "peer", n.Peer)
+		}
 	case zab.FactSyncDiff:
 		m.Diffs.Add(1)
 		p.log.Info("learner gets a DIFF", "peer", n.Peer, "from", n.Zxid)

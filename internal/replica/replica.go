@@ -532,6 +532,9 @@ func (r *Replica) decided(now time.Duration, d election.Decided, out []Action) [
 }
 
 func (r *Replica) onVote(now time.Duration, ev Vote, out []Action) []Action {
+	if n := &ev.Note; r.state == leading && n.State == election.Looking && n.Leader == ev.From {
+		r.leader.Looks(ev.From, n.PeerEpoch)
+	}
 	r.vote.Notice(ev.From, ev.Note)
 	out = r.adoptNewer(now, out)
 	out = r.ballot(now, func(a []election.Action) []election.Action {

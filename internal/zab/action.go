@@ -152,7 +152,7 @@ type Fact uint8
 // Facts.
 const (
 	FactEpochProposed   Fact = iota // Epoch was chosen
-	FactLearnerJoined               // Peer sent its history; Zxid is its last
+	FactLearnerJoined               // Peer sent its history; Zxid is its last; Text says if it is no member
 	FactSyncDiff                    // Peer is synchronised by DIFF from Zxid
 	FactSyncTrunc                   // Peer is told to truncate to Zxid
 	FactSyncSnap                    // Peer gets a snapshot as of Zxid

@@ -86,6 +86,8 @@ type Leader struct {
 	ending        ending        // the counter is used up; see rollover.go
 	lonely        bool          // nobody came while a quorum was waited for
 
+	ends map[proto.PeerID]int64 // the epoch in which a voter's own history ends, as it said when it looked for a leader
+
 	members    ensemble.Pair
 	voters     []int64    // of members
 	reconfig   proto.Zxid // the change of the membership that is outstanding; 0 for none
@@ -238,6 +240,18 @@ func (l *Leader) Message(now time.Duration, link LinkID, m Message, out []Action
 	return l.hangup(f, fmt.Sprintf("unexpected %T from a learner", m), out)
 }
 
+// Looks notes that a server looks for a leader, and in which epoch its history ends
+// by its own word.
+func (l *Leader) Looks(id proto.PeerID, epoch int64) {
+	if !l.members.IsVoter(int64(id)) {
+		return
+	}
+	if l.ends == nil {
+		l.ends = map[proto.PeerID]int64{}
+	}
+	l.ends[id] = epoch
+}
+
 func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action {
 	if f.state != linkOpen {
 		return l.hangup(f, "second FOLLOWERINFO on one link", out)
@@ -249,15 +263,22 @@ func (l *Leader) followerInfo(f *learner, m FollowerInfo, out []Action) []Action
 		return l.hangup(f, fmt.Sprintf("server %d is to lead", l.successor), out)
 	}
 	if m.ConfigVersion > l.members.Committed.Version {
-		return l.hangup(f, "learner has a newer configuration", out)
+		return l.hangup(f, fmt.Sprintf("learner has a newer configuration: version %x, here %x", m.ConfigVersion, l.members.Committed.Version), out)
 	}
 	if !possible(m.AcceptedEpoch) {
 		return l.hangup(f, fmt.Sprintf("learner cannot have accepted epoch %d", m.AcceptedEpoch), out)
 	}
 	if l.phase == Broadcast && m.AcceptedEpoch > l.epoch && l.members.IsVoter(int64(m.ID)) {
 		// It has promised a newer epoch and could never follow this one. A new
-		// election is short; leaving it out lasts until the next failure.
-		return l.resign(fmt.Sprintf("server %d has accepted the newer epoch %d", m.ID, m.AcceptedEpoch), out)
+		// election is short; leaving it out lasts until the next failure. But one whose
+		// history is newer would win that election, and what is acknowledged here would
+		// be gone: while this leader has its quorum, that history is of somewhere else.
+		ended := l.ends[m.ID]
+		if ended <= l.epoch {
+			return l.resign(fmt.Sprintf("server %d has accepted the newer epoch %d", m.ID, m.AcceptedEpoch), out)
+		}
+		out = append(out, Note{Fact: FactRefused, Peer: m.ID, Text: fmt.Sprintf(
+			"its history ends in epoch %d, and this leader's epoch is %d: does it have the data of another ensemble?", ended, l.epoch)})
 	}
 	for _, old := range slices.Clone(l.learners) {
 		if old != f && old.state != linkOpen && old.info.ID == m.ID {
@@ -361,10 +382,15 @@ func (l *Leader) ackEpoch(now time.Duration, f *learner, m AckEpoch, out []Actio
 		return l.hangup(f, "ACKEPOCH out of order", out)
 	}
 	if m.CurrentEpoch != NoEpoch && l.phase == Discovery && l.isAhead(m) {
-		return l.hangup(f, "follower is ahead of the leader", out)
+		return l.hangup(f, fmt.Sprintf("follower is ahead of the leader: its history ends at %s in epoch %d, here at %s in epoch %d",
+			m.LastZxid, m.CurrentEpoch, l.disk.LastZxid, l.disk.CurrentEpoch), out)
 	}
 	f.state, f.lastZxid, f.promised = epochAcked, m.LastZxid, m.CurrentEpoch != NoEpoch
-	out = append(out, Note{Fact: FactLearnerJoined, Peer: f.info.ID, Epoch: m.CurrentEpoch, Zxid: m.LastZxid})
+	note := Note{Fact: FactLearnerJoined, Peer: f.info.ID, Epoch: m.CurrentEpoch, Zxid: m.LastZxid}
+	if _, member := l.members.Member(int64(f.info.ID)); !member {
+		note.Text = "learner is no member: it follows without a vote, and its history gives way to this one"
+	}
+	out = append(out, note)
 	if l.phase != Discovery {
 		return l.synchronize(now, f, out)
 	}

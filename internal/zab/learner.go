@@ -169,7 +169,21 @@ func (f *Learner) Disconnected(now time.Duration, link LinkID, reason string, ou
 		f.state = dialing
 		return f.DialFailed(now, reason, out)
 	}
-	return f.resign("lost the leader: "+reason, out)
+	return f.resign(f.lost(reason), out)
+}
+
+// lost says what a closed link means. A leader that refuses a learner has no word
+// for it; what it looks at says at least where to look.
+func (f *Learner) lost(reason string) string {
+	switch f.state {
+	case awaitingEpoch:
+		return fmt.Sprintf("lost the leader before it said a word: %s; its log says so if it refuses this server, whose membership has version %x",
+			reason, f.members.Committed.Version)
+	case savingAccepted, awaitingSync:
+		return fmt.Sprintf("lost the leader before it sent any history: %s; its log says so if it refuses this server, whose own ends at %s in epoch %d",
+			reason, f.disk.LastZxid, f.disk.CurrentEpoch)
+	}
+	return "lost the leader: " + reason
 }
 
 // Tick does what is due by now.

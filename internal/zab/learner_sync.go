@@ -16,7 +16,11 @@ func (f *Learner) leaderInfo(m LeaderInfo, out []Action) []Action {
 	case m.Epoch > maxEpoch: // having accepted it, we could never follow anybody else
 		return f.resign(fmt.Sprintf("there is no epoch %d", m.Epoch), out)
 	case m.Epoch < f.disk.AcceptedEpoch && !f.mayBreakPromise(m.Epoch):
-		return f.resign(fmt.Sprintf("the leader's epoch %d is older than the accepted epoch %d", m.Epoch, f.disk.AcceptedEpoch), out)
+		reason := fmt.Sprintf("the leader's epoch %d is older than the accepted epoch %d", m.Epoch, f.disk.AcceptedEpoch)
+		if f.disk.CurrentEpoch > m.Epoch {
+			reason += ", and than the history here: is it of another ensemble?"
+		}
+		return f.resign(reason, out)
 	case m.Epoch <= f.disk.AcceptedEpoch:
 		f.state = awaitingSync
 		return append(out, Send{f.link, AckEpoch{NoEpoch, f.disk.LastZxid}})

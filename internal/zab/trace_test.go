@@ -318,6 +318,9 @@ func (m *machine) runLeader(verb string, w words) []Action {
 		return l.Tick(m.now, nil)
 	case "oracle":
 		return l.Oracle(m.now, w.flag("grants"), nil)
+	case "looks":
+		l.Looks(proto.PeerID(w.number(w.arg(0))), w.number(w.arg(1)))
+		return nil
 	case "counter": // as if so many had been proposed
 		l.lastProposed = w.zxid(w.arg(0))
 		l.lastCommitted = l.lastProposed
