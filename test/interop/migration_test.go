@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,25 +23,37 @@ import (
 var (
 	migrationSeconds = flag.Int("migration.seconds", 120, "how long the migration there and back takes, at least")
 	migrationLoad    = flag.Int("migration.znodes", 5000, "znodes of 1 KiB that are there before it")
+	migrationMembers = flag.Bool("migration.reconfig", true, "change the members in the middle of it")
 )
 
-// A stage is what lies between two steps: six of them, and the ones before and after.
+// A stage is what lies between two steps: six of them, and the ones before and after; and behind each of two changes
+// of the members.
 const (
-	migrationStages = 7
+	migrationStages = 9
 	stageWrites     = 100 // of each client, at least
 )
 
 // TestMigration replaces the servers of a loaded Java ensemble by Paddock, one after the other and with their
 // directories, and puts Java back in the same way, while clients of three kinds work on (clients/PROTOCOL.md, the
-// steady story). None of them may lose a write, a session, a lock or an event. How long each had to wait
-// is printed for every step.
+// steady story). When Paddock has taken over from the first server, a fourth is added and the first removed. None of
+// the clients may lose a write, a session, a lock or an event. How long each had to wait is printed for every step.
 func TestMigration(t *testing.T) {
 	java, paddock := peers.Java{Installation: peers.Require(t)}, peers.RequirePaddock(t)
-	e := peers.StartEnsemble(t, java, java, java)
+	like := peers.Config{}
+	if *migrationMembers {
+		like.Settings = map[string]string{"reconfigEnabled": "true"}
+		like.Properties = map[string]string{"zookeeper.skipACL": "yes"}
+	}
+	e := peers.StartEnsembleLike(t, like, java, java, java)
 	m := &migration{witness: witness{t: t, e: e, acked: map[string]string{}}}
 	m.load(*migrationLoad)
 	m.startClients()
 	m.work("java")
+	m.replaceNext(paddock)
+	if *migrationMembers {
+		m.addServer(paddock)
+		m.removeServer(paddock)
+	}
 	for _, to := range []peers.Software{paddock, java} {
 		for m.replaceNext(to) {
 		}
@@ -163,6 +177,48 @@ func (m *migration) replaceNext(to peers.Software) bool {
 	m.work(step)
 	m.digestsMatch()
 	return true
+}
+
+// addServer has a further server of that software join and vote.
+func (m *migration) addServer(of peers.Software) {
+	m.t.Helper()
+	ports, err := peers.FreePorts(3)
+	check(m.t, err)
+	like, id := m.e.Servers[0].Config, len(m.e.Servers)+1
+	added := peers.Member{ID: id, QuorumPort: ports[0], ElectionPort: ports[1], ClientPort: ports[2]}
+	like.Home, like.ID, like.ClientPort = m.t.TempDir(), id, ports[2]
+	like.Members = append(slices.Clone(like.Members), added)
+	s, err := peers.NewServer(of, like)
+	check(m.t, err)
+	peers.EndWith(m.t, s)
+	m.e.Servers = append(m.e.Servers, s)
+	m.start(s)
+	m.reconfig(zk.Reconfiguration{Joining: []string{serverLine(added)}})
+	m.work(fmt.Sprintf("server %d, %v, added", id, of))
+	m.digestsMatch()
+}
+
+// removeServer removes the first server of that software and ends it.
+func (m *migration) removeServer(of peers.Software) {
+	m.t.Helper()
+	i := slices.IndexFunc(m.e.Servers, func(s *peers.Server) bool { return s.Software == of })
+	s := m.e.Servers[i]
+	m.e.Servers = slices.Delete(m.e.Servers, i, i+1)
+	m.reconfig(zk.Reconfiguration{Leaving: []string{strconv.Itoa(s.ID)}})
+	check(m.t, s.Stop())
+	m.work(fmt.Sprintf("server %d, %v, removed", s.ID, of))
+	m.digestsMatch()
+}
+
+// reconfig changes the members to those of m.e, through one that stays.
+func (m *migration) reconfig(change zk.Reconfiguration) {
+	m.t.Helper()
+	c := connectZK(m.t, m.e.ConnectString())
+	defer c.Close()
+	text, _, err := c.Reconfig(m.t.Context(), change, zk.AnyConfig)
+	if err != nil || strings.Count(string(text), "server.") != len(m.e.Servers) {
+		m.t.Fatalf("%+v: %v\n%s", change, err, text)
+	}
 }
 
 // finish ends the clients and looks on every server for all that was acknowledged.

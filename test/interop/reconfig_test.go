@@ -147,8 +147,11 @@ func newReconfig(t *testing.T, software ...peers.Software) *reconfigured {
 func (r *reconfigured) server(id int) *peers.Server { return r.e.Server(id) }
 
 func (r *reconfigured) line(id int) string {
-	m := r.members[id-1]
-	return fmt.Sprintf("server.%d=127.0.0.1:%d:%d:participant;127.0.0.1:%d", id, m.QuorumPort, m.ElectionPort, m.ClientPort)
+	return serverLine(r.members[id-1])
+}
+
+func serverLine(m peers.Member) string {
+	return fmt.Sprintf("server.%d=127.0.0.1:%d:%d:participant;127.0.0.1:%d", m.ID, m.QuorumPort, m.ElectionPort, m.ClientPort)
 }
 
 func (r *reconfigured) launch(id int) {
