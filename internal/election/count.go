@@ -33,8 +33,8 @@ func (e *Election) countLooking(now time.Duration, from int, n proto.Notificatio
 	v := Vote{Leader: n.Leader, Zxid: n.Zxid, Round: n.Round, PeerEpoch: n.PeerEpoch}
 	switch {
 	case n.Round > e.round:
-		if e.finalizeAt != Never && !e.better(v, e.proposal) {
-			return out // A quorum is about to decide, and this voter will be told. Java drops it in the same way.
+		if e.finalizeAt != Never && !e.better(v, e.proposal) && e.agreedWithout(from) {
+			return out // A quorum is about to decide, and this voter will be told.
 		}
 		e.round = n.Round
 		clear(e.received)
@@ -151,6 +151,13 @@ func (e *Election) broadcast(now time.Duration, out []Action) []Action {
 // agreed reports whether the voters whose ballots agree with probe are a quorum.
 func (e *Election) agreed(ballots []ballot, probe ballot) bool {
 	return e.quorum(func(i int) bool { return ballots[i].agrees(probe) })
+}
+
+// agreedWithout reports whether the others who share the proposal are a quorum without the i-th voter, who has gone on
+// to a later round. Java decides with the vote that it has left behind, and leads nobody if it was needed.
+func (e *Election) agreedWithout(i int) bool {
+	mine := ballot{Vote: e.proposal, state: Looking, cast: true}
+	return e.quorum(func(j int) bool { return j != i && e.received[j].agrees(mine) })
 }
 
 // evaluate decides for the proposal if a quorum shares it and nothing can change that, or lets time decide.

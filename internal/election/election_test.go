@@ -597,3 +597,16 @@ func TestAnyRound(t *testing.T) {
 		s.hear(2, say(Looking, 2, 6, next, 1), fmt.Sprintf("= FOLLOWING 2@0x6,1 r%d", next))
 	}
 }
+
+// TestVoterThatWentOn: a vote that a quorum needs, and that its voter has left behind for a later round, decides
+// nothing; one that is not needed does not matter.
+func TestVoterThatWentOn(t *testing.T) {
+	s := start(t, members(t, 3, 0), 3, 5, 0)
+	s.hear(2, say(Looking, 3, 5, 1, 0), "")
+	s.hear(2, say(Looking, 1, 0, 2, 0), "1<LOOKING 3@0x5,0 r2; 2<LOOKING 3@0x5,0 r2")
+	s = start(t, members(t, 5, 0), 3, 5, 0)
+	s.hear(1, say(Looking, 3, 5, 1, 0), "")
+	s.hear(2, say(Looking, 3, 5, 1, 0), "")
+	s.hear(4, say(Looking, 3, 5, 1, 0), "")
+	s.hear(4, say(Looking, 1, 0, 2, 0), "")
+}
