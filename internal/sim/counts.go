@@ -21,8 +21,8 @@ type Counts struct {
 	Supposed                                                                                                          int // power failures thought through, of one server
 
 	// Faults.
-	Kills, PowerCuts, MidCuts, Wipes, Exits, Pauses, Cuts, Partitions, OneWays, Isolations, Desertions         int
-	SlowDisks, IOErrors, FullDisks, ShortWrites, ClockJumps, ClientPauses, StaleDisks, Damages, Heals, Repairs int
+	Kills, PowerCuts, MidCuts, Wipes, Exits, Pauses, Cuts, Partitions, OneWays, Isolations, Desertions                int
+	SlowDisks, IOErrors, FullDisks, ShortWrites, ClockJumps, ClientPauses, StaleDisks, Damages, Heals, Repairs, Plots int
 }
 
 // Add adds what another run has seen.

@@ -40,7 +40,7 @@ var faults = []fault{
 // plan lets a class of faults strike again and again.
 func (w *World) plan(f fault) {
 	w.after(w.upTo(2*w.cfg.pace)+ms, func() {
-		if w.faults {
+		if w.faults && !w.undisturbed {
 			f.strike(w)
 			w.plan(f)
 		}
@@ -305,12 +305,7 @@ func (w *World) desert() {
 		l.forsake(1 - l.side(s))
 		w.after(d, func() { l.end(nil, "deserted") })
 	}
-	for _, o := range w.servers {
-		if o != s {
-			w.block(s.id, o.id, d)
-			w.block(o.id, s.id, d)
-		}
-	}
+	w.cutOff(s, d)
 	w.event(nil, fmt.Sprintf("server %d is deserted for %v", s.id, d))
 }
 

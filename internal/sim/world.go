@@ -39,6 +39,11 @@ type World struct {
 	healed  time.Duration // when that was over
 	armed   int           // how many servers are to crash at a turn of the protocol
 
+	plot        plot
+	plotsLeft   int     // how often it may strike yet
+	plotted     *Server // whom it is about, nil before it has begun
+	undisturbed bool    // it has struck, and no other faults do
+
 	blocked map[way]int // how many faults stop what goes this way
 	links   []*link     // open ones, in the order of their opening
 	byID    map[zab.LinkID]*link
@@ -59,6 +64,7 @@ func New(seed uint64, trace func(line string)) *World {
 	}
 	w.cfg = draw(w.rng)
 	w.cfg.drawMembers(rand.New(rand.NewPCG(seed, 0x3e3b)))
+	w.drawPlot(rand.New(rand.NewPCG(seed, 0x9107)))
 	w.check.init()
 	w.ens = w.cfg.ensemble()
 	w.check.config = w.ens
