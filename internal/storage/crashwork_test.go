@@ -307,6 +307,8 @@ func (w *server) script() error {
 		func() error { return w.batches(2, 4, 900) },
 		func() error { return w.snapshot(0) },
 		func() error { return w.batch(3, 100) },
+		func() error { return w.truncate(3) }, // a whole file, and no more
+		func() error { return w.batch(3, 100) },
 		func() error { return w.truncate(12) }, // across files, and snapshots go
 		func() error { return w.batch(3, 100) },
 		func() error { return w.snapshot(1) },
