@@ -23,8 +23,8 @@ const configPath = "/zookeeper/config"
 
 // reconfig orders a change of the membership. Its transaction is the setting of
 // the znode, with the zxid as the configuration's version. The permission is
-// looked at before the text, which may be long, is read; ZooKeeper looks at it
-// last. Source: PrepRequestProcessor.pRequest2Txn.
+// looked at last, but before a long text is read, which takes long. Source:
+// PrepRequestProcessor.pRequest2Txn.
 func (p *Prep) reconfig(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) {
 	m := req.Members
 	if m == nil {
@@ -44,8 +44,9 @@ func (p *Prep) reconfig(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCod
 	case r.ConfigID != -1 && r.ConfigID != m.Now.LastSeen.Version:
 		return 0, nil, proto.ErrBadVersion
 	}
-	if err := p.access(req, configPath, proto.PermWrite); err != proto.OK {
-		return 0, nil, err
+	denied := p.access(req, configPath, proto.PermWrite)
+	if denied != proto.OK && len(r.Joining)+len(r.Leaving)+len(r.NewMembers) > maxUnasked {
+		return 0, nil, denied
 	}
 	next, err := requested(r, m)
 	switch {
@@ -55,6 +56,8 @@ func (p *Prep) reconfig(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCod
 		return 0, nil, proto.ErrBadArguments
 	case !m.Synced(next):
 		return 0, nil, proto.ErrNewConfigNoQuorum
+	case denied != proto.OK:
+		return 0, nil, denied
 	}
 	text := []byte(next.WithVersion(int64(p.zxid)).Text())
 	if len(text) > p.opts.MaxTxn {
@@ -66,6 +69,10 @@ func (p *Prep) reconfig(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCod
 	p.record(node)
 	return proto.OpReconfig, &proto.SetDataTxn{Path: configPath, Data: text, Version: -1}, proto.OK
 }
+
+// maxUnasked is how many bytes of a change are read for whoever may not make it,
+// to say what is wrong with it: a membership of some dozen servers.
+const maxUnasked = 2 << 10
 
 func requested(r *proto.ReconfigRequest, m *Membership) (ensemble.Ensemble, error) {
 	if r.Full {

@@ -26,7 +26,7 @@ func membership(t *testing.T, text string) *Membership {
 func TestReconfigChecks(t *testing.T) {
 	join := proto.ReconfigRequest{Joining: "server.4=d:1:2;3", ConfigID: -1}
 	bad, number, stale, few := join, join, join, join
-	long := proto.ReconfigRequest{Full: true, NewMembers: strings.Repeat("x", 5<<20), ConfigID: -1} // MarshallingError, if read
+	long := proto.ReconfigRequest{Full: true, NewMembers: strings.Repeat("x", 5<<20), ConfigID: -1} // BadArguments, if read
 	bad.Joining, number.Leaving, stale.ConfigID = "server.4=d:1:2", "x", 4
 	few.Joining, few.Leaving = "", "1,2"
 	everything := func(m *Membership, r *Request) { // that could be wrong
@@ -48,12 +48,13 @@ func TestReconfigChecks(t *testing.T) {
 		{"standalone", next(func(_ *Membership, r *Request) { r.SessionErr = ok }), unimpl},
 		{"another is under way", next(func(m *Membership, _ *Request) { m.Alone = false }), proto.ErrReconfigInProgress},
 		{"another version", next(func(m *Membership, _ *Request) { m.Now.LastSeen.Version = 5 }), badVer},
-		{"no permission", next(func(_ *Membership, r *Request) { r.Body = &long }), noAuth},
-		{"bad line", next(func(_ *Membership, r *Request) { r.IDs, r.Body = super, &bad }), badArgs},
+		{"no permission, and a long text", next(func(_ *Membership, r *Request) { r.Body = &long }), noAuth},
+		{"bad line", next(func(_ *Membership, r *Request) { r.Body = &bad }), badArgs},
 		{"bad number", next(func(_ *Membership, r *Request) { r.Body = &number }), marshal},
 		{"too few", next(func(_ *Membership, r *Request) { r.Body = &few }), badArgs},
 		{"no quorum of it", next(func(_ *Membership, r *Request) { r.Body = &join }), proto.ErrNewConfigNoQuorum},
-		{"permission", next(func(m *Membership, _ *Request) { m.Synced = func(ensemble.Ensemble) bool { return true } }), ok},
+		{"no permission", next(func(m *Membership, _ *Request) { m.Synced = func(ensemble.Ensemble) bool { return true } }), noAuth},
+		{"permission", next(func(_ *Membership, r *Request) { r.IDs = super }), ok},
 	} {
 		w := newWorld(t, Options{Digest: true})
 		m := membership(t, pairOfThree)
