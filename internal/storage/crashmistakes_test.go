@@ -49,31 +49,56 @@ func TestCrashPointMistakes(t *testing.T) {
 	t.Logf("mistake, found by, first at\n%s%d found", &table, found)
 }
 
-// mistake is a piece of this package's source and what to put in its place.
+// TestCrashMistakeTexts keeps the list from rotting: what a mistake replaces must be there, and once.
+func TestCrashMistakeTexts(t *testing.T) {
+	for _, m := range mistakes {
+		for part := &m; part != nil; part = part.with {
+			if _, err := part.wrong(); err != nil {
+				t.Errorf("%s: %v", m.name, err)
+			}
+		}
+	}
+}
+
+// mistake is a piece of this package's source and what to put in its place. Where another piece does the same work a
+// second time, the mistake is not one without the other.
 type mistake struct {
 	name     string
 	file     string
 	from, to string
+	with     *mistake // made as well; nil for most
 }
 
-// build builds the tests of this package with the mistake in it.
-func (m *mistake) build(dir string) (string, error) {
-	path, err := filepath.Abs(m.file)
-	if err != nil {
-		return "", err
-	}
-	source, err := os.ReadFile(path)
+// wrong returns the source of the file with the mistake in it.
+func (m *mistake) wrong() (string, error) {
+	source, err := os.ReadFile(m.file)
 	if err != nil {
 		return "", err
 	}
 	if n := strings.Count(string(source), m.from); n != 1 {
 		return "", fmt.Errorf("%s has %d places like\n%s", m.file, n, m.from)
 	}
-	wrong := filepath.Join(dir, "wrong.go")
-	if err := os.WriteFile(wrong, []byte(strings.Replace(string(source), m.from, m.to, 1)), 0o600); err != nil {
-		return "", err
+	return strings.Replace(string(source), m.from, m.to, 1), nil
+}
+
+// build builds the tests of this package with the mistake in it.
+func (m *mistake) build(dir string) (string, error) {
+	replace := map[string]string{}
+	for ; m != nil; m = m.with {
+		text, err := m.wrong()
+		if err != nil {
+			return "", err
+		}
+		path, err := filepath.Abs(m.file)
+		if err != nil {
+			return "", err
+		}
+		replace[path] = filepath.Join(dir, "wrong_"+m.file)
+		if err := os.WriteFile(replace[path], []byte(text), 0o600); err != nil {
+			return "", err
+		}
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: wrong}})
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
@@ -117,6 +142,10 @@ func (m *mistake) look(t *testing.T, binary string) (how, where string) {
 	return "", ""
 }
 
+// indexIsEnough leaves out the sync of a log ahead of its index, which a start comes to first where a killed process
+// has left entries that no index tells of.
+var indexIsEnough = &mistake{file: "index.go", from: "	if err := errors.Join(log.Sync(), log.Close()); err != nil {", to: "	if err := log.Close(); err != nil {"}
+
 // mistakes are of all kinds: syncs left out, orders turned round, things that stay which must go.
 var mistakes = []mistake{{
 	name: "an epoch file is renamed before it is synced", file: "store.go",
@@ -134,8 +163,8 @@ var mistakes = []mistake{{
 	to:   "	f, err := s.fs.Create(path)\n	if err != nil {\n		return err\n	}\n	_, err = f.WriteAt(b, 0)\n	if err == nil {\n		err = f.Sync()\n	}\n	if err = errors.Join(err, f.Close()); err != nil {\n		return err\n	}\n",
 }, {
 	name: "a start catches up the current epoch before the accepted one", file: "epochs.go",
-	from: "	if !hasAccepted || e.Accepted != s.epochs.Accepted {\n		if err := s.saveEpoch(acceptedName, e.Accepted); err != nil {\n			return err\n		}\n	}\n	if !hasCurrent || e.Current != s.epochs.Current {\n		if err := s.saveEpoch(currentName, e.Current); err != nil {\n			return err\n		}\n	}\n",
-	to:   "	if !hasCurrent || e.Current != s.epochs.Current {\n		if err := s.saveEpoch(currentName, e.Current); err != nil {\n			return err\n		}\n	}\n	if !hasAccepted || e.Accepted != s.epochs.Accepted {\n		if err := s.saveEpoch(acceptedName, e.Accepted); err != nil {\n			return err\n		}\n	}\n",
+	from: "	if !f.hasAccepted || e.Accepted != f.accepted {\n		if err := s.saveEpoch(acceptedName, e.Accepted); err != nil {\n			return Epochs{}, err\n		}\n	}\n	if !f.hasCurrent || e.Current != f.current {\n		if err := s.saveEpoch(currentName, e.Current); err != nil {\n			return Epochs{}, err\n		}\n	}\n",
+	to:   "	if !f.hasCurrent || e.Current != f.current {\n		if err := s.saveEpoch(currentName, e.Current); err != nil {\n			return Epochs{}, err\n		}\n	}\n	if !f.hasAccepted || e.Accepted != f.accepted {\n		if err := s.saveEpoch(acceptedName, e.Accepted); err != nil {\n			return Epochs{}, err\n		}\n	}\n",
 }, {
 	name: "a follower notes an epoch before it has its history", file: "crashwork_test.go",
 	from: "	if err := w.flush(); err != nil {\n		return err\n	}\n	return w.enter(e)\n", to: "	if err := w.enter(e); err != nil {\n		return err\n	}\n	return w.flush()\n",
@@ -157,8 +186,8 @@ var mistakes = []mistake{{
 	from: "	if err := w.write(w.buf, batch); err != nil {\n", to: "	if err := errors.Join(clearWriting(w.s.fs, w.s.logDir), w.write(w.buf, batch)); err != nil {\n",
 }, {
 	name: "a snapshot is renamed before it is synced", file: "snap_writer.go",
-	from: "	if err == nil {\n		err = f.Sync()\n	}\n	err = errors.Join(err, f.Close())\n	if err == nil {\n		err = s.fs.Rename(tmp, path)\n	}\n",
-	to:   "	if err == nil {\n		err = s.fs.Rename(tmp, path)\n	}\n	if err == nil {\n		err = f.Sync()\n	}\n	err = errors.Join(err, f.Close())\n",
+	from: "	if err == nil {\n		err = f.Sync()\n	}\n	err = errors.Join(err, f.Close())\n	if src, ok",
+	to:   "	if err == nil {\n		err = s.fs.Rename(tmp, path)\n	}\n	if err == nil {\n		err = f.Sync()\n	}\n	tmp = path\n	err = errors.Join(err, f.Close())\n	if src, ok",
 }, {
 	name: "the name of a snapshot is not synced", file: "snap_writer.go",
 	from: "	if err := s.fs.SyncDir(s.snapDir); err != nil {\n		return 0, fatal(err)", to: "	if err := error(nil); err != nil {\n		return 0, fatal(err)",
@@ -195,9 +224,11 @@ var mistakes = []mistake{{
 }, {
 	name: "a start trusts a log that a killed process has not synced", file: "recover.go",
 	from: "	default:\n		err = s.cut(path, end.end)\n", to: "	case end.size > end.end:\n		err = s.cut(path, end.end)\n",
+	with: indexIsEnough,
 }, {
 	name: "a start cuts a log before what stays is synced", file: "recover.go",
 	from: "	err = f.Sync()\n	if err == nil {\n		err = f.Truncate(size)", to: "	if err == nil {\n		err = f.Truncate(size)",
+	with: indexIsEnough,
 }, {
 	name: "a directory of our own is not synced in its parents", file: "store.go",
 	from: "		err = s.makeParents(filepath.Dir(dir))\n", to: "		err = nil\n",
