@@ -17,12 +17,10 @@ func (s *Server) exec(actions []replica.Action) {
 		if s.w.trace != nil {
 			s.traceAction(a)
 		}
+		s.w.meet(s, a)
 		switch a := a.(type) {
 		case replica.Send:
 			s.w.check.promise(s.w, s, a)
-			if s.w.plotting() && s.w.plot.sends != nil {
-				s.w.plot.sends(s.w, s, a)
-			}
 			s.send(a.Link, a.Msg)
 		case replica.Append:
 			s.w.check.propose(s.w, s, a.Txn)
@@ -73,9 +71,6 @@ func (s *Server) run(a replica.Action) {
 		s.w.turn(s)
 		s.w.check.changed(s.w, s, a)
 		s.drive.put(a)
-		if s.w.plotting() && s.w.plot.sees != nil {
-			s.w.plot.sees(s.w, s, a)
-		}
 	case replica.Truncate, replica.SaveSnapshot:
 		s.w.turn(s)
 		if _, ok := a.(replica.Truncate); ok {

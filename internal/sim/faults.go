@@ -300,12 +300,21 @@ func (w *World) isolate() {
 func (w *World) desert() {
 	s := w.anyOrLeader()
 	w.Desertions++
-	d := w.upTo(5 * time.Second)
+	s.desertFor(w.upTo(5 * time.Second))
+}
+
+func (s *Server) desertFor(d time.Duration) {
+	w := s.w
 	for _, l := range s.links() {
 		l.forsake(1 - l.side(s))
 		w.after(d, func() { l.end(nil, "deserted") })
 	}
-	w.cutOff(s, d)
+	for _, o := range w.servers {
+		if o != s {
+			w.block(s.id, o.id, d)
+			w.block(o.id, s.id, d)
+		}
+	}
 	w.event(nil, fmt.Sprintf("server %d is deserted for %v", s.id, d))
 }
 

@@ -195,10 +195,18 @@ func (w *World) hopeless() bool {
 // changeMembers lets a client ask for a change.
 func (w *World) changeMembers() {
 	c := w.clients[w.rng.IntN(len(w.clients))]
-	if c.conn == nil || !c.open || c.paused || c.done || len(c.sent) > 0 && c.sent[len(c.sent)-1].kind == closing {
+	if !c.mayAsk() {
 		return
 	}
-	r := w.someChange()
+	c.askFor(w.someChange())
+}
+
+func (c *client) mayAsk() bool {
+	return c.conn != nil && c.open && !c.paused && !c.done && (len(c.sent) == 0 || c.sent[len(c.sent)-1].kind != closing)
+}
+
+func (c *client) askFor(r *proto.ReconfigRequest) {
+	w := c.w
 	w.Asked++
 	w.event(nil, fmt.Sprintf("%s asks server %d for another membership: join %q, leave %q, all %q", c, c.conn.s.id, r.Joining, r.Leaving, r.NewMembers))
 	c.send(&operation{kind: changing, path: "/zookeeper/config"}, proto.OpReconfig, r)

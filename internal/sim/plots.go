@@ -1,9 +1,10 @@
 package sim
 
 import (
-	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/replica"
@@ -12,138 +13,157 @@ import (
 )
 
 // Some mistakes show only if several things go wrong in one order, which
-// troubles that strike blindly hit once in thousands of histories. A plot waits
-// for the first of them, and then sees to the others. When it has done so, no new
-// faults strike: most of them would make the ensemble begin anew.
+// troubles that strike blindly hit once in thousands of histories. A plot, in one
+// history of ten, begins when the other troubles have ended: it brings about
+// what it waits for, and strikes when a server is about to do that. The other
+// troubles would mostly make the ensemble begin anew, and so would the end of a
+// counter.
 type plot struct {
-	name  string
-	times int // how often it strikes, if it can
-	begin func(*World)
-	sends func(*World, *Server, replica.Send) // before a server says something
-	sees  func(*World, *Server, replica.Action)
+	name    string
+	needs   func(*config)
+	provoke func(*World, *Server)                             // whenever all follow a leader, until it strikes
+	meets   func(*World, *Server, replica.Action) (over bool) // what a server is about to do
 }
 
-// usurper: a leader dies when no server is left over, and a server is elected
-// twice that each time accepts a new epoch and is gone before anybody hears of it.
-// Then the others are back and elect one of their own, whose epoch is behind what
-// the usurper has accepted.
-var usurper = plot{name: "usurper", times: 2, begin: (*World).bareMajority, sends: func(w *World, s *Server, a replica.Send) {
-	if _, ok := a.Msg.(zab.LeaderInfo); !ok || w.byID[a.Link] == nil || w.plotted != nil && w.plotted != s {
-		return
-	}
-	w.plotted = s
-	w.strike()
-	s.loseLinks()
-	if w.plotsLeft > 0 {
-		s.crashSoon(0, w.upTo(100*ms))
-	} else {
-		w.cutOff(s, 2*time.Second+w.upTo(2*time.Second))
-	}
-}}
+// plotTime is for a plot, behind the time of the other troubles.
+const plotTime = 12 * time.Second
 
-// fallenSuccessor: who is to lead after a change of the membership is gone right
-// then, and the others hear of the change one after the other, so that each finds
-// those who have not heard of it with the old leader, and goes back there.
-var fallenSuccessor = plot{name: "fallen successor", times: 1, sends: func(w *World, s *Server, a replica.Send) {
-	m, ok := a.Msg.(zab.CommitActivate)
-	if !ok || m.Leader == proto.PeerID(s.id) || len(s.links()) < 3 {
-		return
-	}
-	w.strike()
-	for i, l := range s.links() {
-		out := &l.ends[l.side(s)].out
-		out.next = max(out.next, w.now+time.Duration(i)*400*ms)
-	}
-	w.servers[m.Leader-1].crash(2*time.Second + w.upTo(3*time.Second))
-}}
+// comeBack is how long somebody tries to reach a server that is gone, and then
+// takes to look around. Twice that is less than syncTimeout.
+const comeBack = 800 * ms
 
-// soleWitness: a leader proposes another membership and is gone before anybody
-// else hears of it. It has both on disk, and comes back when the others have
-// elected another leader.
-var soleWitness = plot{name: "sole witness", times: 1, sees: func(w *World, s *Server, a replica.Action) {
-	if _, proposed := a.(replica.SeeConfig); !proposed || s.role != zab.RoleLeader {
-		return
-	}
-	w.strike()
-	s.loseLinks()
-	s.crashSoon(3*w.cfg.disk+w.upTo(3*w.cfg.disk), time.Second+w.upTo(2*time.Second))
-}}
-
-// drawPlot draws what a history has of that, which begins in the first half of the
-// troubles. It has a generator of its own, too.
-func (w *World) drawPlot(rng *rand.Rand) {
-	plots := []plot{usurper}
-	if w.cfg.reconfig {
-		plots = []plot{soleWitness, fallenSuccessor}
-	}
-	if rng.IntN(3) > 0 {
-		return
-	}
-	p := plots[rng.IntN(len(plots))]
-	w.after(time.Duration(rng.Int64N(int64(w.cfg.trouble/2))), func() {
-		w.plot, w.plotsLeft = p, p.times
-		if p.begin != nil {
-			p.begin(w)
+var plots = []plot{{
+	// A server is elected twice, accepts a new epoch each time, and loses all
+	// connections before anybody hears of it. Then the others elect one of their own,
+	// whose epoch is behind what that server has accepted.
+	name:    "the epochs of a usurper",
+	needs:   func(*config) {},
+	provoke: func(w *World, leader *Server) { leader.crash(w.upTo(time.Second)) },
+	meets: func(w *World, s *Server, a replica.Action) bool {
+		m, _ := a.(replica.Send)
+		info, ok := m.Msg.(zab.LeaderInfo)
+		if !ok || s.role != zab.RoleNone {
+			return false
 		}
-	})
-}
-
-// bareMajority lets the leader and others crash, until one more would be too many.
-func (w *World) bareMajority() {
-	voters := slices.Clone(w.servers[:w.cfg.voters])
-	w.rng.Shuffle(len(voters), func(i, j int) { voters[i], voters[j] = voters[j], voters[i] })
-	slices.SortStableFunc(voters, func(a, b *Server) int { return cmp.Compare(rank(a), rank(b)) })
-	for _, s := range voters[:len(voters)/2] {
-		s.crash(1500*ms + w.upTo(500*ms))
-	}
-}
-
-// rank is the order in which bareMajority takes servers.
-func rank(s *Server) int {
-	switch {
-	case !s.up:
-		return 0
-	case s.role == zab.RoleLeader:
-		return 1
-	}
-	return 2
-}
-
-// crashSoon lets a server crash unless that has happened by then.
-func (s *Server) crashSoon(after, down time.Duration) {
-	gen := s.gen
-	s.w.after(after, func() {
-		if s.gen == gen {
-			s.crash(down)
+		if w.usurper != s {
+			w.usurper, w.usurped = s, info.Epoch
 		}
-	})
+		if info.Epoch == w.usurped { // who has not heard of it comes back, a few times
+			w.after(0, func() { s.desertFor(10 * ms) })
+			return false
+		}
+		w.after(0, func() { s.desertFor(3*time.Second + w.upTo(3*time.Second)) })
+		return true
+	},
+}, {
+	// A leader proposes a membership that has no quorum without it, and loses all
+	// connections before anybody else hears of that.
+	name:  "the sole witness of a change",
+	needs: func(c *config) { c.reconfig = true },
+	provoke: func(w *World, leader *Server) {
+		others := w.otherVoters(leader)
+		if n := len(others) - 1; n > 0 {
+			w.askFor(&proto.ReconfigRequest{ConfigID: -1, Leaving: strings.Join(others[:n], ",")})
+		}
+	},
+	meets: func(w *World, s *Server, a replica.Action) bool {
+		see, ok := a.(replica.SeeConfig)
+		if !ok || s.role != zab.RoleLeader || see.Config.Quorum(func(id int64) bool { return id != int64(s.id) && w.check.config.IsVoter(id) }) {
+			return false
+		}
+		w.after(0, func() { s.desertFor(3*time.Second + w.upTo(3*time.Second)) })
+		return true
+	},
+}, {
+	// A leader moves to another port and hands over to somebody who is gone right
+	// then. Of the others just so many hear of it late, one after the other, that who
+	// hears of it at once, and is back, finds a quorum that follows the old leader.
+	name:  "a successor that falls",
+	needs: func(c *config) { c.reconfig, c.voters = true, 5 },
+	provoke: func(w *World, leader *Server) {
+		m, _ := w.check.config.Member(int64(leader.id))
+		w.askFor(&proto.ReconfigRequest{ConfigID: -1, Joining: serverLine(leader.id, "participant", m.QuorumAddrs[0].Port+1)})
+	},
+	meets: func(w *World, s *Server, a replica.Action) bool {
+		m, _ := a.(replica.Send)
+		c, ok := m.Msg.(zab.CommitActivate)
+		if !ok || int(c.Leader) == s.id || s.role != zab.RoleLeader {
+			return false
+		}
+		stay := []int64{int64(s.id)}
+		for _, l := range s.links() {
+			o := l.ends[1-l.side(s)].s
+			if o.id == int(c.Leader) || w.check.config.Quorum(func(id int64) bool { return slices.Contains(stay, id) }) {
+				continue
+			}
+			out := &l.ends[l.side(s)].out
+			out.next = max(out.next, w.now+time.Duration(len(stay))*comeBack)
+			stay = append(stay, int64(o.id))
+		}
+		w.servers[c.Leader-1].crash(2*time.Second + w.upTo(3*time.Second))
+		return true
+	},
+}}
+
+// drawPlot draws what a history has of that, nil for nothing. It has a generator of
+// its own, too.
+func drawPlot(seed uint64) *plot {
+	rng := rand.New(rand.NewPCG(seed, 0x9107))
+	if rng.IntN(10) > 0 {
+		return nil
+	}
+	return &plots[rng.IntN(len(plots))]
 }
 
-// plotting reports whether there is a plot that still waits.
-func (w *World) plotting() bool { return w.plotsLeft > 0 && w.faults }
+// prepare lets a plot begin when the time of the other troubles is over.
+func (p *plot) prepare(w *World) {
+	p.needs(&w.cfg)
+	w.cfg.lastCounter = 0
+	w.after(w.cfg.trouble, func() {
+		w.undisturbed, w.armed = true, 0
+		w.plot = p
+		w.provoke()
+	})
+	w.cfg.trouble += plotTime
+}
 
-func (w *World) strike() {
-	w.plotsLeft--
-	w.undisturbed = w.plotsLeft == 0
+// provoke does what a plot needs, again and again while it waits.
+func (w *World) provoke() {
+	if w.plot == nil || !w.faults {
+		return
+	}
+	if w.allServe() {
+		i := slices.IndexFunc(w.servers, func(s *Server) bool { return s.role == zab.RoleLeader })
+		w.plot.provoke(w, w.servers[i])
+	}
+	w.after(500*ms, w.provoke)
+}
+
+// meet lets a plot strike if what a server is about to do is what it has waited for.
+func (w *World) meet(s *Server, a replica.Action) {
+	if w.plot == nil || !w.faults || !w.plot.meets(w, s, a) {
+		return
+	}
 	w.Plots++
-	w.event(nil, "plot: "+w.plot.name)
+	w.event(s, "plot: "+w.plot.name)
+	w.plot = nil
 }
 
-// loseLinks breaks the connections of a server with everything that is on its
-// way to the others.
-func (s *Server) loseLinks() {
-	for _, l := range s.links() {
-		l.ends[l.side(s)].out.queue = nil
-		l.end(nil, "the connection broke")
+// askFor lets any client that can ask for another membership.
+func (w *World) askFor(r *proto.ReconfigRequest) {
+	if i := slices.IndexFunc(w.clients, (*client).mayAsk); i >= 0 {
+		w.clients[i].askFor(r)
 	}
 }
 
-// cutOff lets nothing to a server, nor from it.
-func (w *World) cutOff(s *Server, d time.Duration) {
-	for _, o := range w.servers {
-		if o != s {
-			w.block(s.id, o.id, d)
-			w.block(o.id, s.id, d)
+// otherVoters are the ids of voters but one, in any order.
+func (w *World) otherVoters(s *Server) []string {
+	var ids []string
+	for _, id := range w.check.config.Voters() {
+		if id != int64(s.id) {
+			ids = append(ids, fmt.Sprint(id))
 		}
 	}
+	w.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	return ids
 }

@@ -39,10 +39,10 @@ type World struct {
 	healed  time.Duration // when that was over
 	armed   int           // how many servers are to crash at a turn of the protocol
 
-	plot        plot
-	plotsLeft   int     // how often it may strike yet
-	plotted     *Server // whom it is about, nil before it has begun
-	undisturbed bool    // it has struck, and no other faults do
+	plot        *plot   // that waits, nil without one
+	usurper     *Server // of plots
+	usurped     int64   // the first epoch that it has accepted
+	undisturbed bool    // no other faults strike any more
 
 	blocked map[way]int // how many faults stop what goes this way
 	links   []*link     // open ones, in the order of their opening
@@ -64,7 +64,9 @@ func New(seed uint64, trace func(line string)) *World {
 	}
 	w.cfg = draw(w.rng)
 	w.cfg.drawMembers(rand.New(rand.NewPCG(seed, 0x3e3b)))
-	w.drawPlot(rand.New(rand.NewPCG(seed, 0x9107)))
+	if p := drawPlot(seed); p != nil {
+		p.prepare(w)
+	}
 	w.check.init()
 	w.ens = w.cfg.ensemble()
 	w.check.config = w.ens
