@@ -160,11 +160,12 @@ func (w *World) dispensable(s *Server) bool {
 	return w.check.config.Quorum(others)
 }
 
-// hopeless reports whether a change of the membership needs servers that cannot
-// count: disks were lost right when they had become necessary, observers that are
+// hopeless reports whether nobody leads and a change of the membership needs servers
+// that cannot count: disks were lost right when they had become necessary, observers that are
 // to vote would have to, or servers that are no members yet and have more than any
 // voter, behind whom they will not go back. There is no way on from there, in
 // ZooKeeper neither, but the one by which an operator ends the change on the disks.
+// Where somebody leads, there is no excuse: whoever remembers a change follows, too.
 func (w *World) hopeless() bool {
 	most := func(s *Server) (int64, proto.Zxid) { return s.r.Status().Epoch, s.hist.Last() }
 	counts := func(id int64) bool {
@@ -186,7 +187,8 @@ func (w *World) hopeless() bool {
 			return e > epoch || e == epoch && l >= last
 		})
 	}
-	return w.cfg.reconfig && slices.ContainsFunc(w.servers, func(s *Server) bool {
+	leads := func(s *Server) bool { return s.role == zab.RoleLeader }
+	return w.cfg.reconfig && !slices.ContainsFunc(w.servers, leads) && slices.ContainsFunc(w.servers, func(s *Server) bool {
 		p := s.r.Members()
 		return s.up && p.Pending() && !p.Quorum(counts)
 	})
