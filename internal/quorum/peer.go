@@ -237,10 +237,8 @@ func (p *Peer) recover() (*persist.Damage, error) {
 	rec.Hist.Keep = p.opts.History
 	p.opts.Election.Oracle = p.opts.OraclePath != ""
 	p.durable.advance(rec.Last)
-	known := configText(p.tree) // before what the files say takes its place
-	p.furnish(p.tree)
 	p.replica = replica.New(replica.Options{
-		Self: p.opts.Self, Ensemble: p.opts.Ensemble, LastSeen: p.opts.LastSeen, KnownConfig: known, Reconfig: p.opts.Reconfig,
+		Self: p.opts.Self, Ensemble: p.opts.Ensemble, LastSeen: p.opts.LastSeen, Reconfig: p.opts.Reconfig,
 		EditRules: p.opts.EditRules, Standalone: p.opts.Standalone,
 		Observer: p.opts.Observer, Tick: p.opts.Tick, InitTimeout: p.opts.InitTimeout,
 		SyncTimeout: p.opts.SyncTimeout, DialTimeout: p.opts.DialTimeout, Election: p.opts.Election, Prep: p.opts.Prep,
@@ -252,6 +250,7 @@ func (p *Peer) recover() (*persist.Damage, error) {
 		Reap:          p.opts.Reap,
 		LocalSessions: p.opts.LocalSessions, UpgradeSessions: p.opts.UpgradeSessions, ReadOnlyAfter: p.opts.ReadOnlyAfter,
 	}, p.tree, &rec.Hist, disk)
+	p.furnish(p.tree)
 	p.log.Info("data recovered", "zxid", rec.Last, "znodes", p.tree.NodeCount(),
 		"snapshot", rec.Snapshot, "replayed", rec.Entries, "took", time.Since(began))
 	if rec.Mismatches > 0 {
@@ -265,15 +264,6 @@ func (p *Peer) recover() (*persist.Damage, error) {
 		p.log.Warn("a newer snapshot could not be used", "err", err)
 	}
 	return damage, nil
-}
-
-// configText is what a tree says of the membership.
-func configText(t *tree.Tree) string {
-	n, ok := t.Get("/zookeeper/config")
-	if !ok {
-		return ""
-	}
-	return string(n.Data())
 }
 
 // furnish gives a tree that was loaded what no snapshot has.

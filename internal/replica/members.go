@@ -12,8 +12,10 @@ import (
 // initMembers takes up the membership that the files tell of.
 func (r *Replica) initMembers() {
 	r.members = ensemble.Settled(r.opts.Ensemble)
-	if known, err := ensemble.Parse(r.opts.KnownConfig); err == nil {
-		r.knownConfig = known.Version
+	if n, ok := r.tree.Get("/zookeeper/config"); ok {
+		if known, err := ensemble.Parse(string(n.Data())); err == nil {
+			r.knownConfig = known.Version
+		}
 	}
 	if r.opts.Reconfig && r.opts.LastSeen.Version > r.opts.Ensemble.Version {
 		r.members.LastSeen = r.opts.LastSeen
@@ -71,8 +73,10 @@ func (r *Replica) forgetUnpromised(out []Action) []Action {
 }
 
 // adoptNewer takes over a membership that another server has committed, as its
-// notification says, and begins the election anew if that changes who votes.
-// Source: Messenger.WorkerReceiver.run.
+// notification says, and begins the election anew if that changes who votes. None
+// that is older than what the tree shows: an operator may have written this server's
+// anew, without a version, after it had acknowledged that one. Source:
+// Messenger.WorkerReceiver.run.
 func (r *Replica) adoptNewer(now time.Duration, out []Action) []Action {
 	newer, ok := r.vote.NewerConfig()
 	if !ok || !r.opts.Reconfig || r.state != looking || newer.Version < r.knownConfig || newer.CheckRoles(false) != nil {

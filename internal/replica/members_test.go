@@ -119,9 +119,9 @@ func TestAdoptNewer(t *testing.T) {
 		known    proto.Zxid // version of what the data shows
 	}{{true, 0}, {true, proto.MakeZxid(3, 0)}, {false, 0}, {true, proto.MakeZxid(3, 1)}} {
 		enabled := test.reconfig && int64(test.known) <= newer.Version
-		b := newBench(t, func(o *Options) {
-			o.Reconfig, o.KnownConfig = test.reconfig, voters(t, test.known, 1, 2, 5).Text()
-		})
+		recovered := tree.New()
+		recovered.SetConfig([]byte(voters(t, test.known, 1, 2, 5).Text()), test.known, 0)
+		b := newBenchOver(t, recovered, func(o *Options) { o.Reconfig = test.reconfig })
 		round := b.r.vote.Round()
 		out := b.r.Step(0, Vote{From: 1, Note: proto.Notification{State: proto.PeerLooking, Leader: 1, Round: round, Version: 2, Config: newer.Text()}}, nil)
 		adopted, to := false, map[proto.PeerID]bool{}

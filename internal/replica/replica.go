@@ -16,13 +16,10 @@ import (
 // Options configure a Replica. Tick, InitTimeout and SyncTimeout must be
 // positive.
 type Options struct {
-	Self     proto.PeerID
-	Ensemble ensemble.Ensemble // the last one committed; no members when Standalone
-	LastSeen ensemble.Ensemble // the last one proposed, if that is newer
-	Reconfig bool              // the membership may change (reconfigEnabled)
-	// KnownConfig is the membership in /zookeeper/config of the recovered tree, as text. None older is taken over from
-	// others' votes: an operator may have written this server's anew, without a version, after it had acknowledged that one.
-	KnownConfig string
+	Self        proto.PeerID
+	Ensemble    ensemble.Ensemble // the last one committed; no members when Standalone
+	LastSeen    ensemble.Ensemble // the last one proposed, if that is newer
+	Reconfig    bool              // the membership may change (reconfigEnabled)
 	EditRules   ensemble.EditRules
 	Standalone  bool
 	Observer    bool
@@ -69,7 +66,7 @@ type Replica struct {
 	vote *election.Election // nil when standalone
 
 	members     ensemble.Pair
-	knownConfig int64 // version of what the data on disk shows as the membership
+	knownConfig int64 // version of the membership that the recovered tree shows
 
 	state   state
 	role    Role // RoleNone until clients may come
@@ -127,8 +124,9 @@ const (
 	maxEarlyMsgs  = 4
 )
 
-// New returns a replica over a recovered tree. hist holds the recovered
-// transactions, disk tells what is durable.
+// New returns a replica over a recovered tree, whose /zookeeper/config still is
+// what was recovered. hist holds the recovered transactions, disk tells what is
+// durable.
 func New(opts Options, t *tree.Tree, hist *zab.History, disk zab.Durable) *Replica {
 	r := &Replica{
 		opts: opts, tree: t, prep: prep.New(t, opts.Prep), hist: hist, disk: disk,

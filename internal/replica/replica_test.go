@@ -29,6 +29,11 @@ const benchTick = 2 * time.Second
 // newBench returns server 2 of three, looking.
 func newBench(t *testing.T, options ...func(*Options)) *bench {
 	t.Helper()
+	return newBenchOver(t, tree.New(), options...)
+}
+
+func newBenchOver(t *testing.T, over *tree.Tree, options ...func(*Options)) *bench {
+	t.Helper()
 	ens, err := ensemble.Parse("server.1=a:1:2:participant;3\nserver.2=b:1:2:participant;3\nserver.3=c:1:2:participant;3\nversion=0")
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +42,7 @@ func newBench(t *testing.T, options ...func(*Options)) *bench {
 	for _, o := range options {
 		o(&opts)
 	}
-	b := &bench{t: t, tree: tree.New()}
+	b := &bench{t: t, tree: over}
 	b.r = New(opts, b.tree, &zab.History{}, zab.Durable{})
 	b.run(b.r.Start(0, 1_700_000_000_000, nil))
 	return b

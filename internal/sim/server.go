@@ -151,14 +151,11 @@ func (s *Server) boot() {
 
 func (s *Server) options() replica.Options {
 	c := &s.w.cfg
-	p, known := s.takeUp(), ""
-	if n, ok := s.tree.Get("/zookeeper/config"); ok {
-		known = string(n.Data())
-	}
+	p := s.takeUp()
 	m, _ := p.Committed.Member(int64(s.id))
 	s.drive.ops.Members.Pair = p
 	return replica.Options{
-		Self: proto.PeerID(s.id), Ensemble: p.Committed, LastSeen: p.LastSeen, KnownConfig: known, Observer: m.Role == ensemble.Observer,
+		Self: proto.PeerID(s.id), Ensemble: p.Committed, LastSeen: p.LastSeen, Observer: m.Role == ensemble.Observer,
 		Reconfig: c.reconfig, EditRules: ensemble.EditRules{StandaloneEnabled: true},
 		Tick: c.tick, InitTimeout: c.initTimeout, SyncTimeout: c.syncTimeout,
 		Prep:          prep.Options{Digest: true, ExtendedTypes: true},
