@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -249,5 +250,52 @@ func TestLinkEnds(t *testing.T) {
 		}
 		there.Close()
 		s.store.Close()
+	}
+}
+
+// TestLastWords: a server that stops sends what is queued on its links, though the other end goes on talking, and does
+// not wait for an end that takes nothing.
+func TestLastWords(t *testing.T) {
+	s := standalone(t)
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.store.Close()
+	here, there := net.Pipe()
+	defer there.Close()
+	l := newLink(s.peer, 5, here, true)
+	silentHere, silent := net.Pipe()
+	defer silent.Close()
+	deaf := newLink(s.peer, 6, silentHere, true)
+	s.peer.loop.links = map[zab.LinkID]*link{5: l, 6: deaf}
+	for _, k := range []*link{l, deaf} {
+		s.peer.conns[k] = struct{}{}
+		s.peer.wg.Go(k.run)
+		for z := range proto.Zxid(3) {
+			k.put(zab.Commit{Zxid: z + 1})
+		}
+	}
+	s.peer.inbox.close()
+	ack := wire.AppendMessage(nil, zab.Ack{Zxid: 1}, false)
+	if _, err := there.Write(ack); err != nil { // which the reader finds nobody for
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { s.peer.closeNet(); close(ended) }()
+	go there.Write(ack)
+	heard := bufio.NewReader(there)
+	for z := range proto.Zxid(3) {
+		p, err := wire.ReadPacket(heard, 1<<10)
+		if err != nil || p.Zxid != z+1 {
+			t.Fatalf("commit %d: %+v, %v", z+1, p, err)
+		}
+	}
+	if _, err := heard.ReadByte(); err != io.EOF {
+		t.Errorf("after the last words: %v", err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("it waits for a server that takes nothing")
 	}
 }

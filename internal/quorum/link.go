@@ -34,6 +34,7 @@ type link struct {
 	queued int           // guarded by mu: about how many bytes queue holds
 	over   bool          // guarded by mu: the queue went over its budget
 	closed bool          // guarded by mu
+	endBy  time.Time     // guarded by mu: when set, what is queued is sent until then, and then the link ends
 	wake   chan struct{}
 	dirty  bool // owned by the loop: put since the last flush
 }
@@ -48,6 +49,9 @@ const (
 	linkQueueBudget = 256 << 20
 	maxFirstPacket  = 1 << 10 // from whoever connects, which should be FOLLOWERINFO
 )
+
+// partingTime is how long a server that stops goes on sending what it has to tell.
+const partingTime = time.Second
 
 func newLink(p *Peer, id zab.LinkID, nc net.Conn, leads bool) *link {
 	l := &link{id: id, nc: nc, leads: leads, peer: p, budget: linkQueueBudget, wake: make(chan struct{}, 1)}
@@ -99,11 +103,27 @@ func (l *link) close() {
 	l.wakeUp()
 }
 
-func (l *link) take(spare []zab.Message) (taken []zab.Message, closed bool) {
+// finish ends the link once what is queued has been sent, or soon if the other end
+// does not take it. A leader that stops right after a decision may be the only one
+// that knows of it: if that was a change of the membership which leaves this server
+// out, those who remain could not go on without hearing of it.
+func (l *link) finish(by time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.endBy = by
+	l.nc.SetWriteDeadline(by)
+	l.wakeUp()
+}
+
+// take returns what is queued, and whether the link ends after that.
+func (l *link) take(spare []zab.Message) (taken []zab.Message, last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, true
+	}
 	taken, l.queue, l.queued = l.queue, spare[:0], 0
-	return taken, l.closed
+	return taken, !l.endBy.IsZero()
 }
 
 // writeLoop sends what is queued, a burst in one write, until the link ends.
@@ -112,8 +132,8 @@ func (l *link) writeLoop() error {
 	var spare []zab.Message
 	for range l.wake {
 		for {
-			msgs, closed := l.take(spare)
-			if closed {
+			msgs, last := l.take(spare)
+			if last && len(msgs) == 0 {
 				return nil
 			}
 			if len(msgs) == 0 {
@@ -160,11 +180,21 @@ func (l *link) flush(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if err := l.nc.SetWriteDeadline(time.Now().Add(l.peer.opts.InitTimeout)); err != nil {
+	if err := l.limitWrite(); err != nil {
 		return err
 	}
 	_, err := l.nc.Write(b)
 	return err
+}
+
+func (l *link) limitWrite() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	by := l.endBy
+	if by.IsZero() {
+		by = time.Now().Add(l.peer.opts.InitTimeout)
+	}
+	return l.nc.SetWriteDeadline(by)
 }
 
 // deadlineWriter gives every write of a long stream its own deadline.
@@ -212,6 +242,7 @@ func (l *link) readLoop() error {
 			continue
 		}
 		if !l.peer.inbox.putBounded(replica.Message{Link: l.id, Msg: m}) {
+			io.Copy(io.Discard, br) // until the writer has sent what is queued
 			return errStopped
 		}
 	}

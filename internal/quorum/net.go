@@ -121,13 +121,19 @@ func (p *Peer) adopt(id zab.LinkID) {
 	delete(p.arrivals, id)
 }
 
-// closeNet closes every socket and waits for the goroutines behind them.
+// closeNet closes every socket, links after what they have to tell, and waits for
+// the goroutines behind them.
 func (p *Peer) closeNet() {
 	p.endNet()
+	by := time.Now().Add(partingTime)
 	p.netMu.Lock()
 	p.stopped = true
 	for k := range p.conns {
-		k.close()
+		if p.loop.links[k.id] != k {
+			k.close() // hung up, or not known yet: it has nothing to tell
+			continue
+		}
+		k.finish(by)
 	}
 	p.netMu.Unlock()
 	if p.votes != nil {

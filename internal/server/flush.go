@@ -158,3 +158,25 @@ func (s *Server) schedule(c *conn) {
 		s.dirty = append(s.dirty, c)
 	}
 }
+
+// flushScheduled writes at once what waits for a flusher, as far as the sockets
+// take it: answers that were given before the connections end, such as that to a
+// change of the membership which takes the lead from this server.
+func (s *Server) flushScheduled() {
+	var list []*conn
+	s.mu.RLock()
+	for _, c := range s.conns {
+		if c == nil {
+			continue
+		}
+		c.mu.Lock()
+		if c.scheduled {
+			list = append(list, c)
+		}
+		c.mu.Unlock()
+	}
+	s.mu.RUnlock()
+	for _, c := range list {
+		c.flush()
+	}
+}

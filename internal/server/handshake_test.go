@@ -236,6 +236,31 @@ func TestStopServing(t *testing.T) {
 	w.resume(open).must(proto.OpPing, nil)
 }
 
+// TestLastAnswers: what was decided before the server stopped serving is answered, though no flusher has come to it.
+func TestLastAnswers(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	var clients []*client
+	for range 50 {
+		clients = append(clients, w.connect())
+	}
+	w.hold()
+	n := w.requests()
+	for _, c := range clients {
+		c.send(setData("/", "x"))
+	}
+	w.submitted(n + len(clients))
+	w.do(func() {
+		w.answer(len(clients))
+		w.srv.StopServing("another server is to lead")
+	})
+	for i, c := range clients {
+		if r := c.next(); r.Err != proto.OK {
+			t.Errorf("client %d: %v", i, r.Err)
+		}
+		c.ended()
+	}
+}
+
 func TestConnectionLimits(t *testing.T) {
 	w := newWorld(t, 0, func(o *Options) { o.MaxClientConns = 2 })
 	a, _ := w.connect(), w.connect()

@@ -286,6 +286,7 @@ func (s *Server) StopServing(reason string) {
 	}
 	clear(s.sessions)
 	s.mu.Unlock()
+	s.flushScheduled()
 	list := s.abortAll(errNotServing, func(c *conn) bool { return !c.word })
 	s.flushDirty()
 	// Closing thousands of sockets takes longer than the quorum may be kept.
