@@ -174,6 +174,7 @@ func (s *Server) adoptSync(id proto.SessionID, cxid int32) bool {
 	if i < 0 || sess.orphans[i].xid != cxid {
 		return false
 	}
+	s.forgo(sess.orphans[i : i+1])
 	sess.orphans = slices.Delete(sess.orphans, i, i+1)
 	s.putSession(id, sess)
 	return true

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -160,6 +161,23 @@ func TestLargeGivenBack(t *testing.T) {
 		end(w, c)
 		w.quiet()
 	}
+}
+
+// A sync whose client has left is given back with its answer, too.
+func TestLargeSyncGivenBack(t *testing.T) {
+	w := largeWorld(t, 1000, 100_000)
+	c := w.connect()
+	w.hold()
+	n := w.requests()
+	c.sendRaw(frameOf(1, proto.OpSync, &proto.PathRequest{Path: "/" + strings.Repeat("x", 1500)}))
+	w.submitted(n + 1)
+	c.nc.Close()
+	w.gone(0)
+	if got := w.srv.large.Load(); got < 1500 {
+		t.Errorf("%d bytes counted", got)
+	}
+	w.release(-1)
+	w.quiet()
 }
 
 // Clients that come and go with requests of all sizes, and a server that now and
