@@ -95,6 +95,10 @@ func (r *Report) empty(dir storage.DirInfo, c *config.Config) {
 	r.should(Finding{r.Data.Dir, "empty: the server begins with nothing", "nothing, if it is new or is to get everything from the leader"})
 }
 
+// maxDamages is how many damaged places are told of one by one: a bad disk may have
+// hundreds in one log.
+const maxDamages = 5
+
 // judgeHistory says what is damaged or missing.
 func (r *Report) judgeHistory(v *storage.Survey, c *config.Config) {
 	r.Data.LastZxid = v.Last.String()
@@ -106,18 +110,25 @@ func (r *Report) judgeHistory(v *storage.Survey, c *config.Config) {
 		do = "let ZooKeeper go on with it, or move version-2 away so that this server gets everything from the leader; Paddock, too, would ask the others for what is lost"
 	}
 	harmless := v.Base >= 0 && len(v.Gaps) == 0 && !v.SetAside
+	told := 0
 	for _, err := range v.Damage {
 		if none := (*storage.NoSnapshotError)(nil); errors.As(err, &none) && r.Data.Snapshots == 0 {
 			r.logsOnly(c)
 			continue
 		}
 		f := Finding{"", firstLine(err), do}
+		if told++; told > maxDamages {
+			continue
+		}
 		if harmless {
 			f.Do = "nothing: an older snapshot and the logs behind it hold the same"
 			r.should(f)
 			continue
 		}
 		r.must(f)
+	}
+	if told > maxDamages {
+		r.should(Finding{r.Data.LogDir, fmt.Sprintf("%d more places are damaged", told-maxDamages), "see the ones above"})
 	}
 	for i := range v.Gaps {
 		r.must(Finding{r.Data.LogDir, "missing from the history: " + v.Gaps[i].String(), do})

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paddock-io/paddock/internal/config"
 	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/storage"
 )
@@ -259,5 +260,18 @@ func TestBesideAPaddock(t *testing.T) {
 	}
 	if r, text := p.report(t); !r.Healthy() || !r.Data.Paddock || r.Data.LastZxid != "0x400000005" {
 		t.Errorf("%s", text)
+	}
+}
+
+// TestManyDamages: of many damaged places the first are told of, and how many there are.
+func TestManyDamages(t *testing.T) {
+	v := storage.Survey{Base: -1}
+	for i := range 40 {
+		v.Damage = append(v.Damage, fmt.Errorf("storage: log.1: %d: entry has checksum 0x1", i))
+	}
+	r := &Report{Data: Data{LogDir: "data/version-2"}}
+	r.judgeHistory(&v, &config.Config{})
+	if len(r.Must) != maxDamages || len(r.Should) != 1 || !strings.Contains(r.Should[0].What, "35 more") {
+		t.Errorf("%+v\n%+v", r.Must, r.Should)
 	}
 }
