@@ -177,7 +177,8 @@ type History struct {
 	Wire    []Wire
 	Trees   []Tree
 	Alive   []Session // those that had not ended when the trees were read
-	JavaLed []Term    // those of Java servers
+	Java    []int     // the Java servers
+	JavaLed []Term    // their terms
 }
 
 // Term is a time for which one server led.

@@ -47,11 +47,12 @@ func (r *Recorder) SetAlive(sessions []Session) {
 	r.h.Alive = sessions
 }
 
-// SetJavaLed says which epochs had a Java server for their leader.
-func (r *Recorder) SetJavaLed(terms []Term) {
+// SetJava says which servers are Java's, and which epochs had one of them for their
+// leader.
+func (r *Recorder) SetJava(servers []int, terms []Term) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.h.JavaLed = terms
+	r.h.Java, r.h.JavaLed = servers, terms
 }
 
 func (r *Recorder) addWire(w Wire) {
@@ -90,14 +91,15 @@ type begin struct {
 	Seed  uint64        `json:"seed"`
 	Tick  time.Duration `json:"tick"`
 	Alive []Session     `json:"alive"`
-	Java  []Term        `json:"javaLed,omitempty"`
+	Java  []int         `json:"java,omitempty"`
+	Led   []Term        `json:"javaLed,omitempty"`
 }
 
 // Save writes the history as JSON lines.
 func (h *History) Save(w io.Writer) error {
 	bw := bufio.NewWriter(w)
 	enc := json.NewEncoder(bw)
-	err := enc.Encode(line{Begin: &begin{h.Seed, h.Tick, h.Alive, h.JavaLed}})
+	err := enc.Encode(line{Begin: &begin{h.Seed, h.Tick, h.Alive, h.Java, h.JavaLed}})
 	for i := range h.Records {
 		err = errors.Join(err, enc.Encode(line{Rec: &h.Records[i]}))
 	}
@@ -126,7 +128,7 @@ func Load(r io.Reader) (*History, error) {
 		case err != nil:
 			return nil, fmt.Errorf("load a history: %w", err)
 		case l.Begin != nil:
-			h.Seed, h.Tick, h.Alive, h.JavaLed = l.Begin.Seed, l.Begin.Tick, l.Begin.Alive, l.Begin.Java
+			h.Seed, h.Tick, h.Alive, h.Java, h.JavaLed = l.Begin.Seed, l.Begin.Tick, l.Begin.Alive, l.Begin.Java, l.Begin.Led
 		case l.Rec != nil:
 			h.Records = append(h.Records, *l.Rec)
 		case l.Wire != nil:

@@ -20,7 +20,7 @@ type Run struct {
 	History    *history.History
 	Violations []validate.Violation
 	Linear     validate.Linear
-	Excused    int // of the reads behind a sync, see validate.Excuse
+	Excused    int // see validate.Excuse
 	Nemesis    []nemesis.Entry
 	Logs       []string // files of the servers' output
 	Again      string   // command that runs it again

@@ -19,7 +19,7 @@ type figures struct {
 	sessions, events, exits     int
 	syncs                       [3]int // how learners were brought up to date: DIFF, TRUNC, SNAP
 	linear                      validate.Linear
-	excused                     int // reads behind a sync that a Java leader may have answered when it was none any more
+	excused                     int // what Java does not keep, see validate.Excuse
 	faults                      map[string]int
 	took                        time.Duration
 	converged, settled          time.Duration // the longest: from healed to serving, and until only living sessions were left
@@ -91,7 +91,7 @@ func (f figures) String() string {
 		"%d znode histories with %d operations checked, %d undecided; served again within %v, settled within %v; %d servers ended by a bad disk; synchronised by DIFF, TRUNC, SNAP %v; %d faults: %s", f.rounds, f.took.Round(time.Second), f.ok, f.failed, f.unknown,
 		f.sessions, f.events, f.linear.Paths, f.linear.Ops, f.linear.Undecided, f.converged.Round(time.Millisecond), f.settled.Round(time.Millisecond), f.exits, f.syncs, n, strings.Join(faults, ", "))
 	if f.excused > 0 {
-		text += fmt.Sprintf("; %d reads behind syncs excused", f.excused)
+		text += fmt.Sprintf("; %d answers of Java servers excused", f.excused)
 	}
 	return text
 }

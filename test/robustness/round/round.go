@@ -137,9 +137,15 @@ func (r *round) plant(ctx context.Context) {
 
 // validate holds everything against the promises.
 func (r *round) validate(f *figures) {
+	var java []int
+	for _, s := range r.c.Servers {
+		if !s.Paddock() {
+			java = append(java, s.ID)
+		}
+	}
 	var terms []history.Term
 	r.c.JavaLed(func(epoch int64, server int) { terms = append(terms, history.Term{Epoch: epoch, Server: server}) })
-	r.rec.SetJavaLed(terms)
+	r.rec.SetJava(java, terms)
 	h := r.rec.History()
 	r.keep(r.t, h)
 	run := judge(h)

@@ -75,3 +75,44 @@ func TestExcused(t *testing.T) {
 		t.Errorf("a read behind the times of a Java leader breaks %v", found)
 	}
 }
+
+// TestOvertaken: a reply may come before its turn only as the last one of a
+// connection on which a Java server has not answered a write.
+func TestOvertaken(t *testing.T) {
+	at := func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
+	moved := func() *history.History {
+		reply := history.Wire{Client: 1, Conn: 3, Session: alice, At: at(9), Frame: history.Reply, Op: "getData", Path: "/reg/x"}
+		disorder := reply
+		disorder.Frame = history.Disorder
+		return &history.History{
+			Java: []int{2},
+			Records: []history.Record{{Client: 1, Session: alice, Server: 2, Submit: 1, Arrive: 1, Call: at(5), Return: at(10), Outcome: history.Unknown,
+				Op: history.Op{Kind: history.Set, Path: "/reg/x", Data: "x1", Version: -1}}},
+			Wire: []history.Wire{disorder, reply},
+		}
+	}
+	for name, tc := range map[string]struct {
+		change  func(h *history.History)
+		excused int
+	}{
+		"Java hangs up":                  {func(*history.History) {}, 1},
+		"Paddock does not answer":        {func(h *history.History) { h.Java = []int{1} }, 0},
+		"the write has its answer":       {func(h *history.History) { h.Records[0].Outcome = history.OK }, 0},
+		"it was no write":                {func(h *history.History) { h.Records[0].Kind = history.Get }, 0},
+		"the write came later":           {func(h *history.History) { h.Records[0].Call = at(11) }, 0},
+		"it was another session's":       {func(h *history.History) { h.Records[0].Session = bob }, 0},
+		"the connection goes on":         {func(h *history.History) { h.Wire = append(h.Wire, h.Wire[1]) }, 0},
+		"another connection goes on too": {func(h *history.History) { w := h.Wire[1]; w.Conn = 4; h.Wire = append(h.Wire, w) }, 1},
+	} {
+		h := moved()
+		tc.change(h)
+		before := len(h.Wire)
+		judged, excused := Excuse(reloaded(t, h))
+		if excused != tc.excused || len(judged.Wire) != before-excused {
+			t.Errorf("%s: %d replies are excused, want %d", name, excused, tc.excused)
+		}
+		if Excuse(h); len(h.Wire) != before || h.Wire[0].Frame != history.Disorder {
+			t.Errorf("%s: the history itself has changed", name)
+		}
+	}
+}
