@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"io"
+	"sync/atomic"
 	"testing"
 )
 
@@ -55,11 +56,11 @@ func TestWords(t *testing.T) {
 // TestWordsCount: a word is a packet received, and its answer as many packets
 // sent as Java writes it in.
 func TestWordsCount(t *testing.T) {
-	size := 0
+	var size atomic.Int64
 	w := newWorld(t, 0, func(o *Options) {
 		o.Whitelist = []string{"mntr"}
 		o.Words = func(_ string, out io.Writer) {
-			for range size {
+			for range size.Load() {
 				out.Write([]byte("x"))
 			}
 		}
@@ -77,7 +78,7 @@ func TestWordsCount(t *testing.T) {
 		{"mntr", 24 << 10, 3},
 		{"ruok", 0, 1}, // it is refused
 	} {
-		size = tc.size
+		size.Store(int64(tc.size))
 		c := w.dial()
 		c.sendRaw([]byte(tc.word))
 		io.ReadAll(c.nc)
