@@ -65,6 +65,7 @@ func TestConnections(t *testing.T) {
 	c.send(setData("/a", ""))
 	c.next()
 	c.next()
+	w.until("the request is counted, which may come after its answer", func() bool { return w.srv.Stats().PacketsReceived == 4 })
 	infos := w.srv.Connections()
 	slices.SortFunc(infos, func(a, b ConnInfo) int { return int(b.Session - a.Session) })
 	i := infos[0]
