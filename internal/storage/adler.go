@@ -18,12 +18,15 @@ const (
 // more than twice as fast as hash/adler32 that goes byte by byte.
 func adler(sum uint32, b []byte) uint32 {
 	s1, s2 := uint64(sum&0xffff), uint64(sum>>16)
-	for len(b) >= adlerBlock {
+	for len(b) >= 8 {
 		run := b[:min(len(b), adlerRun)]
-		for ; len(run) >= adlerBlock; run = run[adlerBlock:] {
-			s1, s2 = adlerAdd(s1, s2, (*[adlerBlock]byte)(run))
+		b = b[len(run)&^7:]
+		for len(run) >= 8 {
+			n := min(len(run), adlerBlock) &^ 7
+			s1, s2 = adlerAdd(s1, s2, run[:n])
+			run = run[n:]
 		}
-		s1, s2, b = s1%adlerMod, s2%adlerMod, b[min(len(b), adlerRun)-len(run):]
+		s1, s2 = s1%adlerMod, s2%adlerMod
 	}
 	for _, c := range b {
 		s1 += uint64(c)
@@ -32,13 +35,13 @@ func adler(sum uint32, b []byte) uint32 {
 	return uint32(s2%adlerMod)<<16 | uint32(s1%adlerMod)
 }
 
-// adlerAdd adds a block to the two sums. With n words of eight bytes each,
-// s2 grows by 8n times the old s1, by 8 for each word behind a byte, and by how far
+// adlerAdd adds a block, or less in words of eight bytes, to the two sums. With
+// n words s2 grows by 8n times the old s1, by 8 for each word behind a byte, and by how far
 // the byte is from the end of its own word.
-func adlerAdd(s1, s2 uint64, b *[adlerBlock]byte) (uint64, uint64) {
+func adlerAdd(s1, s2 uint64, b []byte) (uint64, uint64) {
 	var even, odd, evenBefore, oddBefore uint64 // four lanes of 16 bits: of bytes 0, 2, 4, 6 and of 1, 3, 5, 7
-	for i := 0; i < adlerBlock; i += 8 {
-		x := binary.LittleEndian.Uint64(b[i : i+8])
+	for rest := b; len(rest) >= 8; rest = rest[8:] {
+		x := binary.LittleEndian.Uint64(rest)
 		evenBefore += even
 		oddBefore += odd
 		even += x & adlerEven
@@ -47,7 +50,7 @@ func adlerAdd(s1, s2 uint64, b *[adlerBlock]byte) (uint64, uint64) {
 	before := lanes(evenBefore) + lanes(oddBefore)
 	within := 8*(even&0xffff) + 6*(even>>16&0xffff) + 4*(even>>32&0xffff) + 2*(even>>48) +
 		7*(odd&0xffff) + 5*(odd>>16&0xffff) + 3*(odd>>32&0xffff) + odd>>48
-	s2 += adlerBlock*s1 + 8*before + within
+	s2 += uint64(len(b))*s1 + 8*before + within
 	return s1 + lanes(even) + lanes(odd), s2
 }
 

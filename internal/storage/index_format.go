@@ -2,7 +2,6 @@ package storage
 
 import (
 	"encoding/binary"
-	"hash/adler32"
 	"hash/crc32"
 	"strconv"
 	"strings"
@@ -118,5 +117,5 @@ func parseIndexRecord(b []byte) (e indexEntry, ok bool) {
 
 // IDOf identifies an entry.
 func IDOf(e Entry) EntryID {
-	return EntryID{e.Zxid, int32(len(e.Payload)), adler32.Checksum(e.Payload)}
+	return EntryID{e.Zxid, int32(len(e.Payload)), adler(adlerStart, e.Payload)}
 }

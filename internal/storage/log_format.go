@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/adler32"
 
 	"github.com/paddock-io/paddock/internal/storage/vfs"
 	"github.com/paddock-io/paddock/proto"
@@ -62,7 +61,7 @@ func appendLogHeader(b []byte) []byte {
 }
 
 func appendEntry(b, payload []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, uint64(adler32.Checksum(payload)))
+	b = binary.BigEndian.AppendUint64(b, uint64(adler(adlerStart, payload)))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
 	b = append(b, payload...)
 	return append(b, entryEnd)
@@ -90,7 +89,7 @@ func appendMark(b []byte, at, start int64) []byte {
 	b = append(b, markMagic...)
 	b = binary.BigEndian.AppendUint64(b, uint64(start))
 	b = binary.BigEndian.AppendUint64(b, uint64(end))
-	return binary.BigEndian.AppendUint64(b, uint64(adler32.Checksum(b[m:])))
+	return binary.BigEndian.AppendUint64(b, uint64(adler(adlerStart, b[m:])))
 }
 
 // parseMark reads the mark that b begins with, found at offset off of a file.
@@ -99,7 +98,7 @@ func parseMark(b []byte, off int64) (mark, bool) {
 		return mark{}, false
 	}
 	m := mark{int64(binary.BigEndian.Uint64(b[8:])), int64(binary.BigEndian.Uint64(b[16:]))}
-	ok := binary.BigEndian.Uint64(b[24:]) == uint64(adler32.Checksum(b[:24])) &&
+	ok := binary.BigEndian.Uint64(b[24:]) == uint64(adler(adlerStart, b[:24])) &&
 		0 <= m.start && m.start < m.end && m.end < off && markOffset(m.end) == off
 	return m, ok
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/adler32"
 	"io"
 	"path/filepath"
 
@@ -97,7 +96,7 @@ func checkEntry(b []byte, sum uint64) error {
 	if len(b) < 1 || b[len(b)-1] != entryEnd {
 		return errors.New("entry without an end mark")
 	}
-	if got := uint64(adler32.Checksum(b[:len(b)-1])); got != sum {
+	if got := uint64(adler(adlerStart, b[:len(b)-1])); got != sum {
 		return fmt.Errorf("entry has checksum %#x, want %#x", got, sum)
 	}
 	return nil

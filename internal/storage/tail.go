@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/adler32"
 
 	"github.com/paddock-io/paddock/internal/storage/vfs"
 	"github.com/paddock-io/paddock/proto"
@@ -218,7 +217,7 @@ func (t *tail) findEntry() int64 {
 		if sum>>32 != 0 || n < proto.TxnHeaderSize || n > int64(len(b))-entryFrame || b[entryHead+n] != entryEnd {
 			continue
 		}
-		if uint64(adler32.Checksum(b[entryHead:entryHead+n])) == sum {
+		if uint64(adler(adlerStart, b[entryHead:entryHead+n])) == sum {
 			return at
 		}
 	}
