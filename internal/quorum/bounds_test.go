@@ -221,11 +221,13 @@ func TestLinkEnds(t *testing.T) {
 		"closed":    {func(l *link, c net.Conn) { c.Close() }, "connection closed"},
 		"truncated": {func(l *link, c net.Conn) { c.Write(make([]byte, 10)); c.Close() }, io.ErrUnexpectedEOF.Error()},
 		"hung up":   {func(l *link, c net.Conn) { l.close() }, ""},
-		"a large first packet": {func(l *link, c net.Conn) {
-			head := wire.AppendMessage(nil, zab.FollowerInfo{}, false)[:12]
-			c.Write(append(binary.BigEndian.AppendUint32(head, 2000), 1))
+		"a large first packet": {
+			func(l *link, c net.Conn) {
+				head := wire.AppendMessage(nil, zab.FollowerInfo{}, false)[:12]
+				c.Write(append(binary.BigEndian.AppendUint32(head, 2000), 1))
+			},
+			"data of packet type 11: malformed quorum packet: length 2000 is beyond the limit of 1024",
 		},
-			"data of packet type 11: malformed quorum packet: length 2000 is beyond the limit of 1024"},
 	} {
 		s := standalone(t)
 		if err := s.open(); err != nil {

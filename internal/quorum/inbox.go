@@ -12,11 +12,12 @@ type inbox struct {
 	mu     sync.Mutex
 	room   sync.Cond // signalled when a full inbox was taken
 	events []replica.Event
+	more   int // messages in events beyond one for each
 	closed bool
 	wake   chan struct{} // holds one token while there is something to take
 }
 
-// maxInbox bounds the events that link readers may leave to be taken.
+// maxInbox bounds the messages that link readers may leave to be taken.
 const maxInbox = 1 << 14
 
 func newInbox() *inbox {
@@ -40,12 +41,15 @@ func (in *inbox) put(ev replica.Event) {
 // has ended.
 func (in *inbox) putBounded(ev replica.Event) bool {
 	in.mu.Lock()
-	for len(in.events) >= maxInbox && !in.closed {
+	for in.full() && !in.closed {
 		in.room.Wait()
 	}
 	closed := in.closed
 	if !closed {
 		in.events = append(in.events, ev)
+		if m, ok := ev.(replica.Messages); ok {
+			in.more += len(m.Msgs) - 1
+		}
 	}
 	first := len(in.events) == 1
 	in.mu.Unlock()
@@ -54,6 +58,9 @@ func (in *inbox) putBounded(ev replica.Event) bool {
 	}
 	return !closed
 }
+
+// full holds in.mu.
+func (in *inbox) full() bool { return len(in.events)+in.more >= maxInbox }
 
 func (in *inbox) signal() {
 	select {
@@ -66,10 +73,10 @@ func (in *inbox) signal() {
 func (in *inbox) take(spare []replica.Event) []replica.Event {
 	in.mu.Lock()
 	taken := in.events
-	in.events = spare[:0]
-	if len(taken) >= maxInbox {
+	if in.full() {
 		in.room.Broadcast()
 	}
+	in.events, in.more = spare[:0], 0
 	in.mu.Unlock()
 	return taken
 }

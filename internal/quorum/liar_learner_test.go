@@ -161,8 +161,10 @@ func (l *learnerLiar) join(k *lie) {
 	if votes {
 		current = -1
 	}
-	k.send(zab.AckEpoch{CurrentEpoch: current,
-		LastZxid: pick[proto.Zxid](rng, 0, 0, proto.MakeZxid(epoch, 1), proto.MakeZxid(epoch, 0), anyZxid(rng, proto.MakeZxid(epoch, 2)))}, false)
+	k.send(zab.AckEpoch{
+		CurrentEpoch: current,
+		LastZxid:     pick[proto.Zxid](rng, 0, 0, proto.MakeZxid(epoch, 1), proto.MakeZxid(epoch, 0), anyZxid(rng, proto.MakeZxid(epoch, 2))),
+	}, false)
 	if !k.saw(pktNewLeader) || rng.IntN(16) == 0 {
 		return
 	}
@@ -250,7 +252,10 @@ func (l *learnerLiar) request() zab.Message {
 		{proto.OpCreateSession, &proto.CreateSessionRequest{Timeout: pick[int32](rng, 4000, 60_000, 0, -1, math.MinInt32, math.MaxInt32)}},
 		{proto.OpCreateSession, &proto.CreateSessionRequest{Timeout: 60_000}},
 		{proto.OpCloseSession, nil},
-		{proto.OpCreate, create}, {proto.OpCreate2, create}, {proto.OpCreateContainer, create}, {proto.OpCreateTTL, create},
+		{proto.OpCreate, create},
+		{proto.OpCreate2, create},
+		{proto.OpCreateContainer, create},
+		{proto.OpCreateTTL, create},
 		{proto.OpDelete, &proto.DeleteRequest{Path: path, Version: -1}},
 		{proto.OpSetData, &proto.SetDataRequest{Path: path, Version: pick[int32](rng, -1, 0, math.MaxInt32)}},
 		{proto.OpSetACL, &proto.SetACLRequest{Path: pick(rng, "/liar", "/liar/a", ""), ACL: acl, Version: -1}},

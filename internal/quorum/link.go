@@ -73,6 +73,10 @@ func (l *link) put(m zab.Message) {
 		size += len(m.Txn.Raw)
 	case *zab.Forward:
 		size += len(m.Raw)
+	case zab.Commits:
+		size *= int(m.Last-m.First) + 1
+	case zab.Acks:
+		size *= int(m.Last-m.First) + 1
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -227,25 +231,63 @@ func (l *link) readLoop() error {
 	if l.leads {
 		limit = maxFirstPacket
 	}
+	var msgs []zab.Message // read and not told; empty but for what has come together
 	for {
-		p, err := wire.ReadPacket(br, limit)
+		m, err := l.readMessage(br, limit)
 		if err != nil {
-			return err
-		}
-		m, err := l.decode(br, p)
-		if err != nil {
+			l.tell(msgs) // they came before it
 			return err
 		}
 		limit = l.peer.opts.MaxPacket
-		if m == nil {
-			l.peer.log.Warn("unknown quorum packet ignored", "type", p.Type, "link", l.id)
-			continue
+		told := true
+		switch more := len(msgs) < maxTold && wire.Arrived(br); {
+		case m == nil && more:
+		case m == nil:
+			told, msgs = l.tell(msgs), nil
+		case len(msgs) == 0 && !more:
+			told = l.peer.inbox.putBounded(replica.Message{Link: l.id, Msg: m})
+		default:
+			if msgs == nil {
+				msgs = make([]zab.Message, 0, min(maxTold, 2+br.Buffered()/guessedPacket))
+			}
+			if msgs = append(msgs, m); !more {
+				told, msgs = l.tell(msgs), nil // they are the loop's now
+			}
 		}
-		if !l.peer.inbox.putBounded(replica.Message{Link: l.id, Msg: m}) {
+		if !told {
 			io.Copy(io.Discard, br) // until the writer has sent what is queued
 			return errStopped
 		}
 	}
+}
+
+// maxTold is how many messages the loop gets in one event, and guessedPacket a guess
+// at the size of one.
+const (
+	maxTold       = 256
+	guessedPacket = 512
+)
+
+// readMessage reads a message, nil for one of no known type.
+func (l *link) readMessage(br *bufio.Reader, limit int) (zab.Message, error) {
+	p, err := wire.ReadPacket(br, limit)
+	if err != nil {
+		return nil, err
+	}
+	m, err := l.decode(br, p)
+	switch {
+	case err != nil:
+		return nil, err
+	case m == nil:
+		l.peer.log.Warn("unknown quorum packet ignored", "type", p.Type, "link", l.id)
+	}
+	return wire.ReadRun(br, m), nil
+}
+
+// tell gives the loop what has come together. It reports false if the loop has
+// ended.
+func (l *link) tell(msgs []zab.Message) bool {
+	return len(msgs) == 0 || l.peer.inbox.putBounded(replica.Messages{Link: l.id, Msgs: msgs})
 }
 
 func (l *link) decode(br *bufio.Reader, p wire.Packet) (zab.Message, error) {

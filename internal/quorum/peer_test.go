@@ -111,8 +111,10 @@ const testTick = 200 * time.Millisecond
 
 func standalone(t *testing.T) *server {
 	mem := vfs.NewMem()
-	return &server{t: t, mem: mem, fs: mem, opts: Options{Standalone: true, Tick: testTick,
-		InitTimeout: 50 * testTick, SyncTimeout: 25 * testTick}}
+	return &server{t: t, mem: mem, fs: mem, opts: Options{
+		Standalone: true, Tick: testTick,
+		InitTimeout: 50 * testTick, SyncTimeout: 25 * testTick,
+	}}
 }
 
 // listenLow listens on a port below those that the system gives to outgoing
@@ -454,8 +456,10 @@ func (s *server) appendTail(n int) {
 	}
 	z, _ := s.digest()
 	for i := range n {
-		txn := &proto.Txn{TxnHeader: proto.TxnHeader{Session: 9, Cxid: int32(i), Zxid: z + proto.Zxid(i) + 1, Type: proto.OpCreate},
-			Body: &proto.CreateTxn{Path: fmt.Sprintf("/tail%d", i), ACL: proto.OpenACL, ParentCversion: 99}}
+		txn := &proto.Txn{
+			TxnHeader: proto.TxnHeader{Session: 9, Cxid: int32(i), Zxid: z + proto.Zxid(i) + 1, Type: proto.OpCreate},
+			Body:      &proto.CreateTxn{Path: fmt.Sprintf("/tail%d", i), ACL: proto.OpenACL, ParentCversion: 99},
+		}
 		txn.Encode(0)
 		if err := s.store.Log().Append(storage.Entry{Zxid: txn.Zxid, Payload: txn.Raw}); err != nil {
 			s.t.Fatal(err)

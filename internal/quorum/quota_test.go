@@ -35,8 +35,10 @@ func TestQuotaExceeded(t *testing.T) {
 			t.Errorf("%d lines after round %d, want %d:\n%s", got, at, lines, log.String())
 		}
 	}
-	for _, want := range []string{"level=WARN msg=\"quota exceeded\" path=/a/b of=znodes used=8 limit=7 hard=false refused=false\n",
-		"path=/a/b of=bytes used=9 limit=7 hard=true refused=true\n"} {
+	for _, want := range []string{
+		"level=WARN msg=\"quota exceeded\" path=/a/b of=znodes used=8 limit=7 hard=false refused=false\n",
+		"path=/a/b of=bytes used=9 limit=7 hard=true refused=true\n",
+	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %q in\n%s", want, log.String())
 		}

@@ -186,8 +186,10 @@ func TestSilentElectionPeer(t *testing.T) {
 // TestOldElectionPeer: a server of 3.4 introduces itself by its id alone, and votes without a configuration.
 func TestOldElectionPeer(t *testing.T) {
 	got := make(chan proto.Notification, 1)
-	n, err := newVoteNet(voteOptions{Self: 5, Listen: []string{"127.0.0.1:0"}, Peers: []voteServer{{ID: 9}},
-		Receive: func(_ proto.PeerID, m proto.Notification) { got <- m }})
+	n, err := newVoteNet(voteOptions{
+		Self: 5, Listen: []string{"127.0.0.1:0"}, Peers: []voteServer{{ID: 9}},
+		Receive: func(_ proto.PeerID, m proto.Notification) { got <- m },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

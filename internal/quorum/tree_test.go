@@ -180,6 +180,7 @@ func (r *recorder) Synced(proto.SessionID, int32) { r.calls = append(r.calls, "s
 func (r *recorder) Revalidated(proto.SessionID, uint64, bool) {
 	r.calls = append(r.calls, "revalidated")
 }
+
 func (r *recorder) SessionOpened(proto.SessionID)             { r.calls = append(r.calls, "opened") }
 func (r *recorder) SessionEnded(proto.SessionID, int32, bool) { r.calls = append(r.calls, "ended") }
 func (r *recorder) SessionMoved(proto.SessionID)              { r.calls = append(r.calls, "moved") }
@@ -197,9 +198,22 @@ func TestActionsKeepTheirOrder(t *testing.T) {
 		txn.Encode(0)
 		return replica.Apply{Txn: txn}
 	}
-	p.run([]replica.Action{apply(1), apply(2), replica.Synced{}, apply(3), replica.Revalidated{}, apply(4),
-		replica.Send{Link: 9}, replica.SessionOpened{}, apply(5), replica.SessionEnded{}, apply(6), replica.SessionMoved{},
-		apply(7), replica.StopServing{Reason: "x"}, apply(8)})
+	p.run([]replica.Action{
+		apply(1), apply(2),
+		replica.Synced{},
+		apply(3),
+		replica.Revalidated{},
+		apply(4),
+		replica.Send{Link: 9},
+		replica.SessionOpened{},
+		apply(5),
+		replica.SessionEnded{},
+		apply(6),
+		replica.SessionMoved{},
+		apply(7),
+		replica.StopServing{Reason: "x"},
+		apply(8),
+	})
 	p.endBatch()
 	want := fmt.Sprintf("[apply %s apply %s synced apply %s revalidated apply %s opened apply %s ended apply %s moved apply %s stop x apply %s]",
 		z+1, z+2, z+3, z+4, z+5, z+6, z+7, z+8)
@@ -264,7 +278,7 @@ func TestSnapshotInABatch(t *testing.T) {
 	}
 	there.Close()
 	<-done
-	if events := p.inbox.take(nil); len(events) != 2 || events[0] != (replica.Event)(replica.SnapshotSent{Link: 5}) {
+	if events := p.inbox.take(nil); len(events) != 2 || events[0] != replica.Event(replica.SnapshotSent{Link: 5}) {
 		t.Errorf("%v", events)
 	}
 }
@@ -294,7 +308,7 @@ func TestSnapshotIsHeard(t *testing.T) {
 	}
 	heard, rest := 0, []replica.Event{}
 	for _, ev := range p.inbox.take(nil) {
-		if ev == (replica.Event)(replica.Heard{Link: 5}) {
+		if ev == replica.Event(replica.Heard{Link: 5}) {
 			heard++
 		} else {
 			rest = append(rest, ev)
@@ -303,7 +317,7 @@ func TestSnapshotIsHeard(t *testing.T) {
 	if heard < 3 {
 		t.Errorf("heard %d times", heard)
 	}
-	if len(rest) != 3 || rest[1] != (replica.Event)(replica.Message{Link: 5, Msg: zab.Commit{Zxid: 52}}) {
+	if len(rest) != 3 || rest[1] != replica.Event(replica.Message{Link: 5, Msg: zab.Commit{Zxid: 52}}) {
 		t.Fatalf("%v", rest)
 	}
 	m := rest[0].(replica.Message).Msg.(zab.Snap)

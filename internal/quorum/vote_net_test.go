@@ -372,8 +372,10 @@ func TestPortInUse(t *testing.T) {
 }
 
 func TestDialable(t *testing.T) {
-	in := []string{"zk1:3888", "", "0.0.0.0:3888", "[::]:3888", "[0:0:0:0:0:0:0:0]:1", ":3888", "zk1", "zk1:0", "zk1:65536",
-		"zk1:x", "[::1]:3888", "10.0.0.1:1"}
+	in := []string{
+		"zk1:3888", "", "0.0.0.0:3888", "[::]:3888", "[0:0:0:0:0:0:0:0]:1", ":3888", "zk1", "zk1:0", "zk1:65536",
+		"zk1:x", "[::1]:3888", "10.0.0.1:1",
+	}
 	want := []string{"zk1:3888", "[::1]:3888", "10.0.0.1:1"}
 	if got := dialable(in); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

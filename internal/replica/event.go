@@ -80,6 +80,12 @@ type Message struct {
 	Msg  zab.Message
 }
 
+// Messages are several that came on a link one after the other.
+type Messages struct {
+	Link zab.LinkID
+	Msgs []zab.Message
+}
+
 // Heard says that a message is arriving on the link to the leader, and takes
 // its time.
 type Heard struct{ Link zab.LinkID }
@@ -132,6 +138,7 @@ func (Connected) isEvent()     {}
 func (DialFailed) isEvent()    {}
 func (Disconnected) isEvent()  {}
 func (Message) isEvent()       {}
+func (Messages) isEvent()      {}
 func (Heard) isEvent()         {}
 func (Persisted) isEvent()     {}
 func (Applied) isEvent()       {}

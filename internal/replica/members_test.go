@@ -25,8 +25,10 @@ func voters(t *testing.T, version proto.Zxid, ids ...int) ensemble.Ensemble {
 }
 
 func changeTo(e ensemble.Ensemble) *proto.Txn {
-	return &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: proto.Zxid(e.Version), Type: proto.OpReconfig}, Raw: []byte("raw"),
-		Body: &proto.SetDataTxn{Path: "/zookeeper/config", Data: []byte(e.Text()), Version: -1}}
+	return &proto.Txn{
+		TxnHeader: proto.TxnHeader{Zxid: proto.Zxid(e.Version), Type: proto.OpReconfig}, Raw: []byte("raw"),
+		Body: &proto.SetDataTxn{Path: "/zookeeper/config", Data: []byte(e.Text()), Version: -1},
+	}
 }
 
 // A proposed membership counts only if this server may have acknowledged it.
@@ -46,8 +48,10 @@ func TestForgetUnpromised(t *testing.T) {
 		{"it is the first version of an epoch", z(5, 0), z(4, 9), 5, false},
 		{"the history is damaged", z(5, 7), -1, 5, false},
 	} {
-		opts := Options{Self: 2, Ensemble: voters(t, z(4, 0), 1, 2, 3), LastSeen: voters(t, test.seen, 2, 3, 4), Reconfig: true,
-			Tick: benchTick, InitTimeout: 5 * benchTick, SyncTimeout: 2 * benchTick}
+		opts := Options{
+			Self: 2, Ensemble: voters(t, z(4, 0), 1, 2, 3), LastSeen: voters(t, test.seen, 2, 3, 4), Reconfig: true,
+			Tick: benchTick, InitTimeout: 5 * benchTick, SyncTimeout: 2 * benchTick,
+		}
 		hist := &zab.History{}
 		hist.Reset(test.last)
 		r := New(opts, tree.New(), hist, zab.Durable{AcceptedEpoch: test.current, CurrentEpoch: test.current, LastZxid: test.last})

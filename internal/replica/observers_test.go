@@ -260,3 +260,29 @@ func TestObserversQuestionsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestAnObserverThatJoinsInARun: what an observer gets as its history it does not hear
+// again as decided, though the follower has heard of both at once.
+func TestAnObserverThatJoinsInARun(t *testing.T) {
+	b := newFollower(t, feeding)
+	var txns []*proto.Txn
+	for i := range uint32(3) {
+		txn := &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: proto.MakeZxid(1, i+1)}, Body: &proto.ErrorTxn{}, Raw: []byte("raw")}
+		b.message(1, zab.Proposal{Txn: txn})
+		txns = append(txns, txn)
+	}
+	b.step(Connected{Link: 7, Master: true})
+	b.message(7, zab.FollowerInfo{ID: 4, Observer: true})
+	b.message(7, zab.AckEpoch{CurrentEpoch: 1, LastZxid: txns[0].Zxid}) // it waits for this follower to hear of that
+	var got []proto.Zxid
+	for _, a := range b.step(Messages{Link: 1, Msgs: []zab.Message{zab.Commits{First: txns[0].Zxid, Last: txns[2].Zxid}, zab.Ping{}}}) {
+		if s, ok := a.(Send); ok && s.Link == 7 {
+			if p, ok := s.Msg.(zab.Proposal); ok {
+				got = append(got, p.Txn.Zxid)
+			}
+		}
+	}
+	if want := []proto.Zxid{txns[1].Zxid, txns[2].Zxid}; !slices.Equal(got, want) {
+		t.Errorf("the observer gets %v, want %v", got, want)
+	}
+}

@@ -170,8 +170,33 @@ func (r *Replica) zabOptions() zab.Options {
 
 // Step takes one event at time now and appends what must be done to out.
 func (r *Replica) Step(now time.Duration, ev Event, out []Action) []Action {
+	switch ev := ev.(type) {
+	case Message:
+		return r.stepMessage(now, ev, out)
+	case Messages:
+		for _, m := range ev.Msgs {
+			out = r.stepMessage(now, Message{Link: ev.Link, Msg: m}, out)
+		}
+		return out
+	}
 	from := len(out)
 	return r.absorb(now, from, r.step(now, ev, out))
+}
+
+// stepMessage is Step for one message. A run of commits is taken apart if there are
+// observers to hear of them: who joins between two of them gets what came before it
+// as his history, and must not hear it again.
+func (r *Replica) stepMessage(now time.Duration, ev Message, out []Action) []Action {
+	run, ok := ev.Msg.(zab.Commits)
+	if !ok || r.master == nil {
+		from := len(out)
+		return r.absorb(now, from, r.message(now, ev, out))
+	}
+	for z := run.First; z <= run.Last && r.master != nil; z++ { // there is none any more if one does not fit
+		from := len(out)
+		out = r.absorb(now, from, r.message(now, Message{Link: ev.Link, Msg: zab.Commit{Zxid: z}}, out))
+	}
+	return out
 }
 
 func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
@@ -183,8 +208,6 @@ func (r *Replica) step(now time.Duration, ev Event, out []Action) []Action {
 			out = r.request(now, q, out)
 		}
 		return r.askSyncs(out)
-	case Message:
-		return r.message(now, ev, out)
 	case Heard:
 		if r.state == learning {
 			r.learner.Heard(now, ev.Link)

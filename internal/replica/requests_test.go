@@ -351,7 +351,9 @@ func TestQuotaExceeded(t *testing.T) {
 	b := newLeader(t, func(o *Options) { o.Prep.EnforceQuota = true })
 	b.openSession(7, 0)
 	for cxid, r := range []proto.CreateRequest{
-		{Path: "/q"}, {Path: "/zookeeper/quota/q"}, {Path: "/zookeeper/quota/q/zookeeper_limits", Data: []byte("countHardLimit=1")},
+		{Path: "/q"},
+		{Path: "/zookeeper/quota/q"},
+		{Path: "/zookeeper/quota/q/zookeeper_limits", Data: []byte("countHardLimit=1")},
 		{Path: "/zookeeper/quota/q/zookeeper_stats"},
 	} {
 		r.ACL = proto.OpenACL

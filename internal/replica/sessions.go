@@ -28,8 +28,10 @@ type session struct {
 }
 
 func newSessions(tick, now time.Duration) *sessions {
-	return &sessions{tick: tick, byID: map[proto.SessionID]*session{},
-		buckets: map[int64][]*session{}, next: int64(now / tick)}
+	return &sessions{
+		tick: tick, byID: map[proto.SessionID]*session{},
+		buckets: map[int64][]*session{}, next: int64(now / tick),
+	}
 }
 
 // bucketOf returns the bucket that ends strictly after now+timeout. Source:

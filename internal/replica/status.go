@@ -68,8 +68,10 @@ type Status struct {
 
 // Status describes the present state.
 func (r *Replica) Status() Status {
-	s := Status{Role: r.role, Looking: r.state == looking || r.state == draining,
-		Outstanding: r.pending, LastLogged: r.appended, Epoch: r.disk.CurrentEpoch}
+	s := Status{
+		Role: r.role, Looking: r.state == looking || r.state == draining,
+		Outstanding: r.pending, LastLogged: r.appended, Epoch: r.disk.CurrentEpoch,
+	}
 	if r.local != nil {
 		s.LocalSessions = len(r.local.byID)
 	}

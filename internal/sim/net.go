@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -205,15 +206,19 @@ func (l *link) receive(to *end, b []byte, fromLeader bool, chain []proto.Zxid) {
 		if to.gone {
 			return
 		}
-		m, err := l.w.decode(b, fromLeader)
+		msgs, err := l.w.decode(b, fromLeader)
 		if err != nil {
 			l.w.fail("server %d cannot read what came on a link: %v", to.s.id, err)
 			return
 		}
-		if snap, ok := m.(zab.Snap); ok {
+		if snap, ok := msgs[0].(zab.Snap); ok {
 			l.w.chains[snap.State.(*tree.Tree)] = chain
 		}
-		to.s.step(replica.Message{Link: l.id, Msg: m})
+		if len(msgs) > 1 {
+			to.s.step(replica.Messages{Link: l.id, Msgs: msgs})
+			return
+		}
+		to.s.step(replica.Message{Link: l.id, Msg: msgs[0]})
 	})
 }
 
@@ -239,9 +244,32 @@ func (l *link) forsake(i int) {
 	})
 }
 
-func (w *World) decode(b []byte, fromLeader bool) (zab.Message, error) {
+// decode reads what was sent as one message: the packets of a run arrive together,
+// or in pieces.
+func (w *World) decode(b []byte, fromLeader bool) (msgs []zab.Message, err error) {
 	br := w.reader
 	br.Reset(bytes.NewReader(b))
+	for {
+		m, err := w.decodeOne(br, fromLeader)
+		if err != nil {
+			return nil, err
+		}
+		if wire.Arrived(br) && w.chance(2) {
+			m = wire.ReadRun(br, m)
+		}
+		msgs = append(msgs, m)
+		if _, end := br.Peek(1); errors.Is(end, io.EOF) {
+			return msgs, nil
+		}
+		switch m.(type) {
+		case zab.Commit, zab.Commits, zab.Ack, zab.Acks:
+		default:
+			return nil, errors.New("bytes follow a packet")
+		}
+	}
+}
+
+func (w *World) decodeOne(br *bufio.Reader, fromLeader bool) (zab.Message, error) {
 	p, err := wire.ReadPacket(br, 64<<20)
 	if err != nil {
 		return nil, err
@@ -253,9 +281,6 @@ func (w *World) decode(b []byte, fromLeader bool) (zab.Message, error) {
 	if snap, ok := m.(zab.Snap); ok && err == nil {
 		snap.State, err = persist.ReadTree(br)
 		m = snap
-	}
-	if _, end := br.ReadByte(); err == nil && !errors.Is(end, io.EOF) {
-		return nil, errors.New("bytes follow a packet")
 	}
 	return m, err
 }

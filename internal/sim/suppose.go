@@ -136,6 +136,8 @@ func (k *checks) promise(w *World, s *Server, a replica.Send) {
 			k.promises[promise{s.id, l.epoch}] = promisedTo{to.s.id, to.gen}
 		}
 		oneIn, broken = epochsAsked, func(c comeback) bool { return c.epochs.Accepted < l.epoch }
+	case zab.Acks:
+		oneIn, broken = acksAsked, func(c comeback) bool { return c.last < m.Last }
 	case zab.Ack:
 		switch {
 		case m.Zxid.Counter() != 0:

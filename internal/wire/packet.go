@@ -186,6 +186,10 @@ func AppendMessage(b []byte, m zab.Message, fromLeader bool) []byte {
 		return appendPacket(b, pktCommit, m.Zxid, nil)
 	case zab.Ack:
 		return appendPacket(b, pktAck, m.Zxid, nil)
+	case zab.Commits:
+		return appendRun(b, pktCommit, zab.Run(m))
+	case zab.Acks:
+		return appendRun(b, pktAck, zab.Run(m))
 	case *zab.Forward:
 		return appendForward(b, m)
 	case zab.Inform:
@@ -208,6 +212,84 @@ func AppendMessage(b []byte, m zab.Message, fromLeader bool) []byte {
 		return jute.AppendInt(jute.AppendBool(jute.AppendLong(b, int64(m.ID)), m.Valid), -1)
 	}
 	return appendHandshake(b, m)
+}
+
+// emptyPacket is the size of a packet without data and identities.
+const emptyPacket = 20
+
+// appendRun appends a packet for each zxid of a run: a Java server knows nothing
+// else.
+func appendRun(b []byte, typ int32, r zab.Run) []byte {
+	for z := r.First; z <= r.Last; z++ {
+		b = appendPacket(b, typ, z, nil)
+	}
+	return b
+}
+
+// ReadRun turns a message that was just read into a run if packets of its kind for
+// the next zxids have arrived behind it. It never waits.
+func ReadRun(br *bufio.Reader, m zab.Message) zab.Message {
+	switch m := m.(type) {
+	case zab.Commit:
+		if last := readRun(br, pktCommit, m.Zxid); last != m.Zxid {
+			return zab.Commits{First: m.Zxid, Last: last}
+		}
+	case zab.Ack:
+		if m.Zxid.Counter() == 0 {
+			return m // of NEWLEADER
+		}
+		if last := readRun(br, pktAck, m.Zxid); last != m.Zxid {
+			return zab.Acks{First: m.Zxid, Last: last}
+		}
+	}
+	return m
+}
+
+// Arrived reports whether a whole packet lies behind the last one, so that reading
+// it waits for nothing. A SNAP is none: its stream may take long.
+func Arrived(br *bufio.Reader) bool {
+	b, _ := br.Peek(br.Buffered())
+	if len(b) < emptyPacket || int32(binary.BigEndian.Uint32(b)) == pktSnap {
+		return false
+	}
+	b, ok := pass(b[12:])
+	if !ok || len(b) < 4 {
+		return false
+	}
+	n := int32(binary.BigEndian.Uint32(b))
+	b = b[4:]
+	for i := int32(0); i < n && ok; i++ { // an identity is two strings
+		if b, ok = pass(b); ok {
+			b, ok = pass(b)
+		}
+	}
+	return ok
+}
+
+// pass passes over a buffer, and reports whether all of it is there.
+func pass(b []byte) (_ []byte, ok bool) {
+	if len(b) < 4 {
+		return nil, false
+	}
+	n := max(int64(int32(binary.BigEndian.Uint32(b))), 0)
+	if b = b[4:]; n > int64(len(b)) {
+		return nil, false
+	}
+	return b[n:], true
+}
+
+// readRun passes over the packets of a run behind z, and returns its end.
+func readRun(br *bufio.Reader, typ int32, z proto.Zxid) proto.Zxid {
+	var next [emptyPacket]byte
+	for br.Buffered() >= emptyPacket && (z+1).Counter() != 0 {
+		b, _ := br.Peek(emptyPacket)
+		if string(b) != string(appendPacket(next[:0], typ, z+1, nil)) {
+			break
+		}
+		br.Discard(emptyPacket)
+		z++
+	}
+	return z
 }
 
 // appendHandshake appends the messages that establish a link.

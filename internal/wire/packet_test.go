@@ -34,41 +34,65 @@ var golden = []struct {
 	hex        string
 	want       zab.Message
 }{
-	{"FOLLOWERINFO (V)", false, "0000000b 00000001 00000000 00000014 00000000 00000002 00010000 00000000 00000000 ffffffff",
-		zab.FollowerInfo{ID: 2, AcceptedEpoch: 1}},
-	{"OBSERVERINFO", false, "00000010 00000001 00000000 00000014 00000000 00000002 00010000 00000001 00000005 ffffffff",
-		zab.FollowerInfo{ID: 2, AcceptedEpoch: 1, ConfigVersion: 0x100000005, Observer: true}},
+	{
+		"FOLLOWERINFO (V)", false, "0000000b 00000001 00000000 00000014 00000000 00000002 00010000 00000000 00000000 ffffffff",
+		zab.FollowerInfo{ID: 2, AcceptedEpoch: 1},
+	},
+	{
+		"OBSERVERINFO", false, "00000010 00000001 00000000 00000014 00000000 00000002 00010000 00000001 00000005 ffffffff",
+		zab.FollowerInfo{ID: 2, AcceptedEpoch: 1, ConfigVersion: 0x100000005, Observer: true},
+	},
 	{"LEADERINFO", true, "00000011 00000002 00000000 00000004 00010000 ffffffff", zab.LeaderInfo{Epoch: 2}},
-	{"ACKEPOCH", false, "00000012 00000001 00000005 00000004 00000001 ffffffff",
-		zab.AckEpoch{CurrentEpoch: 1, LastZxid: proto.MakeZxid(1, 5)}},
-	{"ACKEPOCH, promised before", false, "00000012 00000001 00000005 00000004 ffffffff ffffffff",
-		zab.AckEpoch{CurrentEpoch: zab.NoEpoch, LastZxid: proto.MakeZxid(1, 5)}},
+	{
+		"ACKEPOCH", false, "00000012 00000001 00000005 00000004 00000001 ffffffff",
+		zab.AckEpoch{CurrentEpoch: 1, LastZxid: proto.MakeZxid(1, 5)},
+	},
+	{
+		"ACKEPOCH, promised before", false, "00000012 00000001 00000005 00000004 ffffffff ffffffff",
+		zab.AckEpoch{CurrentEpoch: zab.NoEpoch, LastZxid: proto.MakeZxid(1, 5)},
+	},
 	{"DIFF", true, "0000000d 00000001 00000005 ffffffff ffffffff", zab.Diff{Zxid: proto.MakeZxid(1, 5)}},
 	{"TRUNC", true, "0000000e 00000001 00000005 ffffffff ffffffff", zab.Trunc{Zxid: proto.MakeZxid(1, 5)}},
 	{"SNAP", true, "0000000f 00000001 00000005 ffffffff ffffffff", zab.Snap{Zxid: proto.MakeZxid(1, 5)}},
-	{"NEWLEADER", true, "0000000a 00000002 00000000 00000099" + hex.EncodeToString([]byte(goldenConfig)) + "ffffffff",
-		zab.NewLeader{Epoch: 2, Config: goldenConfig}},
+	{
+		"NEWLEADER", true, "0000000a 00000002 00000000 00000099" + hex.EncodeToString([]byte(goldenConfig)) + "ffffffff",
+		zab.NewLeader{Epoch: 2, Config: goldenConfig},
+	},
 	{"ACK of NEWLEADER", false, "00000003 00000002 00000000 ffffffff ffffffff", zab.Ack{Zxid: proto.MakeZxid(2, 0)}},
 	{"UPTODATE", true, "0000000c ffffffff ffffffff ffffffff ffffffff", zab.UpToDate{}},
 	{"COMMIT", true, "00000004 00000002 00000002 ffffffff ffffffff", zab.Commit{Zxid: proto.MakeZxid(2, 2)}},
 	{"ACK", false, "00000003 00000002 00000002 ffffffff ffffffff", zab.Ack{Zxid: proto.MakeZxid(2, 2)}},
-	{"COMMITANDACTIVATE", true, "00000009 00000003 00000010 00000008 00000000 00000002 ffffffff",
-		zab.CommitActivate{Zxid: proto.MakeZxid(3, 16), Leader: 2}},
+	{
+		"COMMITANDACTIVATE", true, "00000009 00000003 00000010 00000008 00000000 00000002 ffffffff",
+		zab.CommitActivate{Zxid: proto.MakeZxid(3, 16), Leader: 2},
+	},
 	{"PING from the leader", true, "00000005 00000002 00000002 ffffffff ffffffff", zab.Ping{Zxid: proto.MakeZxid(2, 2)}},
-	{"PING answer with a touch", false, "00000005 00000002 00000002 0000000c 0300018b cfe56800 00007530 ffffffff",
-		zab.Ping{Zxid: proto.MakeZxid(2, 2), Touches: []zab.Touch{{ID: goldenSession, TimeoutMs: 30000}}}},
-	{"PING answer, empty and not null", false, "00000005 00000002 00000002 00000000 ffffffff",
-		zab.Ping{Zxid: proto.MakeZxid(2, 2), Touches: []zab.Touch{}}},
-	{"REVALIDATE", false, "00000006 ffffffff ffffffff 0000000c 0300018b cfe56800 00007530 ffffffff",
-		zab.Revalidate{ID: goldenSession, TimeoutMs: 30000}},
-	{"REVALIDATE answer", true, "00000006 ffffffff ffffffff 00000009 0300018b cfe56800 01ffffff ff",
-		zab.Revalidated{ID: goldenSession, Valid: true}},
+	{
+		"PING answer with a touch", false, "00000005 00000002 00000002 0000000c 0300018b cfe56800 00007530 ffffffff",
+		zab.Ping{Zxid: proto.MakeZxid(2, 2), Touches: []zab.Touch{{ID: goldenSession, TimeoutMs: 30000}}},
+	},
+	{
+		"PING answer, empty and not null", false, "00000005 00000002 00000002 00000000 ffffffff",
+		zab.Ping{Zxid: proto.MakeZxid(2, 2), Touches: []zab.Touch{}},
+	},
+	{
+		"REVALIDATE", false, "00000006 ffffffff ffffffff 0000000c 0300018b cfe56800 00007530 ffffffff",
+		zab.Revalidate{ID: goldenSession, TimeoutMs: 30000},
+	},
+	{
+		"REVALIDATE answer", true, "00000006 ffffffff ffffffff 00000009 0300018b cfe56800 01ffffff ff",
+		zab.Revalidated{ID: goldenSession, Valid: true},
+	},
 	{"SYNC", true, "00000007 00000000 00000000 ffffffff ffffffff", zab.Sync{}},
-	{"REQUEST", false, "00000001 ffffffff ffffffff 0000001f 0300018b cfe56800 00000001 00000005 00000002 2f610000 000179ff" +
-		"ffffff00 00000100 00000269 70000000 09313237 2e302e30 2e31",
-		&zab.Forward{Session: goldenSession, Cxid: 1, Op: proto.OpSetData,
+	{
+		"REQUEST", false, "00000001 ffffffff ffffffff 0000001f 0300018b cfe56800 00000001 00000005 00000002 2f610000 000179ff" +
+			"ffffff00 00000100 00000269 70000000 09313237 2e302e30 2e31",
+		&zab.Forward{
+			Session: goldenSession, Cxid: 1, Op: proto.OpSetData,
 			Raw: []byte("\x00\x00\x00\x02/a\x00\x00\x00\x01y\xff\xff\xff\xff"), IDs: []proto.ID{{Scheme: "ip", ID: "127.0.0.1"}},
-			Body: &proto.SetDataRequest{Path: "/a", Data: []byte("y"), Version: -1}}},
+			Body: &proto.SetDataRequest{Path: "/a", Data: []byte("y"), Version: -1},
+		},
+	},
 }
 
 func decodePacket(t testing.TB, b []byte, fromTheLeader bool) (zab.Message, *bufio.Reader) {
@@ -302,6 +326,75 @@ func TestJavaPackets(t *testing.T) {
 		})
 		if n < 8 {
 			t.Errorf("%s: %d packets", file, n)
+		}
+	}
+}
+
+// TestRuns: runs are written as the packets that Java knows, and read as runs as
+// far as they have arrived.
+func TestRuns(t *testing.T) {
+	z := proto.MakeZxid(5, 7)
+	run := zab.Run{First: z, Last: z + 2}
+	for _, tc := range []struct {
+		name       string
+		fromLeader bool
+		behind     []zab.Message // the first packet's zxid is z
+		run        zab.Message
+		rest       int // packets
+	}{
+		{"commits", true, []zab.Message{zab.Commits(run)}, zab.Commits(run), 0},
+		{"ACKs", false, []zab.Message{zab.Acks(run)}, zab.Acks(run), 0},
+		{"one", true, []zab.Message{zab.Commit{Zxid: z}}, zab.Commit{Zxid: z}, 0},
+		{"with a gap", true, []zab.Message{zab.Commits(run), zab.Commit{Zxid: z + 4}}, zab.Commits(run), 1},
+		{"repeated", false, []zab.Message{zab.Ack{Zxid: z}, zab.Ack{Zxid: z}}, zab.Ack{Zxid: z}, 1},
+		{"two kinds", true, []zab.Message{zab.Commit{Zxid: z}, zab.Diff{Zxid: z + 1}}, zab.Commit{Zxid: z}, 1},
+		{"no run", true, []zab.Message{zab.Diff{Zxid: z}, zab.Diff{Zxid: z + 1}}, zab.Diff{Zxid: z}, 1},
+		{"of NEWLEADER", false, []zab.Message{zab.Ack{Zxid: z &^ 0xffffffff}, zab.Ack{Zxid: z&^0xffffffff + 1}}, zab.Ack{Zxid: z &^ 0xffffffff}, 1},
+		{"end of an epoch", false, []zab.Message{zab.Ack{Zxid: z | 0xffffffff}, zab.Ack{Zxid: z | 0xffffffff + 1}}, zab.Ack{Zxid: z | 0xffffffff}, 1},
+	} {
+		var b []byte
+		for _, m := range tc.behind {
+			b = AppendMessage(b, m, tc.fromLeader)
+		}
+		m, br := decodePacket(t, b, tc.fromLeader)
+		if m = ReadRun(br, m); m != tc.run || br.Buffered() != tc.rest*emptyPacket {
+			t.Errorf("%s: %+v and %d bytes, want %+v and %d packets", tc.name, m, br.Buffered(), tc.run, tc.rest)
+		}
+	}
+	b := AppendMessage(nil, zab.Commits(run), true)
+	m, br := decodePacket(t, b[:len(b)-1], true)
+	if m = ReadRun(br, m); m != (zab.Commits{First: z, Last: z + 1}) || br.Buffered() != emptyPacket-1 {
+		t.Errorf("half arrived: %+v and %d bytes", m, br.Buffered())
+	}
+}
+
+// TestArrived: a packet has arrived with its last byte and not before.
+func TestArrived(t *testing.T) {
+	for _, tc := range golden {
+		raw := fromHex(t, tc.hex)
+		if strings.HasPrefix(tc.name, "SNAP") {
+			continue
+		}
+		for n := range len(raw) + 1 {
+			br := bufio.NewReader(bytes.NewReader(raw[:n]))
+			br.Peek(1)
+			if Arrived(br) != (n == len(raw)) {
+				t.Errorf("%s, %d of %d bytes: %v", tc.name, n, len(raw), n != len(raw))
+			}
+		}
+	}
+	for name, b := range map[string][]byte{
+		"snapshot":          AppendMessage(nil, zab.Snap{Zxid: 1}, true),
+		"long data":         binary.BigEndian.AppendUint32(AppendMessage(nil, zab.UpToDate{}, true)[:12], 0x7fffffff),
+		"many identities":   binary.BigEndian.AppendUint32(AppendMessage(nil, zab.UpToDate{}, true)[:16], 0x7fffffff),
+		"a long identity":   append(AppendMessage(nil, zab.UpToDate{}, true)[:16], 0, 0, 0, 1, 0x7f, 0xff, 0xff, 0xff),
+		"no identities yet": AppendMessage(nil, zab.UpToDate{}, true)[:16],
+	} {
+		b = append(b, make([]byte, 3)...)
+		br := bufio.NewReader(bytes.NewReader(b))
+		br.Peek(1)
+		if Arrived(br) {
+			t.Errorf("%s has arrived", name)
 		}
 	}
 }

@@ -75,7 +75,11 @@ func FuzzLeader(f *testing.F) {
 				w.told(link, m)
 				w.run(l.Message(now, link, m, nil))
 			case 5:
-				m := Ack{p.zxid(l.LastProposed()-1, l.Epoch())}
+				z := p.zxid(l.LastProposed()-1, l.Epoch())
+				var m Message = Ack{z}
+				if z%3 == 0 {
+					m = Acks{z, z + 1}
+				}
 				w.told(link, m)
 				w.run(l.Message(now, link, m, nil))
 			case 6, 7:
@@ -142,6 +146,10 @@ func (w *followers) told(link LinkID, m Message) {
 		if k.voter && k.newLeader {
 			k.synced = k.synced || m.Zxid.Counter() == 0
 			k.acked = max(k.acked, m.Zxid)
+		}
+	case Acks:
+		if k.voter && k.newLeader {
+			k.acked = max(k.acked, m.Last)
 		}
 	}
 }

@@ -93,7 +93,9 @@ func FuzzLearner(f *testing.F) {
 				if len(l.pending) > 0 && p.next()%8 > 0 {
 					at = l.pending[0].Zxid
 				}
-				m = Commit{at}
+				if m = Message(Commit{at}); at%3 == 0 {
+					m = Commits{at, at + 1 + at%7}
+				}
 			case 6:
 				m = NewLeader{Epoch: epoch}
 			case 7:
@@ -164,6 +166,9 @@ func (d *disk) run(out []Action) {
 			}
 			d.held = a.Txn.Zxid
 		case Send:
+			if m, ok := a.Msg.(Acks); ok && m.Last > d.durable {
+				d.t.Fatalf("%s, the disk holds %s", show(a), d.durable)
+			}
 			if m, ok := a.Msg.(Ack); ok && (m.Zxid.Counter() != 0 && m.Zxid > d.durable || m.Zxid.Counter() == 0 && d.current != m.Zxid.Epoch()) {
 				d.t.Fatalf("%s, but the disk holds %s and epoch %d", show(a), d.durable, d.current)
 			}

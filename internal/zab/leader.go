@@ -232,6 +232,8 @@ func (l *Leader) Message(now time.Duration, link LinkID, m Message, out []Action
 		return l.ackEpoch(now, f, m, out)
 	case Ack:
 		return l.ack(now, f, m.Zxid, out)
+	case Acks: // the last one speaks for all
+		return l.ack(now, f, m.Last, out)
 	case Ping:
 		return l.answer(f, m, out)
 	case Revalidate, *Forward:

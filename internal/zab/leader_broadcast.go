@@ -116,13 +116,19 @@ func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
 	for n < len(l.outstanding) && l.outstanding[n].Zxid <= z {
 		t := l.outstanding[n]
 		out = l.answerSyncsBefore(t.Zxid, out)
-		l.lastCommitted = t.Zxid
-		l.hist.Add(t)
-		if n++; t.Zxid == l.reconfig {
+		if t.Zxid == l.reconfig {
+			l.decided(t)
 			out = l.activate(t, out)
+			n++
 			break
 		}
-		out = append(l.announce(t, 0, out), Apply{t})
+		run := l.runFrom(n, z)
+		out = l.announce(run.commits(), out)
+		for ; n < len(l.outstanding) && l.outstanding[n].Zxid <= run.Last; n++ {
+			t := l.outstanding[n]
+			l.decided(t)
+			out = append(l.inform(t, 0, out), Apply{t})
+		}
 	}
 	clear(l.outstanding[:n])
 	if l.outstanding = l.outstanding[n:]; len(l.outstanding) == 0 {
@@ -134,13 +140,37 @@ func (l *Leader) commit(z proto.Zxid, out []Action) []Action {
 // maxHeldBytes bounds what is held back for one learner during its snapshot.
 const maxHeldBytes = 256 << 20
 
-// announce tells the learners that a proposal is decided, which changes the
-// membership if it is the one in reconfig; next is to lead then.
-func (l *Leader) announce(t *proto.Txn, next proto.PeerID, out []Action) []Action {
-	if len(l.learners) == 0 {
-		return out
+func (l *Leader) decided(t *proto.Txn) {
+	l.lastCommitted = t.Zxid
+	l.hist.Add(t)
+}
+
+// runFrom returns the proposals from index n up to z that are decided with one
+// word: up to the next change of the membership, and to the next answer to a sync.
+func (l *Leader) runFrom(n int, z proto.Zxid) Run {
+	first := l.outstanding[n].Zxid
+	run := Run{first, first}
+	for _, t := range l.outstanding[n+1:] {
+		if t.Zxid > z || t.Zxid == l.reconfig || len(l.syncs) > 0 && l.syncs[0].after < t.Zxid || !run.add(t.Zxid) {
+			break
+		}
 	}
-	commit, inform := decision(t, t.Zxid == l.reconfig, next)
+	return run
+}
+
+// announce sends a decision to the voters that know the proposals.
+func (l *Leader) announce(commit Message, out []Action) []Action {
+	for _, f := range l.learners {
+		if f.state >= newLeaderTold && !f.info.Observer {
+			out = append(out, Send{f.link, commit})
+		}
+	}
+	return out
+}
+
+// inform tells all other learners that a proposal is decided, which changes the
+// membership if it is the one in reconfig; next is to lead then.
+func (l *Leader) inform(t *proto.Txn, next proto.PeerID, out []Action) []Action {
 	for i := 0; i < len(l.learners); i++ {
 		f := l.learners[i]
 		switch {
@@ -148,10 +178,8 @@ func (l *Leader) announce(t *proto.Txn, next proto.PeerID, out []Action) []Actio
 			out = l.hangup(f, "too much is written while its snapshot is under way", out)
 			i-- // it is out of the list
 		case f.state == snapshotting || f.info.Observer:
+			commit, inform := decision(t, t.Zxid == l.reconfig, next)
 			out = f.inform(t, commit, inform, out)
-		case f.state < newLeaderTold:
-		default:
-			out = append(out, Send{f.link, commit})
 		}
 	}
 	return out

@@ -120,7 +120,8 @@ func (l *Leader) heldByNext(z proto.Zxid) proto.Zxid {
 // activate commits a change of the membership.
 func (l *Leader) activate(t *proto.Txn, out []Action) []Action {
 	next := l.designate(t.Zxid)
-	out = append(l.announce(t, next, out), Apply{t}, CommitConfig{l.members.LastSeen})
+	out = l.inform(t, next, l.announce(CommitActivate{t.Zxid, next}, out))
+	out = append(out, Apply{t}, CommitConfig{l.members.LastSeen})
 	l.members.Commit(l.members.LastSeen)
 	l.voters = l.members.Voters()
 	l.reconfig = 0

@@ -74,8 +74,10 @@ const maxStash = 1 << 20
 
 // BecomeLearner returns a learner of leader; call Start.
 func BecomeLearner(opts Options, disk Durable, hist *History, leader proto.PeerID) *Learner {
-	return &Learner{opts: opts, disk: disk, hist: hist, leader: leader, target: Dial{Leader: leader}, members: opts.members(),
-		appended: disk.LastZxid, persisted: disk.LastZxid, applied: disk.LastZxid}
+	return &Learner{
+		opts: opts, disk: disk, hist: hist, leader: leader, target: Dial{Leader: leader}, members: opts.members(),
+		appended: disk.LastZxid, persisted: disk.LastZxid, applied: disk.LastZxid,
+	}
 }
 
 // Leader returns the server that is followed.
@@ -299,6 +301,8 @@ func (f *Learner) handle(now time.Duration, m Message, out []Action) []Action {
 		return f.proposal(m.Txn, out)
 	case Commit:
 		return f.commit(m.Zxid, out)
+	case Commits:
+		return f.commits(m, out)
 	case Ping:
 		return out // the replica answers, with the touches that it keeps
 	case Inform:

@@ -2,6 +2,7 @@ package zab
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paddock-io/paddock/proto"
@@ -177,6 +178,15 @@ func (f *Learner) commit(z proto.Zxid, out []Action) []Action {
 	return out
 }
 
+// commits decides a run of them. There is no end to what a leader may call one,
+// but the first that is not pending ends the link.
+func (f *Learner) commits(run Commits, out []Action) []Action {
+	for z := run.First; z <= run.Last && !f.resigned; z++ {
+		out = f.commit(z, out)
+	}
+	return out
+}
+
 // apply gives a decided transaction to the tree. One that repeats what we have
 // is passed over: it is not logged again, and must not get into the tree alone.
 func (f *Learner) apply(t *proto.Txn, out []Action) []Action {
@@ -261,17 +271,31 @@ func (f *Learner) Persisted(now time.Duration, z proto.Zxid, out []Action) []Act
 	if f.state == savingHistory {
 		return f.historySaved(now, out)
 	}
+	return f.ackUpTo(z, out)
+}
+
+// ackUpTo acknowledges what is to be, up to z: each transaction, since a Java
+// leader counts ACKs by zxid.
+func (f *Learner) ackUpTo(z proto.Zxid, out []Action) []Action {
+	var run Run
 	n := 0
-	for n < len(f.unacked) && f.unacked[n] <= z {
-		// One ACK for each: a Java leader counts them by zxid.
-		out = append(out, Send{f.link, Ack{f.unacked[n]}})
-		n++
+	for ; n < len(f.unacked) && f.unacked[n] <= z; n++ {
+		if !run.add(f.unacked[n]) {
+			out = append(out, Send{f.link, run.acks()})
+			run = Run{f.unacked[n], f.unacked[n]}
+		}
 	}
-	if f.unacked = f.unacked[n:]; len(f.unacked) == 0 {
+	if n == 0 {
+		return out
+	}
+	if f.unacked = slices.Delete(f.unacked, 0, n); cap(f.unacked) > maxKept && len(f.unacked) == 0 {
 		f.unacked = nil
 	}
-	return out
+	return append(out, Send{f.link, run.acks()})
 }
+
+// maxKept is how long an empty queue may be for its array to be used again.
+const maxKept = 4096
 
 // upToDate ends synchronisation: what came since NewLeader is logged and
 // applied, and clients may come.

@@ -49,6 +49,9 @@ type Proposal struct{ Txn *proto.Txn }
 // Commit says that the oldest pending proposal is decided (COMMIT).
 type Commit struct{ Zxid proto.Zxid }
 
+// Commits is a run of Commits, for every zxid from First to Last.
+type Commits Run
+
 // Inform carries a decided transaction to an observer (INFORM).
 type Inform struct{ Txn *proto.Txn }
 
@@ -77,6 +80,40 @@ type UpToDate struct{}
 // Ack says that everything up to Zxid is on the learner's disk (ACK). With a
 // counter of 0 it answers NewLeader.
 type Ack struct{ Zxid proto.Zxid }
+
+// Acks is a run of Acks, for every zxid from First to Last.
+type Acks Run
+
+// Run is zxids that follow one another, from First to Last. Most of what comes at
+// once is such a run, and one message is cheaper than one for each.
+type Run struct{ First, Last proto.Zxid }
+
+// add puts z behind the run, if it follows.
+func (r *Run) add(z proto.Zxid) bool {
+	switch {
+	case r.First == 0:
+		r.First, r.Last = z, z
+	case z == r.Last+1 && z.Counter() != 0:
+		r.Last = z
+	default:
+		return false
+	}
+	return true
+}
+
+func (r Run) commits() Message {
+	if r.First == r.Last {
+		return Commit{r.First}
+	}
+	return Commits(r)
+}
+
+func (r Run) acks() Message {
+	if r.First == r.Last {
+		return Ack{r.First}
+	}
+	return Acks(r)
+}
 
 // Touch is a sign of life of a session.
 type Touch struct {
@@ -124,12 +161,14 @@ func (Trunc) isMessage()          {}
 func (Snap) isMessage()           {}
 func (Proposal) isMessage()       {}
 func (Commit) isMessage()         {}
+func (Commits) isMessage()        {}
 func (Inform) isMessage()         {}
 func (CommitActivate) isMessage() {}
 func (InformActivate) isMessage() {}
 func (NewLeader) isMessage()      {}
 func (UpToDate) isMessage()       {}
 func (Ack) isMessage()            {}
+func (Acks) isMessage()           {}
 func (Ping) isMessage()           {}
 func (Revalidate) isMessage()     {}
 func (Revalidated) isMessage()    {}

@@ -239,8 +239,10 @@ func (w words) members(version string) string {
 
 // change is the transaction of a reconfig.
 func (w words) change(z proto.Zxid) *proto.Txn {
-	return &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: z, Type: proto.OpReconfig}, Raw: []byte("raw"),
-		Body: &proto.SetDataTxn{Path: "/zookeeper/config", Data: []byte(w.members(fmt.Sprintf("%x", int64(z)))), Version: -1}}
+	return &proto.Txn{
+		TxnHeader: proto.TxnHeader{Zxid: z, Type: proto.OpReconfig}, Raw: []byte("raw"),
+		Body: &proto.SetDataTxn{Path: "/zookeeper/config", Data: []byte(w.members(fmt.Sprintf("%x", int64(z)))), Version: -1},
+	}
 }
 
 func (m *machine) create(verb string, w words) {
@@ -248,9 +250,11 @@ func (m *machine) create(verb string, w words) {
 	if err != nil && !w.flag("standalone") {
 		m.t.Fatal(err)
 	}
-	opts := Options{Self: proto.PeerID(w.number(w.keyed["self"])), Ensemble: ens, InitTimeout: traceInit,
+	opts := Options{
+		Self: proto.PeerID(w.number(w.keyed["self"])), Ensemble: ens, InitTimeout: traceInit,
 		SyncTimeout: traceSync, Tick: traceTick, Standalone: w.flag("standalone"), Observer: w.flag("observer"),
-		UnconfirmedSync: w.flag("unconfirmed"), Reconfig: w.flag("reconfig")}
+		UnconfirmedSync: w.flag("unconfirmed"), Reconfig: w.flag("reconfig"),
+	}
 	opts.ReadLogs, opts.MaxSnapSyncs, opts.MaxDiffSyncs = w.flag("logs"), int(w.number(w.keyed["snaps"])), int(w.number(w.keyed["diffs"]))
 	opts.MaxHeldBytes = int(w.number(w.keyed["held"]))
 	opts.EpochTimeout, opts.RedialPause = w.duration("epochwait"), w.duration("redial")
@@ -381,12 +385,16 @@ func epochKind(w words) EpochKind {
 func (m *machine) fromLearner(verb string, w words) Message {
 	switch verb {
 	case "info":
-		return FollowerInfo{ID: proto.PeerID(w.number(w.keyed["id"])), AcceptedEpoch: w.number(w.keyed["accepted"]),
-			ConfigVersion: w.number(w.keyed["version"]), Observer: w.flag("observer")}
+		return FollowerInfo{
+			ID: proto.PeerID(w.number(w.keyed["id"])), AcceptedEpoch: w.number(w.keyed["accepted"]),
+			ConfigVersion: w.number(w.keyed["version"]), Observer: w.flag("observer"),
+		}
 	case "ackepoch":
 		return AckEpoch{CurrentEpoch: w.number(w.keyed["current"]), LastZxid: w.zxid(w.keyed["last"])}
 	case "ack":
 		return Ack{w.zxid(w.arg(1))}
+	case "acks":
+		return Acks{w.zxid(w.arg(1)), w.zxid(w.arg(2))}
 	case "ping":
 		return Ping{}
 	case "answer": // of a round
@@ -439,6 +447,8 @@ func (m *machine) fromLeader(verb string, w words) Message {
 		return Proposal{txnAt(w.zxid(w.arg(0)))}
 	case "commit":
 		return Commit{w.zxid(w.arg(0))}
+	case "commits":
+		return Commits{w.zxid(w.arg(0)), w.zxid(w.arg(1))}
 	case "inform":
 		return Inform{txnAt(w.zxid(w.arg(0)))}
 	case "reconfig":
@@ -511,8 +521,10 @@ func dots(txns []*proto.Txn) []string {
 	return v
 }
 
-var factNames = [...]string{"epoch proposed", "learner joined", "diff", "trunc", "snap", "learner synced", "learner lost",
-	"established", "following", "elected", "looking", "session expired", "session upgraded", "refused", "handed over"}
+var factNames = [...]string{
+	"epoch proposed", "learner joined", "diff", "trunc", "snap", "learner synced", "learner lost",
+	"established", "following", "elected", "looking", "session expired", "session upgraded", "refused", "handed over",
+}
 
 func show(a Action) string {
 	switch a := a.(type) {
@@ -592,6 +604,8 @@ func showMessage(m Message) string {
 		return "PROPOSAL " + dot(m.Txn.Zxid)
 	case Commit:
 		return "COMMIT " + dot(m.Zxid)
+	case Commits:
+		return "COMMIT " + dot(m.First) + " to " + dot(m.Last)
 	case Inform:
 		return "INFORM " + dot(m.Txn.Zxid)
 	case CommitActivate:
@@ -607,6 +621,8 @@ func showMessage(m Message) string {
 		return "UPTODATE"
 	case Ack:
 		return "ACK " + dot(m.Zxid)
+	case Acks:
+		return "ACK " + dot(m.First) + " to " + dot(m.Last)
 	case Ping:
 		if m.Zxid < 0 {
 			return fmt.Sprintf("PING of round %d", -m.Zxid)
