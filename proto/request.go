@@ -316,12 +316,23 @@ func DecodeRequest(op OpCode, b []byte) (Request, error) {
 	if req == nil {
 		return nil, nil
 	}
+	if err := decodeInto(req, op, b); err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+// DecodeSetData is DecodeRequest of the most frequent write, into memory of the
+// caller's.
+func DecodeSetData(r *SetDataRequest, b []byte) error { return decodeInto(r, OpSetData, b) }
+
+func decodeInto(req Request, op OpCode, b []byte) error {
 	d := jute.NewDecoder(b)
 	req.Decode(&d)
 	if err := d.Err(); err != nil {
-		return nil, fmt.Errorf("decode %s request: %w", op, err)
+		return fmt.Errorf("decode %s request: %w", op, err)
 	}
-	return req, nil
+	return nil
 }
 
 func newRequest(op OpCode) Request {

@@ -277,6 +277,44 @@ func (t *MultiTxn) Decode(d *jute.Decoder) {
 	}
 }
 
+// newTxn returns an empty transaction of a type: the frequent ones with their
+// record in one piece.
+func newTxn(typ OpCode) (*Txn, error) {
+	switch typ {
+	case OpSetData:
+		t, _ := NewSetData()
+		return t, nil
+	case OpCreate, OpCreate2:
+		t := new(wholeCreate)
+		t.Txn.Body = &t.record
+		return &t.Txn, nil
+	}
+	body, err := newTxnBody(typ)
+	if err != nil {
+		return nil, err
+	}
+	return &Txn{Body: body}, nil
+}
+
+// wholeSetData and wholeCreate are transactions with their records.
+type (
+	wholeSetData struct {
+		Txn
+		record SetDataTxn
+	}
+	wholeCreate struct {
+		Txn
+		record CreateTxn
+	}
+)
+
+// NewSetData returns a transaction and its record in one piece of memory.
+func NewSetData() (*Txn, *SetDataTxn) {
+	t := new(wholeSetData)
+	t.Txn.Body = &t.record
+	return &t.Txn, &t.record
+}
+
 // newTxnBody returns an empty record for a transaction type. Source:
 // SerializeUtils.deserializeTxn.
 func newTxnBody(typ OpCode) (TxnBody, error) {
@@ -328,9 +366,16 @@ type Txn struct {
 	Raw       []byte // header, body and digest as encoded
 }
 
+// TxnSize is how long a transaction is, at most, with a record of this size.
+func TxnSize(body int) int { return TxnHeaderSize + body + digestSize }
+
 // Encode sets Raw from the other fields, into a fresh slice.
 func (t *Txn) Encode(sizeHint int) {
-	b := make([]byte, 0, TxnHeaderSize+12+sizeHint)
+	t.EncodeIn(make([]byte, 0, TxnSize(sizeHint)))
+}
+
+// EncodeIn is Encode into the array of b, which is empty, if it has the capacity.
+func (t *Txn) EncodeIn(b []byte) {
 	b = t.Body.Append(t.TxnHeader.Append(b))
 	if t.HasDigest {
 		b = jute.AppendInt(b, t.Digest.Version)
@@ -348,17 +393,18 @@ func (t *Txn) bodyLeftOut(rest jute.Decoder) bool {
 
 // DecodeTxn reads a transaction that fills raw. The result keeps raw.
 func DecodeTxn(raw []byte) (*Txn, error) {
-	t := &Txn{Raw: raw}
 	d := jute.NewDecoder(raw)
-	t.TxnHeader.Decode(&d)
+	var h TxnHeader
+	h.Decode(&d)
 	if err := d.Err(); err != nil {
 		return nil, fmt.Errorf("decode transaction header: %w", err)
 	}
-	body, err := newTxnBody(t.Type)
+	t, err := newTxn(h.Type)
 	if err != nil {
 		return nil, err
 	}
-	t.Body = body
+	t.TxnHeader, t.Raw = h, raw
+	body := t.Body
 	if !t.bodyLeftOut(d) {
 		body.Decode(&d)
 	}
