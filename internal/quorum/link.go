@@ -28,6 +28,7 @@ type link struct {
 	budget  int        // bytes that may wait in the queue
 	in      linkReader // owned by readLoop
 	br      *bufio.Reader
+	packets *wire.Reader // of br
 
 	mu     sync.Mutex
 	queue  []zab.Message // guarded by mu
@@ -57,6 +58,7 @@ func newLink(p *Peer, id zab.LinkID, nc net.Conn, leads bool) *link {
 	l := &link{id: id, nc: nc, leads: leads, peer: p, budget: linkQueueBudget, wake: make(chan struct{}, 1)}
 	l.in.l = l
 	l.br = bufio.NewReaderSize(&l.in, linkReadBuffer)
+	l.packets = wire.NewReader(l.br)
 	return l
 }
 
@@ -270,7 +272,7 @@ const (
 
 // readMessage reads a message, nil for one of no known type.
 func (l *link) readMessage(br *bufio.Reader, limit int) (zab.Message, error) {
-	p, err := wire.ReadPacket(br, limit)
+	p, err := l.packets.ReadPacket(limit)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/jute"
@@ -73,7 +74,28 @@ const maxPacketIDs = 1 << 12
 // identities is refused; what is allocated never runs far ahead of what has
 // arrived.
 func ReadPacket(br *bufio.Reader, limit int) (Packet, error) {
-	head, err := br.Peek(16)
+	r := Reader{br: br}
+	return r.read(limit, false)
+}
+
+// Reader reads the packets of one connection. Those that have arrived together
+// share what is allocated for their data, and those of one client its identities.
+type Reader struct {
+	br   *bufio.Reader
+	room []byte // for the data of packets to come
+
+	ids    []proto.ID // the newest that were read
+	idsRaw []byte     // their encoding
+}
+
+// NewReader returns a Reader of what br brings.
+func NewReader(br *bufio.Reader) *Reader { return &Reader{br: br} }
+
+// ReadPacket is the function of that name.
+func (r *Reader) ReadPacket(limit int) (Packet, error) { return r.read(limit, true) }
+
+func (r *Reader) read(limit int, share bool) (Packet, error) {
+	head, err := r.br.Peek(16)
 	if err != nil {
 		return Packet{}, endOfStream(err, len(head))
 	}
@@ -82,18 +104,64 @@ func ReadPacket(br *bufio.Reader, limit int) (Packet, error) {
 		Zxid: proto.Zxid(binary.BigEndian.Uint64(head[4:])),
 	}
 	n := int32(binary.BigEndian.Uint32(head[12:]))
-	if _, err := br.Discard(16); err != nil {
+	if _, err := r.br.Discard(16); err != nil {
 		return Packet{}, err
 	}
-	if n != -1 {
-		if p.Data, err = readBytes(br, int(n), limit); err != nil {
-			return Packet{}, fmt.Errorf("data of packet type %d: %w", p.Type, err)
-		}
+	switch {
+	case n == -1:
+	case share && n >= 0 && int(n) <= limit && int(n) <= r.br.Buffered():
+		p.Data = r.data(int(n))
+		_, err = io.ReadFull(r.br, p.Data)
+	default:
+		p.Data, err = readBytes(r.br, int(n), limit)
 	}
-	if p.IDs, err = readIDs(br, limit-len(p.Data)); err != nil {
+	if err != nil {
+		return Packet{}, fmt.Errorf("data of packet type %d: %w", p.Type, err)
+	}
+	if p.IDs, err = r.readIDs(limit - len(p.Data)); err != nil {
 		return Packet{}, fmt.Errorf("identities of packet type %d: %w", p.Type, err)
 	}
 	return p, nil
+}
+
+// Limits of what packets share.
+const (
+	maxRoom   = 32 << 10 // what a packet pins that is kept alone, in bytes
+	maxIDsRaw = 1 << 10
+)
+
+// data returns n bytes, which have arrived, for a packet's data.
+func (r *Reader) data(n int) []byte {
+	if n > len(r.room) {
+		arrived := r.br.Buffered()
+		if n > maxRoom/4 || arrived < 2*n {
+			return make([]byte, n)
+		}
+		r.room = make([]byte, min(arrived, maxRoom))
+	}
+	b := r.room[:n:n]
+	r.room = r.room[n:]
+	return b
+}
+
+// readIDs reads identities. Most requests of a connection come from clients with
+// the same ones.
+func (r *Reader) readIDs(limit int) ([]proto.ID, error) {
+	if n := len(r.idsRaw); n > 0 && n <= limit && r.br.Buffered() >= n {
+		if b, _ := r.br.Peek(n); string(b) == string(r.idsRaw) {
+			_, err := r.br.Discard(n)
+			return r.ids, err
+		}
+	}
+	ids, err := readIDs(r.br, limit)
+	if err == nil && len(ids) > 0 {
+		if raw := proto.AppendIDs(r.idsRaw[:0], ids); len(raw) <= maxIDsRaw {
+			r.ids, r.idsRaw = slices.Clip(ids), raw // appending to them must not show elsewhere
+		} else {
+			r.ids, r.idsRaw = nil, nil
+		}
+	}
+	return ids, err
 }
 
 // endOfStream tells an end between packets from one inside a packet.
@@ -383,11 +451,24 @@ func FromLearner(p Packet) (zab.Message, error) {
 
 func decodeForward(p Packet) (zab.Message, error) {
 	d := jute.NewDecoder(p.Data)
-	f := &zab.Forward{Session: proto.SessionID(d.Long()), Cxid: d.Int(), Op: proto.OpCode(d.Int()), IDs: p.IDs}
+	h := zab.Forward{Session: proto.SessionID(d.Long()), Cxid: d.Int(), Op: proto.OpCode(d.Int()), IDs: p.IDs}
 	if err := d.Err(); err != nil {
 		return nil, fmt.Errorf("%w: REQUEST: %w", ErrPacket, err)
 	}
-	f.Raw = d.Rest()
+	h.Raw = d.Rest()
+	if h.Op == proto.OpSetData {
+		whole := &struct { // the most frequent write in one piece of memory
+			f    zab.Forward
+			body proto.SetDataRequest
+		}{f: h}
+		whole.f.Malformed = proto.DecodeSetData(&whole.body, h.Raw) != nil
+		if !whole.f.Malformed {
+			whole.f.Body = &whole.body
+		}
+		return &whole.f, nil
+	}
+	f := new(zab.Forward)
+	*f = h
 	var err error
 	f.Body, err = proto.DecodeRequest(f.Op, f.Raw)
 	f.Malformed = err != nil // the client's fault: answered, not punished here

@@ -398,3 +398,35 @@ func TestArrived(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedMemory: packets that share memory do not show one another's, nor does
+// who appends to one of them write into the next.
+func TestSharedMemory(t *testing.T) {
+	var b []byte
+	var want []*zab.Forward
+	for i := range 200 {
+		f := &zab.Forward{Session: proto.SessionID(i), Op: proto.OpSync, Raw: bytes.Repeat([]byte{byte(i)}, i*97%5000)}
+		for j := range i % 5 / 2 {
+			f.IDs = append(f.IDs, proto.ID{Scheme: "digest", ID: strings.Repeat("u", i/40+j)})
+		}
+		b = AppendMessage(b, f, false)
+		want = append(want, f)
+	}
+	r := NewReader(bufio.NewReaderSize(bytes.NewReader(b), 64<<10))
+	var got []Packet
+	for range want {
+		p, err := r.ReadPacket(1 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, p)
+		_ = append(p.Data, "this must go elsewhere"...)
+	}
+	for i, p := range got {
+		m, err := FromLearner(p)
+		f, ok := m.(*zab.Forward)
+		if err != nil || !ok || f.Session != want[i].Session || !bytes.Equal(f.Raw, want[i].Raw) || !slices.Equal(f.IDs, want[i].IDs) {
+			t.Fatalf("packet %d: %+v, %v", i, m, err)
+		}
+	}
+}
