@@ -60,6 +60,9 @@ type Prep struct {
 	excesses     []Excess
 	node, parent view   // scratch
 	buf          []byte // scratch
+
+	whole *proto.Txn // made together with its record
+	room  []byte     // for the encoded transactions to come
 }
 
 // New returns a Prep over t with nothing outstanding.
@@ -92,10 +95,8 @@ func (p *Prep) Prepare(req *Request, zxid proto.Zxid, wallMs int64) *proto.Txn {
 	if err != proto.OK {
 		typ, body = proto.OpError, &proto.ErrorTxn{Err: err}
 	}
-	txn := &proto.Txn{
-		TxnHeader: proto.TxnHeader{Session: req.Session, Cxid: req.Cxid, Zxid: zxid, Time: wallMs, Type: typ},
-		Body:      body,
-	}
+	txn := p.txnOf(body)
+	txn.TxnHeader = proto.TxnHeader{Session: req.Session, Cxid: req.Cxid, Zxid: zxid, Time: wallMs, Type: typ}
 	noDigest := typ == proto.OpError
 	if typ == proto.OpCloseSession && bodySize(body) > p.opts.MaxTxn {
 		// Too many ephemerals to list (ZOOKEEPER-4306). Without a list every
@@ -109,9 +110,37 @@ func (p *Prep) Prepare(req *Request, zxid proto.Zxid, wallMs int64) *proto.Txn {
 	if p.opts.Digest && !noDigest {
 		txn.Digest, txn.HasDigest = proto.TxnDigest{Version: proto.DigestVersion, Tree: p.digest}, true
 	}
-	txn.Encode(bodySize(body))
+	p.encode(txn)
 	ownData(txn)
 	return txn
+}
+
+// txnOf returns a transaction with this record.
+func (p *Prep) txnOf(body proto.TxnBody) *proto.Txn {
+	txn := p.whole
+	if p.whole = nil; txn != nil && txn.Body == body {
+		return txn
+	}
+	return &proto.Txn{Body: body}
+}
+
+// roomSize is how much is allocated at once for encoded transactions, which are
+// forgotten in the order in which they were made. Longer ones have their own.
+const roomSize = 32 << 10
+
+func (p *Prep) encode(txn *proto.Txn) {
+	size := proto.TxnSize(bodySize(txn.Body))
+	if size > roomSize/8 {
+		txn.EncodeIn(make([]byte, 0, size))
+		return
+	}
+	if len(p.room) < size {
+		p.room = make([]byte, roomSize)
+	}
+	txn.EncodeIn(p.room[:0:size])
+	n := len(txn.Raw)
+	txn.Raw = txn.Raw[:n:n]
+	p.room = p.room[min(n, size):]
 }
 
 // Applied says that the tree has applied everything up to and including z.

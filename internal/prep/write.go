@@ -93,7 +93,19 @@ func (p *Prep) setData(req *Request, r *proto.SetDataRequest) (proto.OpCode, pro
 	node.stat.Version, node.stat.Mzxid, node.stat.Mtime = version, p.zxid, p.time
 	p.setBytes(node, r.Data)
 	p.record(node)
-	return proto.OpSetData, &proto.SetDataTxn{Path: r.Path, Data: r.Data, Version: version}, proto.OK
+	body := p.newSetData()
+	*body = proto.SetDataTxn{Path: r.Path, Data: r.Data, Version: version}
+	return proto.OpSetData, body, proto.OK
+}
+
+// newSetData returns a record that, unless it is for a multi, has its transaction
+// in the same piece of memory.
+func (p *Prep) newSetData() (body *proto.SetDataTxn) {
+	if p.overlay.undoing {
+		return new(proto.SetDataTxn)
+	}
+	p.whole, body = proto.NewSetData()
+	return body
 }
 
 // setACL judges the new ACL before it looks for the znode. Later requests are
