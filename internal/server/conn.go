@@ -43,6 +43,7 @@ type conn struct {
 	deaf       bool      // nothing more is to be done for this client but to answer what it asked
 	treeLocked bool      // readLoop holds the tree's RLock
 	burst      *tally    // nil at rest
+	shared     *sharing  // what writes of this burst share; nil if there is nothing
 	sync       *question // the newest sync of this burst, if it has not come before the quorum
 	direct     int64     // requests of this burst that were answered at once
 	held       held

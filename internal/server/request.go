@@ -167,7 +167,7 @@ func (c *conn) endBurst(now int64) {
 		c.direct = 0
 	}
 	c.mu.Unlock()
-	c.burst.bytes = 0
+	c.burst.bytes, c.shared = 0, nil
 	c.srv.counters.add(c.burst)
 	c.flush()
 	c.askSync() // an error means that the connection has ended

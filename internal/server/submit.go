@@ -36,16 +36,21 @@ func (c *conn) submit(q *call, state entryState) error {
 		c.read(q)
 		return nil
 	}
-	r := &replica.Request{Request: prep.Request{Session: c.session, Cxid: q.xid, Op: q.op, IDs: q.ids}}
+	r, body := c.newRequest(q)
+	r.Request = prep.Request{Session: c.session, Cxid: q.xid, Op: q.op, IDs: q.ids}
 	if len(q.record) > 0 {
-		r.Raw = bytes.Clone(q.record)
+		r.Raw = c.ownRecord(q.record)
 	}
 	var err error
-	if state == stateHeld { // of which nobody wants more than that it decodes
+	switch {
+	case state == stateHeld: // of which nobody wants more than that it decodes
 		d := jute.NewDecoder(r.Raw)
 		d.Buffer()
 		err = d.Err()
-	} else {
+	case body != nil:
+		r.Body = body
+		err = proto.DecodeSetData(body, r.Raw)
+	default:
 		r.Body, err = proto.DecodeRequest(q.op, r.Raw)
 	}
 	if err != nil {
@@ -73,6 +78,68 @@ func (c *conn) submit(q *call, state entryState) error {
 	e.ephemeral = c.srv.opts.LocalSessions && createsEphemeral(q.op, r.Body)
 	c.sign()
 	return c.propose(e, r)
+}
+
+// sharing is memory for the writes of one burst, which are before the quorum for
+// about as long as one another.
+type sharing struct {
+	records []byte
+	sets    []wholeSet
+}
+
+// wholeSet is the most frequent write and its record.
+type wholeSet struct {
+	request replica.Request
+	body    proto.SetDataRequest
+}
+
+// Limits of what writes share, in bytes and in writes.
+const (
+	maxRecords = 16 << 10
+	maxSets    = 16
+)
+
+// share returns what writes share, nil if there are no more behind this one.
+func (c *conn) share() *sharing {
+	if c.shared == nil && len(c.sock.rest()) > 0 {
+		c.shared = new(sharing)
+	}
+	return c.shared
+}
+
+// newRequest returns memory for a write and, if it is of the frequent kind, for its
+// record.
+func (c *conn) newRequest(q *call) (*replica.Request, *proto.SetDataRequest) {
+	if q.op != proto.OpSetData {
+		return new(replica.Request), nil
+	}
+	s := c.share()
+	if s == nil {
+		w := new(wholeSet)
+		return &w.request, &w.body
+	}
+	if len(s.sets) == 0 {
+		like := len(c.sock.rest()) / (len(q.record) + 12) // how many have come that are of this length
+		s.sets = make([]wholeSet, 1+min(like, maxSets-1))
+	}
+	w := &s.sets[0]
+	s.sets = s.sets[1:]
+	return &w.request, &w.body
+}
+
+// ownRecord copies a write's record out of the input.
+func (c *conn) ownRecord(record []byte) []byte {
+	s, n := c.share(), len(record)
+	if s == nil || n > maxRecords/4 {
+		return bytes.Clone(record)
+	}
+	if n > len(s.records) {
+		s.records = make([]byte, min(n+len(c.sock.rest()), maxRecords))
+	}
+	b := s.records[:n:n]
+	s.records = s.records[n:]
+	copy(b, record)
+	return b
 }
 
 // question is a sync that has not come before the quorum.
