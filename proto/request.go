@@ -188,14 +188,17 @@ func (r *MultiRequest) Append(b []byte) []byte {
 // are unknown or want a time to live. Source: MultiOperationRecord,
 // CreateOptions, PrepRequestProcessor.getPendingChanges.
 func (r *MultiRequest) Decode(d *jute.Decoder) {
+	var sets pieces[SetDataRequest]
 	for {
 		var h MultiHeader
 		h.Decode(d)
 		if d.Err() != nil || h.Done {
 			return
 		}
-		req := newMultiRequest(h.Type)
-		if req == nil {
+		var req Request
+		if h.Type == OpSetData {
+			req = sets.next(1 + d.Len()/leastOp)
+		} else if req = newMultiRequest(h.Type); req == nil {
 			d.Fail(fmt.Errorf("proto: operation %d may not stand in a multi", h.Type))
 			return
 		}
@@ -208,9 +211,15 @@ func (r *MultiRequest) Decode(d *jute.Decoder) {
 			d.Fail(fmt.Errorf("proto: invalid create flags %d", c.Flags))
 			return
 		}
+		if r.Ops == nil {
+			r.Ops = make([]MultiOp, 0, min(1+d.Len()/leastOp, maxPieces))
+		}
 		r.Ops = append(r.Ops, MultiOp{h.Type, req})
 	}
 }
+
+// leastOp is about how long a short set is in a multi, in bytes.
+const leastOp = 64
 
 func newMultiRequest(op OpCode) Request {
 	switch op {

@@ -254,19 +254,30 @@ func (t *MultiTxn) Append(b []byte) []byte {
 func (t *MultiTxn) Decode(d *jute.Decoder) {
 	n := d.Count(8)
 	t.Subs = make([]SubTxn, 0, max(n, 0))
-	for range n {
+	var sets pieces[SetDataTxn]
+	var creates pieces[CreateTxn]
+	for i := range n {
 		typ := OpCode(d.Int())
 		sub := jute.NewDecoder(d.Buffer())
 		if d.Err() != nil {
 			return
 		}
-		body, err := newTxnBody(typ)
-		if err == nil && typ == OpMulti {
-			err = fmt.Errorf("proto: multi inside a multi transaction")
-		}
-		if err != nil {
-			d.Fail(err)
-			return
+		var body TxnBody
+		switch typ {
+		case OpSetData:
+			body = sets.next(n - i)
+		case OpCreate, OpCreate2:
+			body = creates.next(n - i)
+		default:
+			var err error
+			body, err = newTxnBody(typ)
+			if err == nil && typ == OpMulti {
+				err = fmt.Errorf("proto: multi inside a multi transaction")
+			}
+			if err != nil {
+				d.Fail(err)
+				return
+			}
 		}
 		body.Decode(&sub)
 		if err := sub.Err(); err != nil {
@@ -313,6 +324,22 @@ func NewSetData() (*Txn, *SetDataTxn) {
 	t := new(wholeSetData)
 	t.Txn.Body = &t.record
 	return &t.Txn, &t.record
+}
+
+// pieces are records of one type in few pieces of memory, for a multi that mostly
+// has the one or the other.
+type pieces[T any] struct{ rest []T }
+
+const maxPieces = 16
+
+// next returns an empty record; so many may still be wanted, with this one.
+func (p *pieces[T]) next(wanted int) *T {
+	if len(p.rest) == 0 {
+		p.rest = make([]T, min(wanted, maxPieces))
+	}
+	t := &p.rest[0]
+	p.rest = p.rest[1:]
+	return t
 }
 
 // newTxnBody returns an empty record for a transaction type. Source:

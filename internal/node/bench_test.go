@@ -18,6 +18,17 @@ func BenchmarkSet(b *testing.B) {
 	})
 }
 
+// BenchmarkMulti: ten sets in one, of 100 B each.
+func BenchmarkMulti(b *testing.B) {
+	ops := make([]zk.Op, 10)
+	for i := range ops {
+		ops[i] = zk.SetOp("/a", make([]byte, 100), zk.AnyVersion)
+	}
+	saturate(b, 12, 64, func(c *zk.Conn, _ []byte, done func(zk.Result)) error {
+		return c.Go(zk.MultiOp(ops...), done)
+	})
+}
+
 func BenchmarkGet(b *testing.B) {
 	saturate(b, 30, 100, func(c *zk.Conn, _ []byte, done func(zk.Result)) error {
 		return c.Go(zk.GetOp("/a"), done)

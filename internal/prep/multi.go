@@ -15,7 +15,9 @@ func (p *Prep) multi(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) 
 	subs := make([]proto.SubTxn, 0, len(r.Ops))
 	digest, size := p.digest, 0
 	p.overlay.mark()
-	for _, op := range r.Ops {
+	p.sets = nil
+	for i, op := range r.Ops {
+		p.multiLeft = len(r.Ops) - i
 		typ, body, err := p.single(req, Effective(op), op.Req)
 		if err == proto.OK {
 			if size += 8 + bodySize(body); size > p.opts.MaxTxn {
