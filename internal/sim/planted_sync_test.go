@@ -107,7 +107,7 @@ var syncBugs = []bug{{
 }, {
 	name: "a DIFF repeats a transaction, which is logged twice", from: "careless",
 	edits: []edit{{"zab/history.go",
-		"		return Plan{Kind: SyncDiff, Txns: rest}\n", "		return Plan{Kind: SyncDiff, Txns: h.txns[max(i-1, 0):]}\n"},
+		"		return Plan{Kind: SyncDiff, Txns: rest}\n", "		return Plan{Kind: SyncDiff, Txns: h.list(max(i-1, 0))}\n"},
 		{"zab/learner_sync.go", "		if t.Zxid > f.appended {", "		if t.Zxid > 0 {"}},
 }, {
 	name: "a DIFF where a SNAP is due", from: "ZOOKEEPER-4352",

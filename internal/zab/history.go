@@ -19,8 +19,16 @@ type History struct {
 	MaxTxns int
 
 	base  proto.Zxid
-	txns  []*proto.Txn
+	txns  []kept
 	bytes int
+}
+
+// kept is what learners get of a transaction. It is without what the bytes were
+// decoded to: that may be many pieces of memory, and the collector would look at
+// each of them as long as it is kept.
+type kept struct {
+	Zxid proto.Zxid
+	Raw  []byte
 }
 
 // Limits of a History: Java keeps 500 transactions whatever their size
@@ -58,7 +66,7 @@ func (h *History) Add(t *proto.Txn) {
 	if t.Zxid <= h.Last() {
 		return
 	}
-	h.txns = append(h.txns, t)
+	h.txns = append(h.txns, kept{t.Zxid, t.Raw})
 	h.bytes += len(t.Raw)
 	limit, least := historyTxns, historyMin
 	switch {
@@ -119,7 +127,7 @@ const (
 type Plan struct {
 	Kind  SyncKind
 	To    proto.Zxid   // for SyncTrunc: keep up to here
-	Txns  []*proto.Txn // a view into the history, valid until the next Add
+	Txns  []*proto.Txn // without Body
 	Until *proto.Txn   // for SyncSnap: the oldest one kept, if the log may hold what is missing before it
 }
 
@@ -135,8 +143,8 @@ func (h *History) Plan(p proto.Zxid) Plan {
 		return Plan{Kind: SyncSnap}
 	case p > last:
 		return Plan{Kind: SyncTrunc, To: last}
-	case p < h.base && p >= 0 && len(h.txns) > 0 && !tooLarge(h.txns):
-		return Plan{Kind: SyncSnap, Until: h.txns[0]}
+	case p < h.base && p >= 0 && len(h.txns) > 0 && !h.tooLarge(0):
+		return Plan{Kind: SyncSnap, Until: h.at(0)}
 	case p < h.base:
 		return Plan{Kind: SyncSnap}
 	}
@@ -145,10 +153,11 @@ func (h *History) Plan(p proto.Zxid) Plan {
 	if i > 0 {
 		prev = h.txns[i-1].Zxid
 	}
-	rest := h.txns[i:len(h.txns):len(h.txns)]
-	switch {
-	case tooLarge(rest):
+	if h.tooLarge(i) {
 		return Plan{Kind: SyncSnap}
+	}
+	rest := h.list(i)
+	switch {
 	case prev == p || newEpoch:
 		return Plan{Kind: SyncDiff, Txns: rest}
 	case rest[0].Zxid.Epoch() != p.Epoch():
@@ -161,10 +170,35 @@ func (h *History) Plan(p proto.Zxid) Plan {
 // since returns the transactions from first on; ok is false if it is forgotten.
 func (h *History) since(first *proto.Txn) (_ []*proto.Txn, ok bool) {
 	i := h.after(first.Zxid - 1)
-	if i == len(h.txns) || h.txns[i] != first {
+	if i == len(h.txns) || h.txns[i].Zxid != first.Zxid || string(h.txns[i].Raw) != string(first.Raw) {
 		return nil, false
 	}
-	return h.txns[i:len(h.txns):len(h.txns)], true
+	return h.list(i), true
+}
+
+func (h *History) at(i int) *proto.Txn {
+	k := h.txns[i]
+	return &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: k.Zxid}, Raw: k.Raw}
+}
+
+// list returns the transactions from index i on.
+func (h *History) list(i int) []*proto.Txn {
+	all := make([]proto.Txn, len(h.txns)-i)
+	list := make([]*proto.Txn, len(all))
+	for j, k := range h.txns[i:] {
+		all[j].Zxid, all[j].Raw = k.Zxid, k.Raw
+		list[j] = &all[j]
+	}
+	return list
+}
+
+// tooLarge reports whether those are too many to be sent at once.
+func (h *History) tooLarge(i int) bool {
+	n := 0
+	for _, k := range h.txns[i:] {
+		n += len(k.Raw)
+	}
+	return n > maxPlanBytes
 }
 
 // maxPlanBytes bounds what a plan sends at once, well below what the queue of a
