@@ -54,6 +54,9 @@ func (c *Conn) pinging(l *link) {
 	if len(l.pings) < maxPings {
 		l.pings = append(l.pings, time.Now())
 	}
+	if len(l.out) == 0 { // nothing was sent for a while
+		l.out = nil
+	}
 }
 
 func (c *Conn) ponged(l *link) {

@@ -137,7 +137,8 @@ func (c *Conn) serve(ctx context.Context, l *link) error {
 	return c.whyEnded(l, context.Cause(ctx))
 }
 
-// maxIdleBuffer is how large a send buffer is kept for reuse.
+// maxIdleBuffer is how large a send buffer is kept for reuse in any case. A larger
+// one is kept as long as a quarter of it is used, and no ping was due.
 const maxIdleBuffer = 64 << 10
 
 // writeLoop sends whatever has been queued in one write, again and again, and a
@@ -171,7 +172,7 @@ func (c *Conn) writeLoop(ctx context.Context, l *link) error {
 			return fmt.Errorf("write: %w", err)
 		}
 		sent = time.Now()
-		if spare = frames[:0]; &frames[0] == &ping[0] || cap(frames) > maxIdleBuffer {
+		if spare = frames[:0]; &frames[0] == &ping[0] || cap(frames) > maxIdleBuffer && len(frames) < cap(frames)/4 {
 			spare = nil
 		}
 	}
