@@ -35,17 +35,17 @@ type conn struct {
 	sock sock // see there
 
 	// Owned by readLoop.
-	period     *period   // the time of serving in which the session was opened
-	readOnly   bool      // of that time: nothing may be written
-	legacy     bool      // the connect request had no read-only byte, and the response gets none
-	admitted   bool      // has an identity of a scheme that is enforced, if any is
-	calm       bool      // has had no request but pings since it last was, or could have been, at rest
-	deaf       bool      // nothing more is to be done for this client but to answer what it asked
-	treeLocked bool      // readLoop holds the tree's RLock
-	burst      *tally    // nil at rest
-	shared     *sharing  // what writes of this burst share; nil if there is nothing
-	sync       *question // the newest sync of this burst, if it has not come before the quorum
-	direct     int64     // requests of this burst that were answered at once
+	period     *period  // the time of serving in which the session was opened
+	readOnly   bool     // of that time: nothing may be written
+	legacy     bool     // the connect request had no read-only byte, and the response gets none
+	admitted   bool     // has an identity of a scheme that is enforced, if any is
+	calm       bool     // has had no request but pings since it last was, or could have been, at rest
+	deaf       bool     // nothing more is to be done for this client but to answer what it asked
+	treeLocked bool     // readLoop holds the tree's RLock
+	burst      *tally   // nil at rest
+	shared     *sharing // what writes of this burst share; nil if there is nothing
+	sync       *entry   // the newest sync of this burst, if it has not come before the quorum
+	direct     int64    // requests of this burst that were answered at once
 	held       held
 	crowded    bool    // the lane is full
 	gone       bool    // the client has left while a request of it waited for the throttle

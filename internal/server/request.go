@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/binary"
 	"io"
 	"sync"
@@ -274,10 +273,13 @@ func (c *conn) unimplemented(q *call) {
 
 // read answers a read, at once or after what the lane holds.
 func (c *conn) read(q *call) {
-	c.lockTree()
+	if c.sync == nil { // else it stays in the lane until readLoop has asked for it
+		c.lockTree()
+	}
 	if c.park(q) {
 		return
 	}
+	c.lockTree()
 	c.srv.execute(c, q, c.burst)
 	c.direct++
 }
@@ -330,8 +332,8 @@ func (c *conn) readHeavy(q *call) error {
 }
 
 // park puts a read into the lane if there is something before it. The caller
-// holds the tree's lock, so that Apply cannot empty the lane meanwhile. It
-// returns true if nothing is left to do.
+// holds the tree's lock, or a sync that is not before the quorum, so that the lane
+// cannot become empty meanwhile. It returns true if nothing is left to do.
 func (c *conn) park(q *call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -342,7 +344,7 @@ func (c *conn) park(q *call) bool {
 		return false
 	}
 	e := newEntry(q, stateReady)
-	e.record, e.units = bytes.Clone(q.record), 0 // see conn.appraise
+	e.record, e.units = c.ownRecord(q.record), 0 // see conn.appraise
 	c.enqueue(e)
 	return true
 }

@@ -36,21 +36,19 @@ func (c *conn) submit(q *call, state entryState) error {
 		c.read(q)
 		return nil
 	}
+	if state == stateHeld {
+		return c.submitSync(q)
+	}
 	r, body := c.newRequest(q)
 	r.Request = prep.Request{Session: c.session, Cxid: q.xid, Op: q.op, IDs: q.ids}
 	if len(q.record) > 0 {
 		r.Raw = c.ownRecord(q.record)
 	}
 	var err error
-	switch {
-	case state == stateHeld: // of which nobody wants more than that it decodes
-		d := jute.NewDecoder(r.Raw)
-		d.Buffer()
-		err = d.Err()
-	case body != nil:
+	if body != nil {
 		r.Body = body
 		err = proto.DecodeSetData(body, r.Raw)
-	default:
+	} else {
 		r.Body, err = proto.DecodeRequest(q.op, r.Raw)
 	}
 	if err != nil {
@@ -70,11 +68,7 @@ func (c *conn) submit(q *call, state entryState) error {
 	}
 	c.unlockTree()
 	e := newEntry(q, state)
-	e.size, e.units = len(r.Raw), readUnits
-	if e.record = nil; state == stateHeld {
-		e.record = r.Raw
-		return c.hold(e, r)
-	}
+	e.record, e.size, e.units = nil, len(r.Raw), readUnits
 	e.ephemeral = c.srv.opts.LocalSessions && createsEphemeral(q.op, r.Body)
 	c.sign()
 	return c.propose(e, r)
@@ -142,16 +136,18 @@ func (c *conn) ownRecord(record []byte) []byte {
 	return b
 }
 
-// question is a sync that has not come before the quorum.
-type question struct {
-	request *replica.Request
-	entry   *entry
-}
-
-// hold puts a sync into the lane. It comes before the quorum with the next one of
-// the same burst, if only reads are between them: one confirmation, for which is
-// asked after all of them, is as good as many.
-func (c *conn) hold(e *entry, r *replica.Request) error {
+// submitSync puts a sync into the lane. It comes before the quorum with the next one
+// of the same burst, if only reads are between them: one confirmation, for which is
+// asked after all of them, is as good as many. Of its record nobody wants more than
+// that it decodes.
+func (c *conn) submitSync(q *call) error {
+	d := jute.NewDecoder(q.record)
+	if d.Buffer(); d.Err() != nil {
+		c.read(q)
+		return nil
+	}
+	e := newEntry(q, stateHeld)
+	e.record, e.size, e.units = c.ownRecord(q.record), len(q.record), readUnits
 	c.mu.Lock()
 	if c.phase != phaseOpen {
 		c.mu.Unlock()
@@ -159,7 +155,7 @@ func (c *conn) hold(e *entry, r *replica.Request) error {
 	}
 	c.enqueue(e)
 	c.mu.Unlock()
-	c.sync = &question{r, e}
+	c.sync = e
 	if c.srv.limited { // others may wait for what this one has got
 		return c.askSync()
 	}
@@ -169,11 +165,12 @@ func (c *conn) hold(e *entry, r *replica.Request) error {
 // askSync puts the newest sync that is held before the quorum, for all of them. It is called
 // before readLoop waits for anything.
 func (c *conn) askSync() error {
-	q := c.sync
-	if q == nil {
+	e := c.sync
+	if e == nil {
 		return nil
 	}
 	c.sync = nil
+	c.unlockTree()
 	p := c.srv.opts.Proposer
 	if err := c.reserve(); err != nil {
 		return err
@@ -184,8 +181,11 @@ func (c *conn) askSync() error {
 		p.Release()
 		return errDone
 	}
-	q.entry.state = stateSync
-	p.Submit(q.request)
+	e.state = stateSync
+	p.Submit(&replica.Request{
+		Request: prep.Request{Session: c.session, Cxid: e.xid, Op: e.op, IDs: e.ids},
+		Raw:     e.record,
+	})
 	return nil
 }
 
