@@ -103,6 +103,35 @@ var plots = []plot{{
 		w.servers[c.Leader-1].crash(2*time.Second + w.upTo(3*time.Second))
 		return true
 	},
+}, {
+	// A server without a vote is to join, and needed for any quorum, when all voters
+	// fall before that is decided. They come back and begin to count the rounds of
+	// their election anew, while the joiner, whose agreement they need, counts on.
+	name:  "a joiner of a later round",
+	needs: func(c *config) { c.reconfig, c.spares = true, max(c.spares, 1) },
+	provoke: func(w *World, leader *Server) {
+		i := slices.IndexFunc(w.servers, func(s *Server) bool { return !w.check.config.IsVoter(int64(s.id)) })
+		if i < 0 {
+			return
+		}
+		joiner, port := w.servers[i], 2888
+		if m, ok := w.check.config.Member(int64(joiner.id)); ok {
+			port = m.QuorumAddrs[0].Port
+		}
+		w.askFor(&proto.ReconfigRequest{ConfigID: -1, Joining: serverLine(joiner.id, "participant", port), Leaving: strings.Join(w.otherVoters(leader), ",")})
+	},
+	meets: func(w *World, s *Server, a replica.Action) bool {
+		see, ok := a.(replica.SeeConfig)
+		if !ok || s.role != zab.RoleFollower || !w.check.config.IsVoter(int64(s.id)) || len(see.Config.Voters()) != 2 {
+			return false
+		}
+		w.after(w.upTo(30*ms), func() { // some have it on their disks by then
+			for _, id := range w.check.config.Voters() {
+				w.servers[id-1].crash(500*ms + w.upTo(time.Second))
+			}
+		})
+		return true
+	},
 }}
 
 // drawPlot draws what a history has of that, nil for nothing. It has a generator of
