@@ -37,6 +37,7 @@ type LogWriter struct {
 	pos       int64    // end of what is flushed
 	allocated int64    // length of f, at least
 	zeroed    int64    // f holds entries or written zeros up to here
+	forgotten int64    // of f, up to here, the system keeps nothing in memory
 	err       *FatalError
 
 	index    vfs.File // beside f; nil when nothing is sure to be durable
@@ -112,6 +113,7 @@ func (w *LogWriter) Flush() error {
 	w.s.metrics.LogBytes.Add(uint64(batch))
 	w.s.metrics.LogEntries.Add(uint64(w.count))
 	w.pos += int64(batch)
+	w.forget()
 	w.count = 0
 	if w.buf = w.buf[:0]; cap(w.buf) > 2*maxBatch {
 		w.buf = nil
@@ -191,6 +193,27 @@ func (w *LogWriter) zeroAhead(end int64, batch int) error {
 	return err
 }
 
+// Of a log, which is hardly ever read again, keptCached bytes stay in the system's
+// memory, and what is older goes a forgetStep at a time.
+const (
+	keptCached = 4 << 20
+	forgetStep = 1 << 20
+)
+
+// forget gives the memory of what was synced long ago back to the system. It gets
+// what comes next, which costs less than memory that was not in use: under load
+// that is most of what a write to the file costs.
+func (w *LogWriter) forget() {
+	n := w.pos - keptCached - w.forgotten
+	if n < forgetStep {
+		return
+	}
+	if f, ok := w.f.(vfs.Forgetter); ok {
+		f.Forget(w.forgotten, n)
+	}
+	w.forgotten += n
+}
+
 // create makes the file whose first entry is w.first.
 func (w *LogWriter) create() error {
 	name := logName(w.first)
@@ -209,7 +232,7 @@ func (w *LogWriter) create() error {
 	if err != nil {
 		return err
 	}
-	w.f, w.name, w.pos, w.allocated, w.zeroed = f, path, 0, 0, 0
+	w.f, w.name, w.pos, w.allocated, w.zeroed, w.forgotten = f, path, 0, 0, 0, 0
 	w.s.metrics.LogFiles.Add(1)
 	return w.createIndex()
 }

@@ -51,6 +51,14 @@ type File interface {
 	Sync() error
 }
 
+// Forgetter is a File whose content the system can be told to keep no copy of in
+// memory.
+type Forgetter interface {
+	// Forget says that n bytes at off, which were synced, will hardly be read again.
+	// It is a hint.
+	Forget(off, n int64)
+}
+
 // Info is what Stat tells.
 type Info struct {
 	Size int64 // bytes
