@@ -6,7 +6,7 @@ var supported = map[string]struct{ def, meaning string }{
 	"dataLogDir":                {"dataDir", "directory of the transaction logs"},
 	"clientPort":                {"none", "port for clients; without it, and without one in the server line, no client can connect"},
 	"clientPortAddress":         {"every address", "address of that port"},
-	"clientPortListenBacklog":   {"50", "connections that may wait to be accepted"},
+	"clientPortListenBacklog":   {"as many as the system allows", "connections that may wait to be accepted; Java's default is 50, beyond which a client that connects waits for a second"},
 	"tickTime":                  {"3000", "milliseconds of a tick: the unit of the limits below, the width of session expiry, two pings"},
 	"initLimit":                 {"none; must be set in an ensemble", "ticks for each phase until a learner is synchronised"},
 	"syncLimit":                 {"none; must be set in an ensemble", "ticks of silence after which a leader or learner counts as lost"},

@@ -25,7 +25,7 @@ func (s *Server) Listen(addr string) (net.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for clients: %w", err)
 	}
-	if sc, ok := l.(syscall.Conn); ok {
+	if sc, ok := l.(syscall.Conn); ok && s.opts.Backlog > 0 {
 		if err := setBacklog(sc, s.opts.Backlog); err != nil {
 			l.Close()
 			return nil, fmt.Errorf("set backlog of %s: %w", l.Addr(), err)

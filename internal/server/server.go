@@ -46,7 +46,7 @@ type Options struct {
 	MaxFrame       int // bytes of one request (jute.maxbuffer); 0 means 0xfffff
 	MaxClientConns int // connections from one address (maxClientCnxns); 0 means no limit
 	MaxConns       int // connections in all (maxCnxns); 0 means no limit
-	Backlog        int // connections waiting for accept; 0 or less means 50
+	Backlog        int // connections waiting for accept; 0 or less means as many as the system allows
 	// Balancers are addresses from which every connection begins with a header of
 	// the PROXY protocol. The client that it names counts as the remote end: for
 	// identities of scheme ip, MaxClientConns and the log. From any other address
@@ -83,7 +83,6 @@ type Options struct {
 // Limits that are not configurable.
 const (
 	defaultMaxFrame    = 0xfffff
-	defaultBacklog     = 50
 	defaultOutboxBytes = 16 << 20
 	defaultSessionless = 10 * time.Second
 	defaultLargeBytes  = 100 << 20
@@ -215,9 +214,6 @@ func New(o Options) *Server {
 	setDefault(&o.SessionlessTimeout, defaultSessionless)
 	if o.LargeRequestMaxBytes <= 0 {
 		o.LargeRequestMaxBytes = defaultLargeBytes
-	}
-	if o.Backlog <= 0 {
-		o.Backlog = defaultBacklog
 	}
 	s := &Server{
 		opts: o, tree: o.Tree, log: o.Logger, started: time.Now(),
