@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // heapRoom is how much a server allocates between two collections, in bytes.
@@ -18,11 +20,57 @@ const heapRoom = 64 << 20
 const leastGrowth = 25
 
 // paceCollector keeps the room at heapRoom from now on, unless GOGC says
-// otherwise. Until the first collection there is only the default's: the heap of
-// a server with nothing to do stays small.
-func paceCollector() {
+// otherwise, and gives memory back at rest until ctx ends. Until the first
+// collection there is only the default's: the heap of a server with nothing to do
+// stays small.
+func paceCollector(ctx context.Context) {
 	if os.Getenv("GOGC") == "" {
 		afterCollection(100)
+	}
+	go trim(ctx)
+}
+
+// Memory is given back to the system when a server has come to rest: it looks every
+// restLook, and rests if it has allocated no more than restBytes meanwhile. It is not
+// worth it for less than restWorth, nor more often than every restPause.
+const (
+	restLook  = 2 * time.Second
+	restPause = 30 * time.Second
+	restBytes = 512 << 10
+	restWorth = 4 << 20
+)
+
+// rest decides when memory is given back.
+type rest struct {
+	seen, kept uint64 // what was allocated in all, by the last look and by the last time that memory was given back
+	since      time.Duration
+}
+
+// look reports whether now is the time, when so much was allocated since the start.
+func (r *rest) look(allocated uint64) bool {
+	busy := allocated-r.seen > restBytes
+	r.seen, r.since = allocated, r.since+restLook
+	if busy || allocated-r.kept < restWorth || r.since < restPause && r.kept > 0 {
+		return false
+	}
+	r.kept, r.since = allocated, 0
+	return true
+}
+
+// trim gives memory back whenever it is time, until ctx ends.
+func trim(ctx context.Context) {
+	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	var r rest
+	for tick := time.NewTicker(restLook); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+		if metrics.Read(allocated); r.look(allocated[0].Value.Uint64()) {
+			debug.FreeOSMemory()
+		}
 	}
 }
 

@@ -20,3 +20,20 @@ func TestGrowth(t *testing.T) {
 		}
 	}
 }
+
+// TestRest: memory is given back once a server that has used some is at rest, and not again and again.
+func TestRest(t *testing.T) {
+	var r rest
+	allocated, given := uint64(0), ""
+	for _, mib := range []uint64{1, 0, 8, 8, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} {
+		allocated += mib << 20
+		if r.look(allocated) {
+			given += "x"
+		} else {
+			given += "-"
+		}
+	}
+	if want := "----x--------------x------------------"; given != want { // 30 seconds later, and of 2 MiB not
+		t.Errorf("%s, want %s", given, want)
+	}
+}
