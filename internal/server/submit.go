@@ -91,6 +91,7 @@ type wholeSet struct {
 const (
 	maxRecords = 16 << 10
 	maxSets    = 16
+	likeIt     = 8 // times a record is what one that waits alone may keep in memory
 )
 
 // share returns what writes share, nil if there are no more behind this one.
@@ -128,7 +129,7 @@ func (c *conn) ownRecord(record []byte) []byte {
 		return bytes.Clone(record)
 	}
 	if n > len(s.records) {
-		s.records = make([]byte, min(n+len(c.sock.rest()), maxRecords))
+		s.records = make([]byte, min(n+len(c.sock.rest()), maxRecords, likeIt*n))
 	}
 	b := s.records[:n:n]
 	s.records = s.records[n:]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/paddock-io/paddock/internal/zab"
@@ -346,10 +347,11 @@ func pass(b []byte) (_ []byte, ok bool) {
 	return b[n:], true
 }
 
-// readRun passes over the packets of a run behind z, and returns its end.
+// readRun passes over the packets of a run behind z, and returns its end, which is
+// not the largest zxid there is: whoever counts up to it must come to an end.
 func readRun(br *bufio.Reader, typ int32, z proto.Zxid) proto.Zxid {
 	var next [emptyPacket]byte
-	for br.Buffered() >= emptyPacket && (z+1).Counter() != 0 {
+	for br.Buffered() >= emptyPacket && (z+1).Counter() != 0 && z < math.MaxInt64-1 {
 		b, _ := br.Peek(emptyPacket)
 		if string(b) != string(appendPacket(next[:0], typ, z+1, nil)) {
 			break

@@ -420,7 +420,10 @@ func TestSharedMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		got = append(got, p)
+	}
+	for _, p := range got {
 		_ = append(p.Data, "this must go elsewhere"...)
+		_ = append(p.IDs, proto.ID{Scheme: "and", ID: "this"})
 	}
 	for i, p := range got {
 		m, err := FromLearner(p)
@@ -428,5 +431,23 @@ func TestSharedMemory(t *testing.T) {
 		if err != nil || !ok || f.Session != want[i].Session || !bytes.Equal(f.Raw, want[i].Raw) || !slices.Equal(f.IDs, want[i].IDs) {
 			t.Fatalf("packet %d: %+v, %v", i, m, err)
 		}
+	}
+}
+
+// TestRunEnds: whoever counts from the beginning of a run to its end arrives there.
+func TestRunEnds(t *testing.T) {
+	const last = proto.Zxid(1<<63 - 1)
+	var b []byte
+	for z := last - 2; z > 0; z++ {
+		b = AppendMessage(b, zab.Commit{Zxid: z}, true)
+	}
+	br := bufio.NewReader(bytes.NewReader(b))
+	p, err := ReadPacket(br, 1<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := FromLeader(p)
+	if got := ReadRun(br, m); err != nil || got != (zab.Commits{First: last - 2, Last: last - 1}) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
