@@ -26,8 +26,8 @@ const leastGrowth = 25
 func paceCollector(ctx context.Context) {
 	if os.Getenv("GOGC") == "" {
 		afterCollection(100)
+		go trim(ctx) // until the process ends
 	}
-	go trim(ctx)
 }
 
 // Memory is given back to the system when a server has come to rest: it looks every
