@@ -15,7 +15,7 @@ func (p *Prep) multi(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) 
 	subs := make([]proto.SubTxn, 0, len(r.Ops))
 	digest, size := p.digest, 0
 	p.overlay.mark()
-	p.sets = nil
+	defer func() { p.sets = nil }() // what is left would keep the data of the others in memory
 	for i, op := range r.Ops {
 		p.multiLeft = len(r.Ops) - i
 		typ, body, err := p.single(req, Effective(op), op.Req)

@@ -122,7 +122,7 @@ func (c *conn) newRequest(q *call) (*replica.Request, *proto.SetDataRequest) {
 	return &w.request, &w.body
 }
 
-// ownRecord copies a write's record out of the input.
+// ownRecord copies a record that waits out of the input.
 func (c *conn) ownRecord(record []byte) []byte {
 	s, n := c.share(), len(record)
 	if s == nil || n > maxRecords/4 {
