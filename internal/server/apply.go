@@ -139,7 +139,7 @@ func (s *Server) answer(txn *proto.Txn) {
 		delete(s.sessions, txn.Session)
 		s.mu.Unlock()
 		if sess.conn != nil && !answered {
-			s.end(sess.conn, errEnded)
+			s.endSession(sess.conn)
 		}
 	}
 }
@@ -178,6 +178,20 @@ func (s *Server) adoptSync(id proto.SessionID, cxid int32) bool {
 	sess.orphans = slices.Delete(sess.orphans, i, i+1)
 	s.putSession(id, sess)
 	return true
+}
+
+// endSession ends the connection of a session that is over. If that asks just
+// now to resume the session, it gets its answer: the quorum's will be the same,
+// but later than this server forgets the session.
+func (s *Server) endSession(c *conn) {
+	c.mu.Lock()
+	if c.phase == phaseWaiting && !c.opening {
+		c.answerConnect(false, &s.batch)
+	} else {
+		c.abort(errEnded)
+	}
+	s.schedule(c)
+	c.mu.Unlock()
 }
 
 // end closes a connection from the quorum's goroutine.

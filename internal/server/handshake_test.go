@@ -5,11 +5,13 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/zab"
+	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -206,6 +208,29 @@ func TestExpiredSession(t *testing.T) {
 	if len(w.srv.sessions) != 1 {
 		t.Errorf("%d sessions left", len(w.srv.sessions))
 	}
+}
+
+// A session that ends while a client asks to resume it is no longer valid, which
+// the client must hear.
+func TestExpiredWhileResuming(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	a := w.connect()
+	w.hold()
+	n := w.requests()
+	c := w.dial()
+	c.sendFrame((&proto.ConnectRequest{Timeout: 30000, SessionID: a.session, Passwd: a.passwd, HasReadOnly: true}).Append(nil))
+	w.submitted(n + 1)
+	w.expire(a.session)
+	w.do(func() { slices.Reverse(w.waiting) })
+	w.release(1) // the end comes before the quorum's answer
+	var r proto.ConnectResponse
+	d := jute.NewDecoder(c.recv())
+	if r.Decode(&d); d.Err() != nil || r.Timeout != 0 || r.SessionID != 0 {
+		t.Errorf("an expired session was resumed: %+v, %v", r, d.Err())
+	}
+	c.ended()
+	w.release(-1) // nobody waits for the quorum's answer
+	w.gone(0)
 }
 
 // Whether the reason is the quorum or the process, all clients go, also those

@@ -37,7 +37,7 @@ func (s *Server) SessionEnded(id proto.SessionID, cxid int32, expired bool) {
 		delete(s.sessions, id)
 		s.mu.Unlock()
 		if c != nil {
-			s.end(c, errEnded)
+			s.endSession(c)
 		}
 	}
 	s.endBatch()
