@@ -119,7 +119,7 @@ func (x *kept) ping() error {
 		if err := x.s.nc.SetReadDeadline(time.Now().Add(x.s.timeout / 3)); err != nil {
 			return err
 		}
-		h, _, err := x.s.reply()
+		h, _, err := x.s.in.next()
 		if err != nil {
 			return err
 		}

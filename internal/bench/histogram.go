@@ -39,11 +39,14 @@ func upper(i int) uint64 {
 }
 
 // Record counts d; a negative one counts as zero.
-func (h *Histogram) Record(d time.Duration) {
+func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
+
+// RecordN counts d n times.
+func (h *Histogram) RecordN(d time.Duration, n int64) {
 	v := max(int64(d), 0)
-	h.counts[bucket(uint64(v))].Add(1)
-	h.count.Add(1)
-	h.sum.Add(v)
+	h.counts[bucket(uint64(v))].Add(n)
+	h.count.Add(n)
+	h.sum.Add(n * v)
 	for {
 		m := h.max.Load()
 		if v <= m || h.max.CompareAndSwap(m, v) {

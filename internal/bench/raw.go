@@ -1,12 +1,13 @@
 package bench
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"time"
 
@@ -19,9 +20,10 @@ import (
 // so that what is measured is the server. It does not reconnect.
 type rawSession struct {
 	nc      net.Conn
-	in      *bufio.Reader
+	in      replies
 	timeout time.Duration // as the server has granted it
-	frame   []byte        // of the last reply; reused
+	id      proto.SessionID
+	passwd  []byte
 }
 
 // maxRawFrame bounds a reply, in bytes.
@@ -29,97 +31,94 @@ const maxRawFrame = 64 << 20
 
 // dialRaw opens a session at one server.
 func dialRaw(ctx context.Context, addr string, timeout time.Duration, buffer int) (*rawSession, error) {
+	return presentRaw(ctx, addr, &proto.ConnectRequest{Timeout: int32(timeout.Milliseconds()), Passwd: make([]byte, 16)}, buffer)
+}
+
+// presentRaw opens the session that req asks for, a new one or one that was, at
+// one server.
+func presentRaw(ctx context.Context, addr string, req *proto.ConnectRequest, buffer int) (*rawSession, error) {
 	var d net.Dialer
 	nc, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	s := &rawSession{nc: nc, in: bufio.NewReaderSize(nc, buffer)}
+	s := &rawSession{nc: nc, in: replies{from: nc, buf: make([]byte, max(buffer, leastBuffer))}}
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	defer stop()
-	if err := s.handshake(timeout); err != nil {
+	if err := s.handshake(req); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("open a session at %s: %w", addr, err)
 	}
 	return s, nil
 }
 
-func (s *rawSession) handshake(timeout time.Duration) error {
-	req := proto.ConnectRequest{Timeout: int32(timeout.Milliseconds()), Passwd: make([]byte, 16), HasReadOnly: true}
-	if err := s.write(req.Append(make([]byte, 4, 64))); err != nil {
-		return err
-	}
-	p, err := s.read()
-	if err != nil {
+// errRefused says that a server has not given the session that was asked for.
+var errRefused = errors.New("the server has refused it")
+
+func (s *rawSession) handshake(req *proto.ConnectRequest) error {
+	req.HasReadOnly = true
+	frame := req.Append(make([]byte, 4, 64))
+	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
+	if _, err := s.nc.Write(frame); err != nil {
 		return err
 	}
 	var resp proto.ConnectResponse
-	d := jute.NewDecoder(p)
+	if err := s.connectResponse(&resp); err != nil {
+		return err
+	}
+	if resp.SessionID == 0 {
+		return errRefused
+	}
+	s.timeout = time.Duration(resp.Timeout) * time.Millisecond
+	s.id, s.passwd = resp.SessionID, bytes.Clone(resp.Passwd)
+	return nil
+}
+
+// connectResponse reads the first frame. No more than that is read: nothing
+// follows it that was not asked for.
+func (s *rawSession) connectResponse(resp *proto.ConnectResponse) error {
+	frame := make([]byte, 4, 64)
+	if _, err := io.ReadFull(s.nc, frame); err != nil {
+		return err
+	}
+	n := int(binary.BigEndian.Uint32(frame))
+	if n > cap(frame) {
+		return fmt.Errorf("a connect response of %d bytes", n)
+	}
+	frame = frame[:n]
+	if _, err := io.ReadFull(s.nc, frame); err != nil {
+		return err
+	}
+	d := jute.NewDecoder(frame)
 	resp.Decode(&d)
 	if err := d.Err(); err != nil {
 		return fmt.Errorf("decode connect response: %w", err)
 	}
-	if resp.SessionID == 0 {
-		return errors.New("the server has refused it")
-	}
-	s.timeout = time.Duration(resp.Timeout) * time.Millisecond
 	return nil
 }
 
-// write sends a frame whose first four bytes are left for its length.
-func (s *rawSession) write(frame []byte) error {
-	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
-	_, err := s.nc.Write(frame)
-	return err
+// startFrame appends the beginning of a request; endFrame is to be called when
+// its body is appended.
+func startFrame(b []byte, xid int32, op proto.OpCode) []byte {
+	return proto.RequestHeader{Xid: xid, Op: op}.Append(append(b, 0, 0, 0, 0))
 }
 
-// read returns the next frame; it is valid until the next call.
-func (s *rawSession) read() ([]byte, error) {
-	var length [4]byte
-	if _, err := io.ReadFull(s.in, length[:]); err != nil {
-		return nil, err
-	}
-	n := binary.BigEndian.Uint32(length[:])
-	if n > maxRawFrame {
-		return nil, fmt.Errorf("a frame of %d bytes", n)
-	}
-	if int(n) > cap(s.frame) {
-		s.frame = make([]byte, n)
-	}
-	s.frame = s.frame[:n]
-	_, err := io.ReadFull(s.in, s.frame)
-	return s.frame, err
-}
-
-// reply reads the next frame's header; body is what follows it.
-func (s *rawSession) reply() (h proto.ReplyHeader, body []byte, err error) {
-	p, err := s.read()
-	if err != nil {
-		return h, nil, err
-	}
-	d := jute.NewDecoder(p)
-	h.Decode(&d)
-	return h, d.Rest(), d.Err()
-}
-
-// appendRequest appends a frame with its length.
-func appendRequest(b []byte, xid int32, op proto.OpCode, body func([]byte) []byte) []byte {
-	start := len(b)
-	b = proto.RequestHeader{Xid: xid, Op: op}.Append(append(b, 0, 0, 0, 0))
-	if body != nil {
-		b = body(b)
-	}
+// endFrame fills in the length of the frame that began at start.
+func endFrame(b []byte, start int) []byte {
 	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
 	return b
 }
 
 // pingFrame asks for a sign of life. The answer is a reply header alone.
-var pingFrame = appendRequest(nil, proto.XidPing, proto.OpPing, nil)
+var pingFrame = endFrame(startFrame(nil, proto.XidPing, proto.OpPing), 0)
 
 func (s *rawSession) ping() error {
 	_, err := s.nc.Write(pingFrame)
 	return err
 }
+
+// closeXid is the xid of a session's last request: no other comes that far.
+const closeXid = math.MaxInt32
 
 // close ends the session; the server's answer is waited for, so that what
 // comes after is not disturbed by what it costs to end it.
@@ -128,12 +127,12 @@ func (s *rawSession) close(patience time.Duration) error {
 	if err := s.nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	if _, err := s.nc.Write(appendRequest(nil, 1<<30, proto.OpCloseSession, nil)); err != nil {
+	if _, err := s.nc.Write(endFrame(startFrame(nil, closeXid, proto.OpCloseSession), 0)); err != nil {
 		return err
 	}
 	for {
-		h, _, err := s.reply()
-		if err != nil || h.Xid == 1<<30 {
+		h, _, err := s.in.next()
+		if err != nil || h.Xid == closeXid {
 			return err
 		}
 	}
@@ -151,15 +150,20 @@ func Probe(ctx context.Context, addr string) error {
 	stop := context.AfterFunc(ctx, func() { s.nc.Close() })
 	defer stop()
 	get := proto.PathWatchRequest{Path: "/"}
-	if _, err := s.nc.Write(appendRequest(nil, 1, proto.OpGetData, get.Append)); err != nil {
+	if err := s.ask(get.Append(startFrame(nil, 1, proto.OpGetData))); err != nil {
 		return fmt.Errorf("get / at %s: %w", addr, err)
-	}
-	h, _, err := s.reply()
-	switch {
-	case err != nil:
-		return fmt.Errorf("get / at %s: %w", addr, err)
-	case h.Err != proto.OK:
-		return fmt.Errorf("get / at %s: %w", addr, h.Err)
 	}
 	return nil
+}
+
+// ask makes one request, given as far as its body goes, and waits for the reply.
+func (s *rawSession) ask(frame []byte) error {
+	if _, err := s.nc.Write(endFrame(frame, 0)); err != nil {
+		return err
+	}
+	h, _, err := s.in.next()
+	if err == nil && h.Err != proto.OK {
+		err = h.Err
+	}
+	return err
 }

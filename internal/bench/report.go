@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// recorder takes the replies.
+// recorder takes the replies. Times are since the measurement's start; what
+// comes before or after it does not count.
 type recorder struct {
-	start, end time.Time
+	length     time.Duration
 	answered   atomic.Int64 // also before the measurement
 	all        Histogram
 	reads      Histogram
@@ -21,31 +22,56 @@ type recorder struct {
 
 const slotWidth = 100 * time.Millisecond
 
-func (r *recorder) init(start, end time.Time) {
-	r.start, r.end = start, end
-	r.slots = make([]atomic.Int64, end.Sub(start)/slotWidth+1)
+func (r *recorder) init(length time.Duration) {
+	r.length = length
+	r.slots = make([]atomic.Int64, length/slotWidth+1)
 }
 
-// done records a reply to a request that was sent, or due, at this time.
-func (r *recorder) done(k kind, at time.Time, err error) {
-	now := time.Now()
-	r.answered.Add(1)
-	if now.Before(r.start) || now.After(r.end) {
+// burst is a number of replies that came together to requests of one kind that
+// were sent together, as those of a full window are: what is recorded of them
+// is the same. The zero value is ready.
+type burst struct {
+	kind   kind
+	failed bool
+	at     time.Duration
+	n      int64
+}
+
+// count adds the reply to f to a burst, or records that and begins another.
+func (r *recorder) count(x *burst, f flight, failed bool, now time.Duration) {
+	if f.kind == ahead && !failed {
 		return
 	}
-	since := now.Sub(r.start)
-	if err != nil {
-		r.errors.Add(1)
+	if x.n > 0 && (x.kind != f.kind || x.at != f.at || x.failed != failed) {
+		r.done(x, now)
+	}
+	x.kind, x.at, x.failed = f.kind, f.at, failed
+	x.n++
+}
+
+// done records a burst that came at this time, and empties it.
+func (r *recorder) done(x *burst, now time.Duration) {
+	n := x.n
+	x.n = 0
+	if n == 0 {
 		return
 	}
-	r.all.Record(now.Sub(at))
-	r.slots[min(int(since/slotWidth), len(r.slots)-1)].Add(1)
-	if k == read {
-		r.reads.Record(now.Sub(at))
+	r.answered.Add(n)
+	if now < 0 || now > r.length {
 		return
 	}
-	r.writes.Record(now.Sub(at))
-	r.gap(int64(since))
+	if x.failed {
+		r.errors.Add(n)
+		return
+	}
+	r.all.RecordN(now-x.at, n)
+	r.slots[min(int(now/slotWidth), len(r.slots)-1)].Add(n)
+	if x.kind == read {
+		r.reads.RecordN(now-x.at, n)
+		return
+	}
+	r.writes.RecordN(now-x.at, n)
+	r.gap(int64(now))
 }
 
 // gap notes an acknowledged write and how long there was none.

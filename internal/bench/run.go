@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/paddock-io/paddock/proto"
 	"github.com/paddock-io/paddock/zk"
 )
 
@@ -50,69 +52,84 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 
 // runRequests makes requests in a closed or an open loop.
 func (b *bench) runRequests(ctx context.Context) (*Report, error) {
-	opened := time.Now()
 	connectCtx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
-	conns, err := b.connect(connectCtx)
-	cancel()
-	defer func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	}()
+	defer cancel()
+	c, err := zk.Connect(connectCtx, b.cfg.Servers, zk.Options{
+		SessionTimeout: b.cfg.Timeout,
+		MaxFrame:       maxRawFrame, // a list of all that was created may be long
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	opened := time.Now()
+	sessions, err := b.connect(connectCtx)
+	defer closeAll(sessions)
 	if err != nil {
 		return nil, err
 	}
 	opening := time.Since(opened)
-	if err := b.prepare(ctx, conns); err != nil {
-		err = errors.Join(err, b.cleanUp(ctx, conns[0]))
+	if err := b.prepare(ctx, c); err != nil {
+		err = errors.Join(err, b.cleanUp(ctx, c))
 		return nil, fmt.Errorf("prepare the znodes (values of %d bytes; a server takes 1 MiB unless told otherwise): %w", b.cfg.Size, err)
 	}
-	b.measure(ctx, conns)
+	if err := b.syncAll(ctx, sessions); err != nil {
+		return nil, errors.Join(err, b.cleanUp(ctx, c))
+	}
+	b.measure(ctx, sessions)
 	if err := ctx.Err(); err != nil && b.rec.all.Count() == 0 {
 		return nil, err
 	}
-	return b.report(opening), b.cleanUp(ctx, conns[0])
+	return b.report(opening), b.cleanUp(ctx, c)
 }
 
-// connect opens the sessions, a few at a time.
-func (b *bench) connect(ctx context.Context) ([]*zk.Conn, error) {
+// connect opens the sessions, many at a time: session i at server i mod n.
+func (b *bench) connect(ctx context.Context) ([]*session, error) {
 	hosts := strings.Split(b.cfg.Servers, ",")
-	conns := make([]*zk.Conn, b.cfg.Sessions)
-	errs := make([]error, b.cfg.Sessions)
-	slots := make(chan struct{}, 32)
-	var wg sync.WaitGroup
-	for i := range conns {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			servers := b.cfg.Servers
-			if b.cfg.Spread {
-				servers = hosts[i%len(hosts)]
-			}
-			conns[i], errs[i] = zk.Connect(ctx, servers, zk.Options{
-				SessionTimeout: b.cfg.Timeout, MaxInFlight: max(8192, 4*b.cfg.Outstanding),
-				MaxFrame: maxRawFrame, // a list of all that was created may be long
-			})
-		})
-	}
-	wg.Wait()
-	open := conns[:0]
-	for _, c := range conns {
-		if c != nil {
-			open = append(open, c)
+	all := make([]*session, b.cfg.Sessions)
+	err := inParallel(len(all), func(i int) error {
+		at := i % len(hosts)
+		s := &session{b: b, hosts: slices.Concat(hosts[at:], hosts[:at])}
+		if b.cfg.Spread {
+			s.hosts = s.hosts[:1]
 		}
-	}
-	for _, err := range errs {
-		if err != nil {
-			return open, fmt.Errorf("%d of %d sessions were opened at %s: %w", len(open), b.cfg.Sessions, b.cfg.Servers, err)
+		var err error
+		s.raw, err = dialRaw(ctx, s.hosts[0], b.cfg.Timeout, sessionBuffer)
+		if err == nil {
+			all[i] = s
 		}
+		return err
+	})
+	open := slices.DeleteFunc(all, func(s *session) bool { return s == nil })
+	if err != nil {
+		return open, fmt.Errorf("%d of %d sessions were opened at %s: %w", len(open), b.cfg.Sessions, b.cfg.Servers, err)
 	}
 	return open, nil
 }
 
+func closeAll(sessions []*session) {
+	_ = inParallel(len(sessions), func(i int) error {
+		_ = sessions[i].raw.close(lossPatience) // what cannot be ended expires
+		return nil
+	})
+}
+
+// syncAll has all servers come as far as the one that prepare used.
+func (b *bench) syncAll(ctx context.Context, sessions []*session) error {
+	return inParallel(len(sessions), func(i int) error {
+		raw := sessions[i].raw
+		stop := context.AfterFunc(ctx, func() { raw.nc.Close() })
+		defer stop()
+		req := proto.PathRequest{Path: b.cfg.Root}
+		if err := raw.ask(req.Append(startFrame(nil, 1, proto.OpSync))); err != nil {
+			return fmt.Errorf("sync: %w", err)
+		}
+		return nil
+	})
+}
+
 // prepare creates the root and the keys.
-func (b *bench) prepare(ctx context.Context, conns []*zk.Conn) error {
-	c := conns[0]
+func (b *bench) prepare(ctx context.Context, c *zk.Conn) error {
 	if _, found, err := c.Exists(ctx, b.cfg.Root); err != nil {
 		return err
 	} else if found {
@@ -122,24 +139,17 @@ func (b *bench) prepare(ctx context.Context, conns []*zk.Conn) error {
 		return err
 	}
 	b.rooted = true
-	if err := b.createKeys(c); err != nil {
-		return err
-	}
-	for _, c := range conns { // everybody must see them
-		if err := c.Sync(ctx, b.cfg.Root); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.createKeys(c)
 }
 
 // createKeys creates the znodes that the work needs before it begins, a
-// thousand at a time.
+// thousand at a time, or fewer large ones.
 func (b *bench) createKeys(c *zk.Conn) error {
 	n, value := b.cfg.Keys, b.value
 	if b.cfg.Work == Load {
 		n, value = (n+perParent-1)/perParent, nil
 	}
+	atATime := max(min(1000, (4<<20)/(len(value)+1)), 1)
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]
 	for i := range n {
@@ -154,7 +164,7 @@ func (b *bench) createKeys(c *zk.Conn) error {
 		}); err != nil {
 			return err
 		}
-		if i%1000 == 999 {
+		if (i+1)%atATime == 0 {
 			wg.Wait()
 		}
 	}
@@ -166,13 +176,13 @@ func (b *bench) createKeys(c *zk.Conn) error {
 }
 
 // measure runs the load until its time is over, or all is loaded.
-func (b *bench) measure(ctx context.Context, conns []*zk.Conn) {
+func (b *bench) measure(ctx context.Context, sessions []*session) {
 	if b.cfg.Work == Load {
 		b.cfg.Warmup, b.cfg.Duration = 0, 24*time.Hour
 	}
 	b.start = time.Now().Add(b.cfg.Warmup)
 	b.end = b.start.Add(b.cfg.Duration)
-	b.rec.init(b.start, b.end)
+	b.rec.init(b.cfg.Duration)
 	loadCtx, cancel := context.WithDeadline(ctx, b.end)
 	defer cancel()
 	begun := make(chan struct{})
@@ -181,10 +191,9 @@ func (b *bench) measure(ctx context.Context, conns []*zk.Conn) {
 		close(begun)
 	})
 	var wg sync.WaitGroup
-	for i, c := range conns {
-		s := &session{b: b, c: c, wake: make(chan struct{}, 1)}
+	for i, s := range sessions {
 		if b.cfg.Rate > 0 {
-			wg.Go(func() { s.paced(loadCtx, i) })
+			wg.Go(func() { s.keepPace(loadCtx, i) })
 		} else {
 			wg.Go(func() { s.saturate(loadCtx) })
 		}
@@ -206,6 +215,9 @@ func (b *bench) measure(ctx context.Context, conns []*zk.Conn) {
 		b.use.end()
 	}
 }
+
+// since returns the time since the measurement's start; before it, it is negative.
+func (b *bench) since() time.Duration { return time.Since(b.start) }
 
 // progress reports until ctx ends.
 func (b *bench) progress(ctx context.Context) {

@@ -37,7 +37,7 @@ func (b *bench) runWatch(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	defer setter.Close()
-	if err := b.prepare(ctx, []*zk.Conn{setter}); err != nil {
+	if err := b.prepare(ctx, setter); err != nil {
 		return nil, errors.Join(err, b.cleanUp(ctx, setter))
 	}
 	rep, err := b.watchRounds(ctx, setter)
@@ -155,13 +155,13 @@ func (s *rawSession) leave(paths []string) error {
 		var out []byte
 		for i, path := range paths[:n] {
 			req := proto.PathWatchRequest{Path: path, Watch: true}
-			out = appendRequest(out, int32(i+1), proto.OpExists, req.Append)
+			out = endFrame(req.Append(startFrame(out, int32(i+1), proto.OpExists)), len(out))
 		}
 		if _, err := s.nc.Write(out); err != nil {
 			return err
 		}
 		for answered := 0; answered < n; {
-			h, _, err := s.reply()
+			h, _, err := s.in.next()
 			switch {
 			case err != nil:
 				return err
@@ -219,7 +219,7 @@ func (s *rawSession) awaitEvent() error {
 		return err
 	}
 	for {
-		h, _, err := s.reply()
+		h, _, err := s.in.next()
 		if err != nil || h.Xid == proto.XidNotification {
 			return err
 		}
