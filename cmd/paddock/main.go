@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -22,9 +23,17 @@ const (
 )
 
 func main() {
+	if serves(os.Args) {
+		slackenTimers() // before signals are caught: one that came in between would be lost
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args, app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, releaseSignals: stop}))
+}
+
+// serves reports whether a command line is that of a server, or of several.
+func serves(args []string) bool {
+	return filepath.Base(args[0]) == "java" || len(args) > 1 && slices.Contains([]string{"server", "up", "java", "balance"}, args[1])
 }
 
 // app is what the commands know of the process they run in.
