@@ -68,6 +68,7 @@ type Config struct {
 	PurgeInterval   time.Duration // 0 for never
 
 	SnapCount                  int   // transactions between snapshots, at least 2
+	SnapCountSet               bool  // somebody has chosen SnapCount
 	SnapSizeLimit              int64 // log bytes between snapshots; 0 for no limit
 	TxnLogSizeLimit            int64 // bytes after which a log file ends; 0 for no limit
 	PreAllocSize               int64 // bytes a log file grows by; 0 for none

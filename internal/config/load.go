@@ -235,6 +235,7 @@ func (l *loader) properties() {
 func (l *loader) storage() {
 	c := l.cfg
 	c.SnapCount = l.propInt("zookeeper.snapCount", 100000, 2)
+	_, c.SnapCountSet = l.props["zookeeper.snapCount"]
 	c.SnapSizeLimit = l.propKilobytes("zookeeper.snapSizeLimitInKb", 4194304)
 	c.TxnLogSizeLimit = l.propKilobytes("zookeeper.txnLogSizeLimitInKb", -1)
 	c.PreAllocSize = l.propKilobytes("zookeeper.preAllocSize", 65536)

@@ -239,7 +239,7 @@ throttled_op_wait_time=11
 			SnapshotSizeFactor: 0.5,
 		},
 		MinNotificationInterval: 10 * time.Millisecond, MaxNotificationInterval: 20 * time.Millisecond,
-		SnapRetainCount: 5, PurgeInterval: 2 * time.Hour, SnapCount: 10, TxnLogSizeLimit: 8192, PreAllocSize: 16384,
+		SnapRetainCount: 5, PurgeInterval: 2 * time.Hour, SnapCount: 10, SnapCountSet: true, TxnLogSizeLimit: 8192, PreAllocSize: 16384,
 		FsyncWarningThreshold: 20 * time.Millisecond, MaxBatchSize: 10, CommitLogCount: 600, SnapshotTrustEmpty: true, SnapshotCompression: "snappy",
 		JuteMaxBuffer: 4000, JuteMaxBufferExtraSize: 2000, GlobalOutstandingLimit: 5,
 		AuthSchemes: []string{"ensemble", "ip", "sasl"}, DigestAlg: crypto.SHA256, EnsembleNames: []string{"prod", "stage"},

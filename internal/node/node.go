@@ -165,7 +165,7 @@ func peerOptions(c *config.Config, log *slog.Logger) quorum.Options {
 		HandshakeTimeout: c.Peers.QuorumCnxnTimeout, SnapshotSizeFactor: c.Peers.SnapshotSizeFactor,
 		Zab: zabOptions(&c.Peers), OraclePath: c.Peers.OraclePath,
 		UnconfirmedSync: !c.LinearizableSync,
-		SnapCount:       c.SnapCount, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,
+		SnapCount:       c.SnapCount, SnapBySize: !c.SnapCountSet, SnapBytes: snapBytes, MaxBatch: c.MaxBatchSize, Logger: log,
 	}
 }
 

@@ -69,7 +69,7 @@ test.allowDiscontinuousProposals=true
 	same := quorum.Options{ // of which this test is not
 		Self: got.Self, Ensemble: got.Ensemble, Tick: got.Tick, InitTimeout: got.InitTimeout, SyncTimeout: got.SyncTimeout, Election: got.Election,
 		CnxTimeout: got.CnxTimeout, Prep: got.Prep, Reap: got.Reap, MaxOutstanding: got.MaxOutstanding, MaxBatch: got.MaxBatch,
-		MemberFiles: got.MemberFiles, SnapCount: got.SnapCount, SnapBytes: got.SnapBytes,
+		MemberFiles: got.MemberFiles, SnapCount: got.SnapCount, SnapBySize: true, SnapBytes: got.SnapBytes,
 	}
 	same.DialTimeout, same.BindRetries, same.ListenAll, same.ObserverMasterPort = want.DialTimeout, want.BindRetries, want.ListenAll, want.ObserverMasterPort
 	same.ReconnectDelay, same.ElectionDelay, same.HandshakeTimeout = want.ReconnectDelay, want.ElectionDelay, want.HandshakeTimeout

@@ -66,6 +66,7 @@ func (p *Peer) runOrdered(a replica.Action) {
 	case replica.SaveSnapshot:
 		p.log.Info("the leader's snapshot is here and will be saved", "zxid", a.Zxid)
 		p.stopSnapshot()
+		p.loop.snapTxns, p.loop.snapBytes = 0, 0
 		p.diskPut(a)
 	case replica.Install:
 		p.installTree(a.State.(*tree.Tree))
@@ -81,7 +82,7 @@ func (p *Peer) runOrdered(a replica.Action) {
 	case replica.Hangup:
 		p.hangup(a)
 	case replica.Serve:
-		p.rollSnapDice()
+		p.drawSnapAt()
 		p.loop.leads = a.Role == zab.RoleLeader
 		p.serving.Store(true)
 		p.sm.Serve(a.Role)

@@ -10,6 +10,7 @@ import (
 	"github.com/paddock-io/paddock/internal/persist"
 	"github.com/paddock-io/paddock/internal/repair"
 	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/internal/zab"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -31,7 +32,7 @@ type loopState struct {
 	repair  *repair.Machine           // while the data directory is damaged
 
 	snap      *snapshotter
-	snapTxns  int   // applied since the last snapshot began
+	snapTxns  int   // applied since the last snapshot began, or replayed behind it
 	snapBytes int64 // logged since then
 	snapAt    int   // begin one at this many
 }
@@ -41,7 +42,7 @@ type loopState struct {
 func (p *Peer) Run(ctx context.Context, sm StateMachine) error {
 	p.sm = sm
 	p.loop.links = map[zab.LinkID]*link{}
-	p.rollSnapDice()
+	p.drawSnapAt()
 	diskCtx, stopDisk := context.WithCancel(context.Background())
 	defer stopDisk()
 	diskDone := make(chan error, 1)
@@ -225,10 +226,9 @@ func (p *Peer) flushApplies() {
 	p.maybeSnapshot()
 }
 
-// rollSnapDice draws when the next snapshot is due, so that the servers of an
+// drawSnapAt draws when the next snapshot is due, so that the servers of an
 // ensemble do not all take theirs at once. Source: SyncRequestProcessor.
-func (p *Peer) rollSnapDice() {
-	p.loop.snapTxns, p.loop.snapBytes = 0, 0
+func (p *Peer) drawSnapAt() {
 	p.loop.snapAt = p.opts.SnapCount/2 + rand.IntN(max(p.opts.SnapCount/2, 1))
 }
 
@@ -236,13 +236,35 @@ func (p *Peer) rollSnapDice() {
 // rolls first, so that it can be purged up to the snapshot later.
 func (p *Peer) maybeSnapshot() {
 	l := &p.loop
-	due := l.snapTxns > l.snapAt || p.opts.SnapBytes > 0 && l.snapBytes > p.opts.SnapBytes
-	if !due || l.snap != nil && l.snap.running() || !p.serving.Load() {
+	if !p.snapDue() || l.snap != nil && l.snap.running() || !p.serving.Load() {
 		return
 	}
-	p.rollSnapDice()
+	l.snapTxns, l.snapBytes = 0, 0
+	p.drawSnapAt()
 	p.diskPut(persist.RollLog{})
 	l.snap = startSnapshot(p.store, p.tree, &p.durable, p.log, p.opts.Metrics)
+}
+
+// snapDue reports whether enough has been logged since the last snapshot. With
+// SnapBySize, writing snapshots takes no more than writing logs does, however
+// large the tree is: of n znodes that are loaded, without it every one would be
+// written again for each SnapCount of them. A restart replays no more than it
+// loads.
+func (p *Peer) snapDue() bool {
+	l := &p.loop
+	if p.opts.SnapBytes > 0 && l.snapBytes > p.opts.SnapBytes {
+		return true
+	}
+	return l.snapTxns > l.snapAt && (!p.opts.SnapBySize || l.snapBytes > snapshotSize(p.tree))
+}
+
+// nodeRecord is what a snapshot takes for a znode beside path and data, in
+// bytes: two lengths, the ACL's number and the stat. Source: DataNode.serialize.
+const nodeRecord = 4 + 4 + 8 + 60
+
+// snapshotSize returns about how many bytes a snapshot of t would have.
+func snapshotSize(t *tree.Tree) int64 {
+	return t.ApproximateDataSize() + nodeRecord*int64(t.NodeCount())
 }
 
 func (p *Peer) snapFailed() <-chan error {

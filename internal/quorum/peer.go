@@ -71,6 +71,7 @@ type Options struct {
 	History        int   // transactions kept for learners; 0 for as many as History says
 	MaxBatch       int   // transactions in one sync of the log; 0 means 1000
 	SnapCount      int   // transactions between snapshots; 0 means 100,000
+	SnapBySize     bool  // and as long as the log is smaller than a snapshot would be, there is none
 	SnapBytes      int64 // log bytes between snapshots; 0 means 4 GiB, negative none
 
 	// Listen and Dial open the quorum port, the election port and connections to
@@ -237,6 +238,7 @@ func (p *Peer) recover() (*persist.Damage, error) {
 	rec.Hist.Keep = p.opts.History
 	p.opts.Election.Oracle = p.opts.OraclePath != ""
 	p.durable.advance(rec.Last)
+	p.loop.snapTxns, p.loop.snapBytes = rec.Entries, rec.Bytes
 	p.replica = replica.New(replica.Options{
 		Self: p.opts.Self, Ensemble: p.opts.Ensemble, LastSeen: p.opts.LastSeen, Reconfig: p.opts.Reconfig,
 		EditRules: p.opts.EditRules, Standalone: p.opts.Standalone,

@@ -31,6 +31,7 @@ type Recovered struct {
 	Snapshot string        // base name of the snapshot loaded, or ""
 	Skipped  []error       // why newer snapshots were passed over, newest first
 	Entries  int           // transactions replayed
+	Bytes    int64         // of them, without the framing of the log
 	Cut      *Cut          // remains of an interrupted batch that were cut off, or nil
 	Took     time.Duration // all of it
 }
@@ -197,6 +198,7 @@ func (s *Store) replay(files []dirFile, replay func(Entry) error, rec *Recovered
 			return fmt.Errorf("replay %s at byte %d, transaction %s: %w", path, at, e.Zxid, err)
 		}
 		rec.Entries++
+		rec.Bytes += int64(len(e.Payload))
 		return nil
 	})
 	if err != nil {
