@@ -23,8 +23,10 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 		fmt.Fprintf(&b, "Failed: %s.\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
 	fmt.Fprintf(&b, "\n## What the machine allows\n\nA log on three processes with one write and one fdatasync a batch, and nothing around it (bench/limit): %s writes of 1 KB a second as in F1, "+
-		"%s ms a write as in F4; one write and its fdatasync take %s ms. %s\n",
-		number(r.limits.PerSecond), number(r.limits.OneAtTime), number(r.limits.Sync), ofLimit(r))
+		"%s ms a write as in F4, %s and %s writes a second as in F5 with 100 and 300 sessions; one write and its fdatasync take %s ms. %s "+
+		"An event on each of 3,000 connections, as in F12, takes %s ms until the last has been read.\n",
+		number(r.limits.PerSecond), number(r.limits.OneAtTime), number(r.limits.Of100), number(r.limits.Of300), number(r.limits.Sync), ofLimit(r),
+		number(r.limits.FanOut))
 	fmt.Fprintf(&b, "\n## How it was taken\n\n    go run ./bench/compare %s\n\n", strings.Join(os.Args[1:], " "))
 	for _, fact := range facts {
 		fmt.Fprintf(&b, "- %s\n", fact)

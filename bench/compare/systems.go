@@ -68,6 +68,9 @@ func findJava(o options) (system, error) {
 type limits struct {
 	PerSecond float64 `json:"per_second"`
 	OneAtTime float64 `json:"one_at_a_time_ms"`
+	Of100     float64 `json:"of_100_per_second"`
+	Of300     float64 `json:"of_300_per_second"`
+	FanOut    float64 `json:"fan_out_ms"`
 	Sync      float64 `json:"fdatasync_ms"`
 }
 

@@ -7,6 +7,9 @@
 //	   ▲                   │ one write, one fdatasync, at the same time
 //	   └──── 4 bytes ◄─────┴── two of the three have it
 //
+// Beside it there is the fan-out: the same few bytes, once on each of 3,000
+// connections, as when a znode changes that all sessions watch.
+//
 // Leader, followers and load are processes of their own, as those of an ensemble
 // are. There is no tree, no session, no order between batches to agree on, no
 // election and no recovery; the log is a file of zeros that is written over

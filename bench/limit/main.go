@@ -16,16 +16,19 @@ import (
 
 // Limits are what this machine allows.
 type Limits struct {
-	PerSecond  float64 `json:"per_second"`       // 30 sessions with 100 requests of 1 KB each
-	OneAtATime float64 `json:"one_at_a_time_ms"` // median latency of three sessions with one request each
-	Sync       float64 `json:"fdatasync_ms"`     // median of one write of 1 KB and its sync, with nothing else going on
+	PerSecond  float64 `json:"per_second"`        // 30 sessions with 100 requests of 1 KB each
+	OneAtATime float64 `json:"one_at_a_time_ms"`  // median latency of three sessions with one request each
+	Of100      float64 `json:"of_100_per_second"` // 100 sessions with one request of 100 B each
+	Of300      float64 `json:"of_300_per_second"` // 300 of them
+	FanOut     float64 `json:"fan_out_ms"`        // median until the last of 3,000 connections has an event
+	Sync       float64 `json:"fdatasync_ms"`      // median of one write of 1 KB and its sync, with nothing else going on
 }
 
 func main() {
-	seconds := flag.Int("seconds", 5, "length of each of the two measurements")
+	seconds := flag.Int("seconds", 5, "length of each measurement")
 	dir := flag.String("dir", "", "directory for the logs; a temporary one if empty")
 	asJSON := flag.Bool("json", false, "print the limits as JSON")
-	role := flag.String("role", "", "used by the program itself: follower or leader")
+	role := flag.String("role", "", "used by the program itself: follower, leader or teller")
 	flag.Parse()
 	if *role != "" {
 		go endWithParent()
@@ -36,6 +39,8 @@ func main() {
 		err = follow(*dir)
 	case "leader":
 		err = lead(*dir, flag.Args())
+	case "teller":
+		err = tell()
 	default:
 		err = measure(*dir, time.Duration(*seconds)*time.Second, *asJSON)
 	}
@@ -59,9 +64,22 @@ func measure(dir string, duration time.Duration, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(limits)
 	}
-	_, err = fmt.Printf("%12.0f writes of 1 KB a second, 30 sessions x 100 outstanding\n%12.3f ms a write, three sessions, one at a time\n%12.3f ms for a write and its fdatasync\n",
-		limits.PerSecond, limits.OneAtATime, limits.Sync)
-	return err
+	for _, l := range []struct {
+		format string
+		value  float64
+	}{
+		{"%12.0f writes of 1 KB a second, 30 sessions x 100 outstanding\n", limits.PerSecond},
+		{"%12.3f ms a write, three sessions, one at a time\n", limits.OneAtATime},
+		{"%12.0f writes of 100 B a second, 100 sessions, one at a time\n", limits.Of100},
+		{"%12.0f writes of 100 B a second, 300 sessions, one at a time\n", limits.Of300},
+		{"%12.3f ms until 3,000 connections have an event\n", limits.FanOut},
+		{"%12.3f ms for a write and its fdatasync\n", limits.Sync},
+	} {
+		if _, err := fmt.Printf(l.format, l.value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func limitsOf(dir string, duration time.Duration) (limits Limits, err error) {
@@ -93,8 +111,37 @@ func limitsOf(dir string, duration time.Duration) (limits Limits, err error) {
 		return limits, err
 	}
 	_, latency, err := load{addr: addr, sessions: 3, outstanding: 1, size: 1024, duration: duration}.run()
+	if err != nil {
+		return limits, err
+	}
 	limits.OneAtATime = milliseconds(latency.Quantile(0.5))
+	if limits.Of100, _, err = (load{addr: addr, sessions: 100, outstanding: 1, size: 100, duration: duration}).run(); err != nil {
+		return limits, err
+	}
+	if limits.Of300, _, err = (load{addr: addr, sessions: 300, outstanding: 1, size: 100, duration: duration}).run(); err != nil {
+		return limits, err
+	}
+	limits.FanOut, err = fanOutLimit(dir)
 	return limits, err
+}
+
+// fanOutLimit starts what the fan-out takes and returns its median in
+// milliseconds.
+func fanOutLimit(dir string) (float64, error) {
+	var addrs []string
+	for range tellers {
+		addr, stop, err := spawn(dir, "teller")
+		if err != nil {
+			return 0, err
+		}
+		defer stop()
+		addrs = append(addrs, addr)
+	}
+	h, err := fanOut(addrs)
+	if err != nil {
+		return 0, err
+	}
+	return milliseconds(h.Quantile(0.5)), nil
 }
 
 // endWithParent ends this process when the one that has started it is gone, and
