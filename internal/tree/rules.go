@@ -126,8 +126,13 @@ func (r *ACLRules) allowedByMany(acl []proto.ACL, perm proto.Perms, ids []proto.
 // Verdicts remember what Allowed has said, so that coming to one long ACL again and again costs it once. The zero value
 // is ready.
 type Verdicts struct {
-	Max   int // ACLs to remember at a time, which also stay in memory; 0 for any number; see Wide
-	wide  bool
+	Max  int32 // ACLs to remember at a time, which also stay in memory; 0 for any number; see Wide
+	wide bool
+	said *said // nil for nothing: every connection has Verdicts, and few come to a long ACL
+}
+
+// said is what Allowed has said to these identities.
+type said struct {
 	ids   []proto.ID
 	known map[verdictKey]bool
 }
@@ -137,8 +142,8 @@ func (v *Verdicts) Wide() { v.wide = true }
 
 // Narrow ends Wide, and forgets everything if that was more than Max.
 func (v *Verdicts) Narrow() {
-	if v.wide = false; v.Max > 0 && len(v.known) > v.Max {
-		v.known = nil
+	if v.wide = false; v.said != nil && v.Max > 0 && len(v.said.known) > int(v.Max) {
+		v.said = nil
 	}
 }
 
@@ -156,28 +161,28 @@ func (v *Verdicts) Allowed(r *ACLRules, acl []proto.ACL, perm proto.Perms, ids [
 	if len(acl) <= shortACL {
 		return r.Allowed(acl, perm, ids)
 	}
-	same := len(ids) == len(v.ids) && (len(ids) == 0 || &ids[0] == &v.ids[0])
-	if !same {
-		v.Reset()
-		v.ids = ids
+	if v.said == nil || !v.said.to(ids) {
+		v.said = &said{ids, make(map[verdictKey]bool)}
 	}
+	known := v.said.known
 	k := verdictKey{&acl[0], len(acl), perm}
-	ok, found := v.known[k]
+	ok, found := known[k]
 	if !found {
-		if v.Max > 0 && len(v.known) >= v.Max && !v.wide {
-			clear(v.known)
-		}
-		if v.known == nil {
-			v.known = make(map[verdictKey]bool)
+		if v.Max > 0 && len(known) >= int(v.Max) && !v.wide {
+			clear(known)
 		}
 		ok = r.Allowed(acl, perm, ids)
-		v.known[k] = ok
+		known[k] = ok
 	}
 	return ok
 }
 
+func (s *said) to(ids []proto.ID) bool {
+	return len(ids) == len(s.ids) && (len(ids) == 0 || &ids[0] == &s.ids[0])
+}
+
 // Reset forgets everything.
-func (v *Verdicts) Reset() { v.known, v.ids = nil, nil }
+func (v *Verdicts) Reset() { v.said = nil }
 
 // matches reports whether a connection's id, of any scheme but ip, is the one an ACL names, or among those. Source: the matches methods of the
 // authentication providers.

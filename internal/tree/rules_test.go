@@ -315,23 +315,23 @@ func TestWideVerdicts(t *testing.T) {
 		for k := range n {
 			v.Allowed(&r, longACL(k), proto.PermRead, ids)
 		}
-		if len(v.known) < n {
-			t.Errorf("%d of %d are remembered", len(v.known), n)
+		if v.remembered() < n {
+			t.Errorf("%d of %d are remembered", v.remembered(), n)
 		}
 		v.Narrow()
 	}
-	if ask(2); len(v.known) != 2 {
-		t.Errorf("%d are remembered for the next request", len(v.known))
+	if ask(2); v.remembered() != 2 {
+		t.Errorf("%d are remembered for the next request", v.remembered())
 	}
-	if ask(3); len(v.known) > 2 {
-		t.Errorf("%d are remembered for the next request", len(v.known))
+	if ask(3); v.remembered() > 2 {
+		t.Errorf("%d are remembered for the next request", v.remembered())
 	}
 	ask(1)
 	for k := range 5 {
 		v.Allowed(&r, longACL(k), proto.PermRead, ids)
 	}
-	if len(v.known) > 2 {
-		t.Errorf("%d are remembered", len(v.known))
+	if v.remembered() > 2 {
+		t.Errorf("%d are remembered", v.remembered())
 	}
 }
 
@@ -389,16 +389,23 @@ func TestVerdictsRemember(t *testing.T) {
 	}
 	ask()
 	for k, acl := range acls {
-		if v.Allowed(&r, acl, proto.PermRead, ids); len(v.known) != most {
-			t.Fatalf("%d of %d are remembered after number %d", len(v.known), most, k)
+		if v.Allowed(&r, acl, proto.PermRead, ids); v.remembered() != most {
+			t.Fatalf("%d of %d are remembered after number %d", v.remembered(), most, k)
 		}
 	}
 	v.Allowed(&r, append(acls[0], acls[1]...), proto.PermRead, ids)
-	if len(v.known) > most {
-		t.Errorf("%d are remembered", len(v.known))
+	if v.remembered() > most {
+		t.Errorf("%d are remembered", v.remembered())
 	}
 	ids = []proto.ID{{Scheme: "ip", ID: "127.0.0.1"}}
 	if v.Allowed(&r, acls[1], proto.PermRead, ids) {
 		t.Error("somebody else's verdict")
 	}
+}
+
+func (v *Verdicts) remembered() int {
+	if v.said == nil {
+		return 0
+	}
+	return len(v.said.known)
 }
