@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/paddock-io/paddock/internal/auth"
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -102,7 +101,7 @@ func (s *Server) admit(nc net.Conn, remote netip.AddrPort) {
 	switch {
 	case s.closing:
 		why = "server stopped"
-	case s.opts.MaxClientConns > 0 && s.perIP[remote.Addr()] >= s.opts.MaxClientConns:
+	case s.opts.MaxClientConns > 0 && s.connsFrom(remote.Addr()) >= s.opts.MaxClientConns:
 		why = "too many connections from this address"
 	case s.opts.MaxConns > 0 && s.open >= s.opts.MaxConns:
 		why = "too many connections"
@@ -120,10 +119,10 @@ func (s *Server) admit(nc net.Conn, remote netip.AddrPort) {
 		nc.Close()
 		return
 	}
-	c := newConn(s, nc, remote)
-	s.register(c)
+	c := newConn(s, nc, remote.Port())
+	s.register(c, remote.Addr())
 	s.readers.Add(1) // until it has ended, which is not when its readLoop has
-	go c.readLoop()
+	go c.readLoop(nil)
 	s.mu.Unlock()
 	s.counters.accepted.Add(1)
 }
@@ -137,10 +136,11 @@ func remoteOf(nc net.Conn) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// register gives c a slot. Holds s.mu.
-func (s *Server) register(c *conn) {
+// register gives c a slot and its origin. Holds s.mu.
+func (s *Server) register(c *conn, addr netip.Addr) {
 	c.id = s.nextConn.Add(1)
-	c.ids = []proto.ID{auth.IP(c.remote.Addr())}
+	c.origin = s.arriveFrom(addr)
+	c.ids = c.origin.ids
 	c.admitted = s.admits(c.ids)
 	if n := len(s.freeSlots); n > 0 {
 		c.slot, s.freeSlots = s.freeSlots[n-1], s.freeSlots[:n-1]
@@ -150,7 +150,6 @@ func (s *Server) register(c *conn) {
 	}
 	s.conns[c.slot] = c
 	s.open++
-	s.perIP[c.remote.Addr()]++
 }
 
 // forget undoes register and detaches c from its session.
@@ -165,10 +164,7 @@ func (s *Server) forget(c *conn) {
 	s.conns[c.slot] = nil
 	s.freeSlots = append(s.freeSlots, c.slot)
 	s.open--
-	addr := c.remote.Addr()
-	if s.perIP[addr]--; s.perIP[addr] == 0 {
-		delete(s.perIP, addr)
-	}
+	s.leaveTo(c.origin)
 }
 
 // detach leaves to the session what an ended connection has in flight, so that
@@ -186,7 +182,7 @@ func (s *Server) detach(c *conn) {
 func (s *Server) orphan(c *conn) {
 	c.mu.Lock()
 	left, old := c.lane.undecided(), c.lane
-	c.lane = lane{}
+	c.lane = &noLane
 	id, period := c.session, c.period
 	c.mu.Unlock()
 	s.counters.outstanding.Add(int64(-old.n))
@@ -328,5 +324,5 @@ func (s *Server) logEnd(c *conn) {
 	if !s.log.Enabled(context.Background(), level) {
 		return
 	}
-	s.log.Log(context.Background(), level, "connection closed", "remote", c.remote, "session", id.String(), "reason", reason)
+	s.log.Log(context.Background(), level, "connection closed", "remote", c.remote(), "session", id.String(), "reason", reason)
 }

@@ -3,9 +3,9 @@ package server
 import (
 	"encoding/binary"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/jute"
@@ -23,76 +23,73 @@ const (
 	phaseClosed
 )
 
-// conn is one client connection.
+// conn is one client connection. There may be tens of thousands, most of them at
+// rest: what only a readLoop needs is in reader, and small fields stand together.
 type conn struct {
 	// Fixed.
 	srv    *Server
-	id     uint64         // unique in this process
+	id     uint64 // unique in this process
+	origin *origin
+	opened int64          // nanoseconds since the server's start
 	slot   tree.WatcherID // index in Server.conns; reused after the connection's end
-	remote netip.AddrPort
-	opened int64 // nanoseconds since the server's start
+	port   uint16         // of the client
 
-	sock sock // see there
-
-	// Owned by readLoop.
-	period     *period  // the time of serving in which the session was opened
-	readOnly   bool     // of that time: nothing may be written
-	legacy     bool     // the connect request had no read-only byte, and the response gets none
-	admitted   bool     // has an identity of a scheme that is enforced, if any is
-	calm       bool     // has had no request but pings since it last was, or could have been, at rest
-	deaf       bool     // nothing more is to be done for this client but to answer what it asked
-	treeLocked bool     // readLoop holds the tree's RLock
-	burst      *tally   // nil at rest
-	shared     *sharing // what writes of this burst share; nil if there is nothing
-	sync       *entry   // the newest sync of this burst, if it has not come before the quorum
-	direct     int64    // requests of this burst that were answered at once
-	held       held
-	crowded    bool    // the lane is full
-	gone       bool    // the client has left while a request of it waited for the throttle
-	announced  bool    // the length of the frame that is arriving has been looked at
-	ticket     *ticket // linked by throttle, the rest is readLoop's; nil while it was not needed
+	// Owned by readLoop, or by the poller at rest.
+	readOnly bool    // of period: nothing may be written
+	legacy   bool    // the connect request had no read-only byte, and the response gets none
+	admitted bool    // has an identity of a scheme that is enforced, if any is
+	calm     bool    // has had no request but pings since it last was, or could have been, at rest
+	deaf     bool    // nothing more is to be done for this client but to answer what it asked
+	period   *period // the time of serving in which the session was opened
+	*reader          // nil at rest
 	// verdicts is of whoever answers reads of c, under the tree's lock: readLoop
 	// if the lane is empty, else the quorum's goroutine, or the one that has set
 	// busy. Who holds the tree's Lock may use it in any case, as Notify does.
 	verdicts tree.Verdicts
 
+	seen    atomic.Int64 // when the client last was not silent, nanoseconds since the server's start
 	waiting atomic.Bool  // readLoop waits for the server; see await.go
 	touched atomic.Bool  // is in Server.touched; only when its session was open
-	seen    atomic.Int64 // when the client last was not silent, nanoseconds since the server's start
 
 	mu        sync.Mutex // below Server.mu; see doc.go
+	timeoutMs int32      // negotiated on this connection
+	outHint   int32      // size of the last outbox taken
 	phase     phase
 	word      bool            // a four-letter word is being answered, which takes no quorum
 	resting   bool            // has no readLoop, and belongs to whoever sets this to false; see rest.go
 	opening   bool            // in phaseWaiting: the session is new
-	timeoutMs int32           // negotiated on this connection
+	behind    bool            // in Server.backlog, or about to be
+	busy      bool            // catchUp works on the lane, under the tree's RLock
+	writing   bool            // somebody has taken from the outbox and will look again
+	scheduled bool            // a flusher will look at the outbox
 	waitedAt  int64           // when phaseWaiting began, nanoseconds since the server's start
 	session   proto.SessionID // from phaseWaiting on
 	ids       []proto.ID      // immutable slice, replaced by readLoop when an identity is added
 	reason    error           // why the connection ended; the first one counts
-	lane      lane
-	behind    bool          // in Server.backlog, or about to be
-	busy      bool          // catchUp works on the lane, under the tree's RLock
-	outHint   int32         // size of the last outbox taken
-	wait      chan struct{} // closed to wake a readLoop in block; nil if there is none
-	done      chan struct{} // closed in phaseClosed; nil while nobody has asked; see whileOpen
+	lane      *lane           // &noLane as long as nothing had to wait
+	wait      chan struct{}   // closed to wake a readLoop in block; nil if there is none
+	done      chan struct{}   // closed in phaseClosed; nil while nobody has asked; see whileOpen
 
-	out       *buffer // the outbox: encoded frames, oldest first; nil if empty
-	mark      int     // where the frame being encoded starts
-	inflight  int     // bytes taken from the outbox and not yet written
-	writing   bool    // somebody has taken from the outbox and will look again
-	scheduled bool    // a flusher will look at the outbox
+	out      *buffer // the outbox: encoded frames, oldest first; nil if empty
+	mark     int     // where the frame being encoded starts
+	inflight int     // bytes taken from the outbox and not yet written
 
 	received, sent int64
 	stats          ConnStats
+
+	// The socket; see sock.
+	nc     net.Conn
+	rc     syscall.RawConn       // nil: use nc's Read and Write
+	writer rawWriter             // arguments and results of tryWrite
+	write1 func(fd uintptr) bool // writer.try, bound once
 }
 
-func newConn(s *Server, nc net.Conn, remote netip.AddrPort) *conn {
+func newConn(s *Server, nc net.Conn, port uint16) *conn {
 	c := &conn{
-		srv: s, remote: remote, opened: s.now(), stats: newConnStats,
-		verdicts: tree.Verdicts{Max: 4}, calm: true,
+		srv: s, port: port, opened: s.now(), stats: newConnStats,
+		verdicts: tree.Verdicts{Max: 4}, calm: true, lane: &noLane, nc: nc,
 	}
-	c.sock.init(nc)
+	c.initRaw()
 	c.seen.Store(s.now())
 	return c
 }
@@ -127,9 +124,9 @@ func (c *conn) close(reason error) {
 // the end of the stream goes out even if the client has sent more than was read.
 // A connection at rest gets a readLoop, for which there is nothing to do but to end.
 func (c *conn) closeSocket() {
-	hangUp(c.sock.nc)
+	hangUp(c.nc)
 	if c.rouse() {
-		go c.readLoop()
+		go c.readLoop(nil)
 	}
 }
 

@@ -23,7 +23,7 @@ func (c *conn) turnAway(q *call) {
 		schemes[i] = id.Scheme
 	}
 	c.unlockTree()
-	c.srv.log.Info("client has not authenticated as it must", "remote", c.remote, "session", c.session.String(),
+	c.srv.log.Info("client has not authenticated as it must", "remote", c.remote(), "session", c.session.String(),
 		"by", schemes, "enforced", c.srv.opts.Enforce)
 	c.settle(q, 0, proto.ErrSessionClosedRequireSasl, true)
 }

@@ -31,7 +31,7 @@ func (c *conn) flush() {
 		if buf == nil {
 			return
 		}
-		n, err := c.sock.tryWrite(buf.b)
+		n, err := c.tryWrite(buf.b)
 		if err == nil && n < len(buf.b) {
 			c.srv.writers.Go(func() { c.drain(buf, n) })
 			return
@@ -46,7 +46,7 @@ func (c *conn) drain(buf *buffer, n int) {
 	for buf != nil {
 		var err error
 		for p := buf.b[n:]; len(p) > 0 && err == nil; p = p[n:] {
-			n, err = c.sock.nc.Write(p[:min(len(p), drainChunk)])
+			n, err = c.nc.Write(p[:min(len(p), drainChunk)])
 			c.seen.Store(c.srv.now()) // who reads is alive, even if not read from
 		}
 		c.wrote(buf, err)

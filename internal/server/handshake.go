@@ -168,7 +168,7 @@ func (c *conn) askQuorum(req *proto.ConnectRequest, id proto.SessionID, timeoutM
 	s.counters.revalidations.Add(1)
 	want := proto.Password(id)
 	if subtle.ConstantTimeCompare(req.Passwd, want[:]) != 1 {
-		s.log.Info("wrong session password", "remote", c.remote, "session", id.String())
+		s.log.Info("wrong session password", "remote", c.remote(), "session", id.String())
 		c.mu.Lock()
 		if c.phase == phaseWaiting {
 			c.answerConnect(false, c.burst)

@@ -19,7 +19,7 @@ func (c *conn) authenticate(q *call) error {
 	if err := d.Err(); err != nil {
 		return err
 	}
-	ids, err := c.srv.opts.Auth.Authenticate(c.remote.Addr(), p.Scheme, p.Auth)
+	ids, err := c.srv.opts.Auth.Authenticate(c.origin.addr, p.Scheme, p.Auth)
 	if err == nil && len(c.ids)+len(ids) > maxIDs {
 		err = errIDs
 	}
@@ -28,7 +28,7 @@ func (c *conn) authenticate(q *call) error {
 	}
 	if err != nil {
 		c.srv.counters.authFailed.Add(1)
-		c.srv.log.Info("authentication failed", "remote", c.remote, "session", c.session.String(), "err", err)
+		c.srv.log.Info("authentication failed", "remote", c.remote(), "session", c.session.String(), "err", err)
 		c.settle(q, 0, proto.ErrAuthFailed, true)
 		return nil
 	}

@@ -89,6 +89,10 @@ type lane struct {
 	unseen     *entry // nobody has looked what this one, and reads behind it, may cost; nil if there is none
 }
 
+// noLane is the lane of connections that have had nothing to wait for since they
+// last were at rest. Nothing is ever pushed into it.
+var noLane lane
+
 // push adds an entry. A write hems in what is loose.
 func (l *lane) push(e *entry) {
 	if e.write = e.state == stateWrite; e.write {

@@ -65,7 +65,7 @@ func TestClientThatNeverReads(t *testing.T) {
 		w.srv.mu.RLock()
 		defer w.srv.mu.RUnlock()
 		for _, c := range w.srv.conns {
-			if c != nil && !c.remote.IsValid() {
+			if c != nil && !c.remote().IsValid() {
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				return c.wait != nil, c.pending()

@@ -61,7 +61,7 @@ func (p *poller) remove(c *conn) { _ = p.control(c, unix.EPOLL_CTL_DEL, nil) }
 
 func (p *poller) control(c *conn, op int, ev *syscall.EpollEvent) (err error) {
 	ctl := func(fd uintptr) { err = syscall.EpollCtl(p.fd, op, int(fd), ev) }
-	if closed := c.sock.rc.Control(ctl); closed != nil {
+	if closed := c.rc.Control(ctl); closed != nil {
 		return closed
 	}
 	return err
@@ -97,7 +97,7 @@ func (p *poller) read(c *conn) *buffer {
 		p.in = getBuffer(readBufferSize)
 	}
 	p.in.b = p.in.b[:0]
-	if err := c.sock.rc.Read(p.take); err != nil || len(p.in.b) == 0 {
+	if err := c.rc.Read(p.take); err != nil || len(p.in.b) == 0 {
 		return nil
 	}
 	return p.in

@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/binary"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/paddock-io/paddock/jute"
@@ -26,24 +25,16 @@ const (
 	maxIDs = 1024
 )
 
-// tallies holds empty ones: a connection at rest has none.
-var tallies = sync.Pool{New: func() any { return new(tally) }}
-
-func putTally(t *tally) {
-	*t = tally{}
-	tallies.Put(t)
-}
-
 // readLoop handles what the client sends until the connection ends, or is at rest.
-func (c *conn) readLoop() {
-	burst := tallies.Get().(*tally)
-	defer putTally(burst)
-	c.burst = burst
+// in is what the poller has read, nil if that is nothing.
+func (c *conn) readLoop(in *buffer) {
+	c.beginReading(in)
 	err := c.run()
 	if err == errAtRest {
 		return
 	}
 	defer c.srv.readers.Done()
+	defer c.endReading()
 	c.unlockTree()
 	if err == io.EOF || err == errStale && c.sock.peerClosed() {
 		c.srv.counters.dropped.Add(1)
@@ -267,7 +258,7 @@ func (c *conn) dispatch(q *call) error {
 func (c *conn) unimplemented(q *call) {
 	c.unlockTree()
 	c.srv.counters.unimplemented.Add(1)
-	c.srv.log.Debug("unimplemented request", "remote", c.remote, "session", c.session.String(), "op", q.op.String())
+	c.srv.log.Debug("unimplemented request", "remote", c.remote(), "session", c.session.String(), "op", q.op.String())
 	c.settle(q, -1, proto.ErrUnimplemented, true)
 }
 

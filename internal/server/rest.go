@@ -44,15 +44,16 @@ type arrival struct {
 func (c *conn) rest() bool {
 	p := c.srv.poller
 	c.sock.compact()
-	if p == nil || !c.calm || c.sock.rc == nil || c.sock.in != nil || c.period == nil || c.deaf {
+	if p == nil || !c.calm || c.rc == nil || c.sock.in != nil || c.period == nil || c.deaf {
 		return false
 	}
-	burst := c.burst
-	c.burst = nil
+	r := c.reader
+	c.reader = nil
 	if c.layDown() && (p.add(c) == nil || !c.rouse()) {
+		r.recycle()
 		return true
 	}
-	c.burst = burst
+	c.reader = r
 	return false
 }
 
@@ -60,6 +61,9 @@ func (c *conn) rest() bool {
 func (c *conn) layDown() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.lane.n == 0 {
+		c.lane = &noLane
+	}
 	c.resting = c.phase == phaseOpen
 	return c.resting
 }
@@ -75,11 +79,11 @@ func (c *conn) rouse() bool {
 
 // tired reports whether a readLoop has waited for long enough. Holds c.mu.
 func (c *conn) tired(silent time.Duration) bool {
-	return c.srv.poller != nil && c.sock.rc != nil && c.phase == phaseOpen && !c.resting && silent > restAfter
+	return c.srv.poller != nil && c.rc != nil && c.phase == phaseOpen && !c.resting && silent > restAfter
 }
 
 // calmDown lets a readLoop that waits for input look whether it may end.
-func (c *conn) calmDown() { c.sock.nc.SetReadDeadline(time.Unix(1, 0)) }
+func (c *conn) calmDown() { c.nc.SetReadDeadline(time.Unix(1, 0)) }
 
 // calmed reports whether calmDown is the reason for err, and takes back what that
 // did.
@@ -88,7 +92,7 @@ func (c *conn) calmed(err error) bool {
 		return false
 	}
 	c.calm = true
-	return c.sock.nc.SetReadDeadline(time.Time{}) == nil
+	return c.nc.SetReadDeadline(time.Time{}) == nil
 }
 
 // startPoller makes connections rest from now on, where the system allows. Holds
@@ -109,7 +113,7 @@ func (s *Server) startPoller() {
 // poll is the poller's goroutine.
 func (s *Server) poll() {
 	var list []arrival
-	var burst tally
+	stand := newReader()
 	conns := make([]*conn, 0, maxArrivals)
 	for {
 		var ok bool
@@ -119,7 +123,7 @@ func (s *Server) poll() {
 		conns = s.arrived(list, conns[:0])
 		for i, c := range conns {
 			if c != nil && c.rouse() {
-				s.attend(c, list[i].only, &burst)
+				s.attend(c, list[i].only, stand)
 			}
 		}
 		clear(conns)
@@ -142,32 +146,36 @@ func (s *Server) arrived(list []arrival, conns []*conn) []*conn {
 }
 
 // attend answers a ping, or starts a readLoop.
-func (s *Server) attend(c *conn, input bool, burst *tally) {
-	if input && c.glance(s.poller, burst) && c.layDown() {
-		return
+func (s *Server) attend(c *conn, input bool, stand *reader) {
+	var in *buffer
+	if input {
+		var done bool
+		if in, done = c.glance(s.poller, stand); done && c.layDown() {
+			return
+		}
 	}
 	s.poller.remove(c)
-	go c.readLoop()
+	go c.readLoop(in)
 }
 
-// glance reads what has arrived. It reports whether that needs no readLoop.
-func (c *conn) glance(p *poller, burst *tally) bool {
-	in := p.read(c)
+// glance reads what has arrived and returns it if that is not only a ping, which
+// it answers, with the poller's reader. done says that no readLoop is needed.
+func (c *conn) glance(p *poller, stand *reader) (in *buffer, done bool) {
+	in = p.read(c)
 	if in == nil { // or only after an end of file or an error, which readLoop will meet again
-		return false
+		return nil, false
 	}
-	c.sock.in = in
 	if c.srv.limited || !bytes.Equal(in.b, pingFrame) || !c.idle() {
 		p.give()
-		return false
+		return in, false
 	}
-	c.burst = burst
+	c.reader, stand.sock.in = stand, in
 	now := c.srv.now()
 	c.seen.Store(now)
 	err := c.consume(now)
 	c.endBurst(now)
-	c.burst, c.sock.in, c.sock.off = nil, nil, 0
-	return err == nil
+	c.reader, stand.sock.in, stand.sock.off = nil, nil, 0
+	return nil, err == nil
 }
 
 // idle reports whether nothing of this connection waits for the quorum: no request

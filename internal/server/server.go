@@ -128,7 +128,7 @@ type Server struct {
 	conns     []*conn // by slot; nil where free; slot 0 is not used
 	freeSlots []tree.WatcherID
 	open      int // connections
-	perIP     map[netip.Addr]int
+	origins   map[netip.Addr]*origin
 	sessions  map[proto.SessionID]session
 
 	touchMu sync.Mutex
@@ -219,7 +219,7 @@ func New(o Options) *Server {
 		opts: o, tree: o.Tree, log: o.Logger, started: time.Now(),
 		flushers: newFlushers(flusherCount()),
 		conns:    make([]*conn, 1),
-		perIP:    make(map[netip.Addr]int),
+		origins:  make(map[netip.Addr]*origin),
 		sessions: make(map[proto.SessionID]session),
 		connects: connThrottle{random: rand.Float64, blue: newBlue(o.ConnThrottle, 0)},
 		throttle: newThrottle(o.RequestThrottle),

@@ -18,33 +18,22 @@ const (
 
 var errFrameLength = errors.New("frame length out of bounds")
 
-// sock cuts a connection's input into frames and writes its output. Where the
-// system allows, it waits for input without a buffer and writes without
-// waiting.
-//
-// The methods for reading belong to the connection's readLoop; write and
-// tryWrite to whoever has the right to write, see conn.flush.
+// sock cuts a connection's input into frames. Where the system allows, it waits
+// for input without a buffer.
 type sock struct {
-	nc     net.Conn
-	rc     syscall.RawConn       // nil: use nc's Read and Write
-	ready  func(fd uintptr) bool // readReady, bound once
-	in     *buffer               // received; nil if nothing is there
-	off    int                   // in.b[:off] is used up
-	n      int                   // result of the last read
-	err    error                 // the same
-	writer rawWriter             // arguments and results of tryWrite
-	write1 func(fd uintptr) bool // writer.try, bound once
-	small  *[smallRead]byte      // where input arrives while there is no buffer and no rc
-	size   int                   // of a new buffer
+	nc    net.Conn
+	rc    syscall.RawConn       // nil: use nc's Read
+	ready func(fd uintptr) bool // readReady, bound once
+	in    *buffer               // received; nil if nothing is there
+	off   int                   // in.b[:off] is used up
+	n     int                   // result of the last read
+	err   error                 // the same
+	small *[smallRead]byte      // where input arrives while there is no buffer and no rc
+	size  int                   // of a new buffer
 }
 
 // smallRead is enough for a ping or a short read in one call.
 const smallRead = 64
-
-func (s *sock) init(nc net.Conn) {
-	s.nc, s.size = nc, greetSize
-	s.initRaw()
-}
 
 // next returns the payload of the next frame if it has arrived whole. The
 // bytes are valid until fill. A length above max, or negative, is an error.

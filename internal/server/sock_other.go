@@ -6,12 +6,14 @@ import "syscall"
 
 type rawWriter struct{}
 
-func (s *sock) initRaw() {}
+func (c *conn) initRaw() {}
 
 func (s *sock) fillRaw() error { panic("server: no raw reads on this system") }
 
+func (s *sock) readReady(uintptr) bool { return false }
+
 // tryWrite takes nothing: all writes are left to the goroutine that may wait.
-func (s *sock) tryWrite([]byte) (int, error) { return 0, nil }
+func (c *conn) tryWrite([]byte) (int, error) { return 0, nil }
 
 // peerClosed cannot tell.
 func (s *sock) peerClosed() bool { return false }

@@ -14,8 +14,8 @@ type rawWriter struct {
 	err error
 }
 
-func (s *sock) initRaw() {
-	sc, ok := s.nc.(syscall.Conn)
+func (c *conn) initRaw() {
+	sc, ok := c.nc.(syscall.Conn)
 	if !ok {
 		return
 	}
@@ -23,7 +23,7 @@ func (s *sock) initRaw() {
 	if err != nil {
 		return
 	}
-	s.rc, s.ready, s.write1 = rc, s.readReady, s.writer.try
+	c.rc, c.write1 = rc, c.writer.try
 }
 
 func (s *sock) fillRaw() error {
@@ -63,13 +63,13 @@ func (s *sock) readReady(fd uintptr) bool {
 }
 
 // tryWrite writes what the socket takes at once and returns how much that was.
-func (s *sock) tryWrite(p []byte) (int, error) {
-	if s.rc == nil {
+func (c *conn) tryWrite(p []byte) (int, error) {
+	if c.rc == nil {
 		return 0, nil
 	}
-	w := &s.writer
+	w := &c.writer
 	*w = rawWriter{p: p}
-	err := s.rc.Write(s.write1)
+	err := c.rc.Write(c.write1)
 	if err == nil {
 		err = w.err
 	}

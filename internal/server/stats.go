@@ -332,7 +332,7 @@ func (c *conn) info() ConnInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := ConnInfo{
-		Remote: c.remote, Opened: c.srv.started.Add(time.Duration(c.opened)), Queued: c.lane.n,
+		Remote: c.remote(), Opened: c.srv.started.Add(time.Duration(c.opened)), Queued: c.lane.n,
 		PacketsReceived: c.received, PacketsSent: c.sent,
 		Timeout: time.Duration(c.timeoutMs) * time.Millisecond, ConnStats: c.stats,
 	}

@@ -20,6 +20,9 @@ func (c *conn) enqueue(e *entry) {
 	if c.srv.limited {
 		c.handOver(e)
 	}
+	if c.lane == &noLane {
+		c.lane = new(lane)
+	}
 	c.lane.push(e)
 	c.crowded = c.lane.full()
 	c.srv.counters.outstanding.Add(1)

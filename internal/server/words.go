@@ -47,7 +47,7 @@ func (c *conn) answerWord(word string, behind []byte) error {
 	c.mu.Unlock()
 	c.burst.received++
 	c.srv.counters.add(c.burst)
-	if err := c.sock.nc.SetWriteDeadline(time.Now().Add(wordTimeout)); err != nil {
+	if err := c.nc.SetWriteDeadline(time.Now().Add(wordTimeout)); err != nil {
 		return err
 	}
 	w := bufio.NewWriterSize(wordWriter{c}, wordPacket)
@@ -74,7 +74,7 @@ const wordPacket = 8 << 10
 type wordWriter struct{ c *conn }
 
 func (w wordWriter) Write(p []byte) (int, error) {
-	n, err := w.c.sock.nc.Write(p)
+	n, err := w.c.nc.Write(p)
 	if err == nil {
 		w.c.mu.Lock()
 		w.c.sent++
