@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/paddock-io/paddock/internal/zab"
-	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -223,10 +222,8 @@ func TestExpiredWhileResuming(t *testing.T) {
 	w.expire(a.session)
 	w.do(func() { slices.Reverse(w.waiting) })
 	w.release(1) // the end comes before the quorum's answer
-	var r proto.ConnectResponse
-	d := jute.NewDecoder(c.recv())
-	if r.Decode(&d); d.Err() != nil || r.Timeout != 0 || r.SessionID != 0 {
-		t.Errorf("an expired session was resumed: %+v, %v", r, d.Err())
+	if r := c.connectResponse(); r.Timeout != 0 || r.SessionID != 0 {
+		t.Errorf("an expired session was resumed: %+v", r)
 	}
 	c.ended()
 	w.release(-1) // nobody waits for the quorum's answer

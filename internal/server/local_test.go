@@ -115,8 +115,9 @@ func TestLocalCloseOfAnEarlierConnection(t *testing.T) {
 		w.submitted(n + 2)
 		a.ended()
 		w.do(func() { w.waiting = []answerable{w.waiting[order[0]], w.waiting[order[1]]} })
-		if w.release(1); order[0] == 1 {
-			b.recv()
+		w.release(1)
+		if r := b.connectResponse(); (r.SessionID == a.session) != (order[0] == 1) {
+			t.Errorf("%s: %+v", name, r)
 		}
 		w.release(-1)
 		b.ended()

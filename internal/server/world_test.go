@@ -320,12 +320,17 @@ func (w *world) resume(old *client) *client {
 func (c *client) handshake(r *proto.ConnectRequest) proto.ConnectResponse {
 	c.t.Helper()
 	c.sendFrame(r.Append(nil))
-	var resp proto.ConnectResponse
+	resp := c.connectResponse()
+	c.session, c.passwd = resp.SessionID, resp.Passwd
+	return resp
+}
+
+func (c *client) connectResponse() (resp proto.ConnectResponse) {
+	c.t.Helper()
 	d := jute.NewDecoder(c.recv())
 	if resp.Decode(&d); d.Err() != nil {
 		c.t.Fatal(d.Err())
 	}
-	c.session, c.passwd = resp.SessionID, resp.Passwd
 	return resp
 }
 
