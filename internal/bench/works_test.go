@@ -72,7 +72,7 @@ func TestMixedWorks(t *testing.T) {
 		"lists":     {Reads: 1, Read: "children", Keys: 50},
 		"open loop": {Reads: 0.5, Rate: 500, Spread: true},
 		"syncs":     {Reads: 1, Sync: true},
-		"wide":      {Reads: 0.5, Size: 500_000, Keys: 20},
+		"wide":      {Reads: 0.5, Size: 500_000, Keys: 20, Sessions: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg.Servers, cfg.Size, cfg.Duration = addr, max(cfg.Size, 10), time.Hour
