@@ -27,10 +27,13 @@ type target struct {
 	cxid      int32
 }
 
-func newTarget(t *testing.T) *target {
+func newTarget(t *testing.T, edits ...func(*Options)) *target {
 	v := &target{t: t, servers: ensembleOf(t, 3)}
 	for _, s := range v.servers {
 		s.opts.InitTimeout = 15 * testTick
+		for _, edit := range edits {
+			edit(&s.opts)
+		}
 		s.start()
 	}
 	v.leader, _ = leaderOf(t, v.servers)
@@ -325,7 +328,7 @@ func (l *learner) join(info zab.FollowerInfo, last proto.Zxid) {
 // TestLargeRequest: a learner may forward more than any client may send. The
 // log's reader has a limit, and a leader that logged more would end.
 func TestLargeRequest(t *testing.T) {
-	v := newTarget(t)
+	v := newTarget(t, func(o *Options) { o.SyncTimeout = 150 * testTick }) // the packet may take long
 	l := v.leader.learner()
 	l.join(zab.FollowerInfo{ID: 9, Observer: true}, 0)
 	l.send(&zab.Forward{Session: 77, Op: proto.OpCreateSession, Raw: (&proto.CreateSessionRequest{Timeout: 60_000}).Append(nil)})

@@ -105,13 +105,13 @@ func TestRecoverWithout(t *testing.T) {
 		"anything, no autocreate":     {nil, Options{NoAutoCreateDB: true}, Recovered{Fresh: true, LastZxid: -1}, nil},
 		"anything but a mark":         {map[string][]byte{"/d/initialize": nil}, Options{NoAutoCreateDB: true}, Recovered{Fresh: true}, nil},
 		"a snapshot":                  {map[string][]byte{"/d/version-2/log.200000001": log}, Options{}, Recovered{}, new(NoSnapshotError)},
-		"a snapshot, trusted":         {map[string][]byte{"/d/version-2/log.200000001": log}, Options{TrustEmptySnapshot: true}, Recovered{NeedSnapshot: true, LastZxid: 0x200000002, Entries: 2}, nil},
+		"a snapshot, trusted":         {map[string][]byte{"/d/version-2/log.200000001": log}, Options{TrustEmptySnapshot: true}, Recovered{NeedSnapshot: true, LastZxid: 0x200000002, Entries: 2, Bytes: 135}, nil},
 		"a good snapshot":             {map[string][]byte{"/d/version-2/snapshot.0": {1}}, Options{TrustEmptySnapshot: true}, Recovered{}, new(NoSnapshotError)},
 		"logs":                        {map[string][]byte{"/d/version-2/snapshot.0": unhex(t, goldenSnap)}, Options{}, Recovered{Snapshot: "snapshot.0"}, nil},
-		"a mark, with all the rest":   {map[string][]byte{"/d/version-2/snapshot.0": unhex(t, goldenSnap), "/d/version-2/log.200000001": log}, Options{NoAutoCreateDB: true}, Recovered{Snapshot: "snapshot.0", LastZxid: 0x200000002, Entries: 2}, nil},
-		"what is before the log":      {map[string][]byte{"/d/version-2/snapshot.0": unhex(t, goldenSnap), "/d/version-2/log.200000003": log}, Options{TrustEmptySnapshot: true}, Recovered{Snapshot: "snapshot.0", LastZxid: 0x200000002, Entries: 2}, nil},
+		"a mark, with all the rest":   {map[string][]byte{"/d/version-2/snapshot.0": unhex(t, goldenSnap), "/d/version-2/log.200000001": log}, Options{NoAutoCreateDB: true}, Recovered{Snapshot: "snapshot.0", LastZxid: 0x200000002, Entries: 2, Bytes: 135}, nil},
+		"what is before the log":      {map[string][]byte{"/d/version-2/snapshot.0": unhex(t, goldenSnap), "/d/version-2/log.200000003": log}, Options{TrustEmptySnapshot: true}, Recovered{Snapshot: "snapshot.0", LastZxid: 0x200000002, Entries: 2, Bytes: 135}, nil},
 		"entries behind a snapshot":   {map[string][]byte{"/d/version-2/snapshot.200000002": unhex(t, goldenSnap), "/d/version-2/log.200000001": log}, Options{}, Recovered{Snapshot: "snapshot.200000002", LastZxid: 0x200000002}, nil},
-		"one entry behind a snapshot": {map[string][]byte{"/d/version-2/snapshot.200000001": unhex(t, goldenSnap), "/d/version-2/log.200000001": log}, Options{}, Recovered{Snapshot: "snapshot.200000001", LastZxid: 0x200000002, Entries: 1}, nil},
+		"one entry behind a snapshot": {map[string][]byte{"/d/version-2/snapshot.200000001": unhex(t, goldenSnap), "/d/version-2/log.200000001": log}, Options{}, Recovered{Snapshot: "snapshot.200000001", LastZxid: 0x200000002, Entries: 1, Bytes: 87}, nil},
 	} {
 		mem := vfs.NewMem()
 		for f, b := range tc.files {
