@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// flags names the fields of cfg for the command line.
-func (c *Config) flags(fs *flag.FlagSet) {
+// Flags names the fields of c for the command line.
+func (c *Config) Flags(fs *flag.FlagSet) {
 	c.MultiOps = Range{10, 10}
 	fs.StringVar(&c.Work, "work", Mixed, "mixed: reads and writes; load: create -keys znodes and leave nothing else to do;\n"+
 		"idle: sessions that only stay alive; watch: all sessions watch all -keys, which are set one after the other")

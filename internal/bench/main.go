@@ -17,7 +17,7 @@ func Main(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var cfg Config
 	fs := flag.NewFlagSet("paddock bench", flag.ContinueOnError)
 	fs.SetOutput(errOut)
-	cfg.flags(fs)
+	cfg.Flags(fs)
 	asJSON := fs.Bool("json", false, "print the report as JSON")
 	fs.Usage = func() {
 		fmt.Fprint(errOut, "Usage: paddock bench [flags]\n\nLoads a running ensemble and prints rates and latencies, for example\n\n"+

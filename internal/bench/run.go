@@ -76,7 +76,7 @@ func (b *bench) runRequests(ctx context.Context) (*Report, error) {
 	if err := b.syncAll(ctx, sessions); err != nil {
 		return nil, errors.Join(err, b.cleanUp(ctx, c))
 	}
-	b.measure(ctx, sessions)
+	b.measure(ctx, func(ctx context.Context) { b.request(ctx, sessions) })
 	if err := ctx.Err(); err != nil && b.rec.all.Count() == 0 {
 		return nil, err
 	}
@@ -175,8 +175,9 @@ func (b *bench) createKeys(c *zk.Conn) error {
 	return nil
 }
 
-// measure runs the load until its time is over, or all is loaded.
-func (b *bench) measure(ctx context.Context, sessions []*session) {
+// measure runs a load until its time is over and it has returned; Load's time is
+// over when it returns.
+func (b *bench) measure(ctx context.Context, load func(ctx context.Context)) {
 	if b.cfg.Work == Load {
 		b.cfg.Warmup, b.cfg.Duration = 0, 24*time.Hour
 	}
@@ -191,19 +192,12 @@ func (b *bench) measure(ctx context.Context, sessions []*session) {
 		close(begun)
 	})
 	var wg sync.WaitGroup
-	for i, s := range sessions {
-		if b.cfg.Rate > 0 {
-			wg.Go(func() { s.keepPace(loadCtx, i) })
-		} else {
-			wg.Go(func() { s.saturate(loadCtx) })
-		}
-	}
-	if b.cfg.Work == Load {
-		go func() {
-			wg.Wait()
+	wg.Go(func() {
+		load(loadCtx)
+		if b.cfg.Work == Load {
 			cancel()
-		}()
-	}
+		}
+	})
 	b.progress(loadCtx)
 	b.closed.Store(true)
 	wg.Wait()
@@ -214,6 +208,19 @@ func (b *bench) measure(ctx context.Context, sessions []*session) {
 		<-begun
 		b.use.end()
 	}
+}
+
+// request has the sessions make their requests until ctx ends, or all is loaded.
+func (b *bench) request(ctx context.Context, sessions []*session) {
+	var wg sync.WaitGroup
+	for i, s := range sessions {
+		if b.cfg.Rate > 0 {
+			wg.Go(func() { s.keepPace(ctx, i) })
+		} else {
+			wg.Go(func() { s.saturate(ctx) })
+		}
+	}
+	wg.Wait()
 }
 
 // since returns the time since the measurement's start; before it, it is negative.
