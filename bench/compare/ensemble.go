@@ -10,13 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/paddock-io/paddock/internal/bench"
 )
 
 // process is one server.
 type process struct {
+	sys    system
+	id     int    // from 1 on
 	client string // address
+	peer   string // address for the other servers
 	home   string
 	stop   func() // kills it and waits
 	pid    int
@@ -56,14 +57,15 @@ func newEnsemble(sys system, heap, dir, lines string) (*ensemble, error) {
 	for i := range members {
 		e.members += fmt.Sprintf("server.%d=127.0.0.1:%d:%d\n", i+1, ports[3*i], ports[3*i+1])
 		e.servers = append(e.servers, &process{
-			client: "127.0.0.1:" + strconv.Itoa(ports[3*i+2]), home: filepath.Join(dir, strconv.Itoa(i+1)), stop: func() {},
+			sys: sys, id: i + 1, client: loopback(ports[3*i+2]), peer: loopback(ports[3*i]),
+			home: filepath.Join(dir, strconv.Itoa(i+1)), stop: func() {},
 		})
 	}
-	for i, p := range e.servers {
+	for _, p := range e.servers {
 		if err := os.MkdirAll(p.data(), 0o700); err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(filepath.Join(p.data(), "myid"), fmt.Appendln(nil, i+1), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(p.data(), "myid"), fmt.Appendln(nil, p.id), 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -72,18 +74,23 @@ func newEnsemble(sys system, heap, dir, lines string) (*ensemble, error) {
 
 func (p *process) data() string   { return filepath.Join(p.home, "data") }
 func (p *process) config() string { return filepath.Join(p.home, "zoo.cfg") }
+func loopback(port int) string    { return "127.0.0.1:" + strconv.Itoa(port) }
 
-// configure writes every zoo.cfg; both systems get the same.
+// configure writes every server's configuration.
 func (e *ensemble) configure(lines string) error {
 	for _, p := range e.servers {
-		_, port, _ := net.SplitHostPort(p.client)
-		text := fmt.Sprintf("tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n%s%s",
-			p.data(), port, lines, e.members)
-		if err := os.WriteFile(p.config(), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(p.config(), []byte(e.sys.config(e, p, lines)), 0o600); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// zooConfig returns a server's zoo.cfg; Java and Paddock get the same.
+func zooConfig(e *ensemble, p *process, lines string) string {
+	_, port, _ := net.SplitHostPort(p.client)
+	return fmt.Sprintf("tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n%s%s",
+		p.data(), port, lines, e.members)
 }
 
 // start starts a server.
@@ -127,14 +134,14 @@ func (e *ensemble) startAll(ctx context.Context) (time.Duration, error) {
 	return time.Since(started), nil
 }
 
-// awaitServing waits until a session can be opened at the server and reads.
+// awaitServing waits until a client of the server can read.
 func (p *process) awaitServing(ctx context.Context) error {
 	const patience = 10 * time.Minute // a full transfer of ten million znodes takes a while
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := bench.Probe(try, p.client)
+		err := p.sys.probe(try, p.client)
 		cancel()
 		if err == nil {
 			return nil
@@ -155,9 +162,9 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// mode returns what srvr says a server is, "" if it does not serve.
-func (p *process) mode() string {
-	nc, err := net.DialTimeout("tcp", p.client, time.Second)
+// zooMode returns what srvr says a server is, "" if it does not serve.
+func zooMode(addr string) string {
+	nc, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
 		return ""
 	}
@@ -173,7 +180,7 @@ func (p *process) mode() string {
 // find returns a server of a mode: leader or follower.
 func (e *ensemble) find(mode string) (*process, error) {
 	for _, p := range e.servers {
-		if p.mode() == mode {
+		if p.sys.mode(p.client) == mode {
 			return p, nil
 		}
 	}

@@ -24,13 +24,14 @@ type load struct {
 }
 
 // run makes the load and returns its report.
-func (l load) run(ctx context.Context, paddock string) (*bench.Report, error) {
+func (l load) run(ctx context.Context) (*bench.Report, error) {
+	program := l.servers[0].sys.load
 	var addrs, pids []string
 	for _, p := range l.servers {
 		addrs, pids = append(addrs, p.client), append(pids, strconv.Itoa(p.pid))
 	}
-	args := append([]string{"bench", "-json", "-servers", strings.Join(addrs, ","), "-pids", strings.Join(pids, ",")}, l.args...)
-	cmd := exec.CommandContext(ctx, paddock, args...)
+	args := append([]string{program[1], "-json", "-servers", strings.Join(addrs, ","), "-pids", strings.Join(pids, ",")}, l.args...)
+	cmd := exec.CommandContext(ctx, program[0], args...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Start(); err != nil {
@@ -96,7 +97,7 @@ func (p *pass) measure(ctx context.Context, st stage, dir string) (err error) {
 
 // load loads all servers.
 func (p *pass) load(ctx context.Context, args ...string) (*bench.Report, error) {
-	return load{servers: p.e.servers, args: args}.run(ctx, p.o.paddock)
+	return load{servers: p.e.servers, args: args}.run(ctx)
 }
 
 // seconds is the length of one measurement as an argument, a share of it for

@@ -25,6 +25,7 @@ type options struct {
 	quick    bool
 	growth   bool
 	alone    bool
+	etcd     bool
 	peers    string
 	paddock  string
 	heap     string
@@ -46,6 +47,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "the main six in three minutes: "+theSix+" with 100,000 znodes, one round")
 	flag.BoolVar(&o.growth, "growth", false, "F1, F2, F7, F8 and F9 at a tenth, at one and at ten times the size instead, with plots")
 	flag.BoolVar(&o.alone, "alone", false, "measure Paddock only, which takes half the time and needs no jars; no goal is judged")
+	flag.BoolVar(&o.etcd, "etcd", true, "measure etcd too, where a work has a meaning there; not with -quick, -growth and -alone")
 	flag.StringVar(&o.peers, "peers", peersDir(), "directory that test/peers/install.sh has filled")
 	flag.StringVar(&o.paddock, "paddock", "", "binary to measure; built from this checkout if empty")
 	flag.StringVar(&o.heap, "heap", "2g", "Java's -Xms and -Xmx; of -growth the least")
@@ -54,6 +56,7 @@ func main() {
 	flag.Parse()
 	if o.quick {
 		o.rounds, o.seconds, o.warmup, o.znodes, o.only = 1, 4, 10*time.Second, o.znodes/10, theSix
+		o.etcd = false
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -89,7 +92,7 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	systems, err := findSystems(o)
+	systems, err := findSystems(ctx, o, tmp)
 	if err != nil {
 		return err
 	}
@@ -107,9 +110,15 @@ func run(ctx context.Context, o options) error {
 	return errors.Join(writeReport(o, facts, systems, r, started), r.failure())
 }
 
-// build compiles a program of this checkout.
+// build compiles a program of this module.
 func build(ctx context.Context, to, program string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, "github.com/paddock-io/paddock/"+program)
+	return buildIn(ctx, "", to, "github.com/paddock-io/paddock/"+program)
+}
+
+// buildIn compiles a program of the module that a directory belongs to.
+func buildIn(ctx context.Context, dir, to, program string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, program)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", program, err, out)
@@ -130,11 +139,11 @@ func measureRounds(ctx context.Context, o options, systems []system, tmp string)
 					r.note(s.name, "all", ctx.Err())
 					return r
 				}
-				if !st.wanted(o.only) {
+				if st = s.of(st, round); !st.wanted(o.only) {
 					continue
 				}
 				say("round %d of %d: %s, %s", round+1, o.rounds, s.name, st.name)
-				p := &pass{o: o, sys: s, put: func(key string, v float64) { r.put(i, key, v) }}
+				p := &pass{o: s.options(o), sys: s, put: func(key string, v float64) { r.put(i, key, v) }}
 				if err := p.measure(ctx, st, filepath.Join(tmp, "servers")); err != nil {
 					r.note(s.name, st.name, err)
 				}

@@ -36,6 +36,10 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 	}
 	fmt.Fprintf(&b, "- Java has -Xms%s -Xmx%s. %d rounds in turns, %d s a measurement, %s of load ahead of them; %.0f minutes in all.\n",
 		o.heap, o.heap, o.rounds, o.seconds, o.warmup, time.Since(started).Minutes())
+	if len(systems) > 2 {
+		short := o.shorten()
+		fmt.Fprintf(&b, "- etcd is not judged. It has %d s a measurement and %s of load ahead of them, F7 and F8 in the first round only, and its own load program over gRPC (docs/benchmarks.md).\n", short.seconds, short.warmup)
+	}
 	values := map[string]any{"limits": r.limits}
 	for i, s := range systems {
 		values[s.name] = r.values[i]

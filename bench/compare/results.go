@@ -55,5 +55,6 @@ func summarise(values []float64) summary {
 	return summary{n: n, median: (v[(n-1)/2] + v[n/2]) / 2, min: v[0], max: v[n-1]}
 }
 
-func (r *results) java(key string) summary    { return summarise(r.values[0][key]) }
-func (r *results) paddock(key string) summary { return summarise(r.values[1][key]) }
+func (r *results) java(key string) summary           { return summarise(r.values[0][key]) }
+func (r *results) paddock(key string) summary        { return summarise(r.values[1][key]) }
+func (r *results) of(system int, key string) summary { return summarise(r.values[system][key]) }

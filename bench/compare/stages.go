@@ -12,6 +12,7 @@ type stage struct {
 	name  string
 	lines string // further lines of zoo.cfg
 	works []work
+	long  bool // etcd has it in the first round only
 }
 
 // work takes the figures of a name; see rows.go for how they are shown.
@@ -19,36 +20,38 @@ type work struct {
 	name   string
 	run    func(ctx context.Context, p *pass) error
 	always bool // others of the stage need it
+	etcd   bool // it has a meaning for etcd
 }
 
 // stages are all works. Memory is measured before the load that touches all of
 // Java's heap, and speed after the load that warms its compiler.
 var stages = []stage{
 	{name: "empty", works: []work{
-		{name: "F13", run: freshMemory},
+		{name: "F13", run: freshMemory, etcd: true},
 		{name: "F9", run: idleSessions}, // and F15
 		{name: "F14", run: manyWatches},
 	}},
 	{name: "warm", works: []work{
-		{name: "warm up", run: warmUp, always: true},
-		{name: "F1", run: requests("F1", "-reads", "0")},
-		{name: "F2", run: requests("F2", "-reads", "1")},
-		{name: "F3", run: requests("F3", "-reads", "0.9")},
-		{name: "F4", run: oneAtATime},
-		{name: "F5", run: createsBySessions},
-		{name: "F17", run: linearizableReads},
-		{name: "F18", run: hotZnodeAndLists},
-		{name: "F19", run: requests("F19", "-reads", "0", "-write", "multi", "-multi-ops", "5-15", "-size", "100", "-outstanding", "20")},
+		{name: "warm up", run: warmUp, always: true, etcd: true},
+		{name: "F1", run: requests("F1", "-reads", "0"), etcd: true},
+		{name: "F2", run: requests("F2", "-reads", "1"), etcd: true},
+		{name: "F3", run: requests("F3", "-reads", "0.9"), etcd: true},
+		{name: "F4", run: oneAtATime, etcd: true},
+		{name: "F5", run: createsBySessions, etcd: true},
+		{name: "F17", run: linearizableReads, etcd: true},
+		{name: "F18-hot", run: hotZnode, etcd: true},
+		{name: "F18-list", run: lists},
+		{name: "F19", run: requests("F19", "-reads", "0", "-write", "multi", "-multi-ops", "5-15", "-size", "100", "-outstanding", "20"), etcd: true},
 		{name: "F10", run: openSessions},
 		{name: "F12", run: tellWatchers},
-		{name: "F11-empty", run: killLeader("F11 empty ms", "/f11")},
+		{name: "F11-empty", run: killLeader("F11 empty ms", "/f11"), etcd: true},
 	}},
 	{name: "snapshots", lines: "snapCount=2000\n", works: []work{
 		{name: "F6", run: openLoopUnderSnapshots},
 	}},
-	{name: "loaded", works: []work{
-		{name: "F7", run: loadZnodes, always: true},
-		{name: "F8", run: restartFollower},
+	{name: "loaded", long: true, works: []work{
+		{name: "F7", run: loadZnodes, always: true, etcd: true},
+		{name: "F8", run: restartFollower, etcd: true},
 		{name: "F11-loaded", run: killLeader("F11 loaded ms", "/f11")},
 		{name: "F16-snapshot", run: stallOfSnapshots},
 		{name: "F16-sync", run: stallOfFullSync},

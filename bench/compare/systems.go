@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/paddock-io/paddock/internal/bench"
 )
 
 // system is something to measure.
@@ -17,10 +19,32 @@ type system struct {
 	name    string
 	version string                                  // of the program or what runs it
 	command func(cfg string, heap string) *exec.Cmd // heap counts for Java alone; nil if it is not measured
+	load    []string                                // the program that makes the load, and its first argument
+	config  func(e *ensemble, p *process, lines string) string
+	probe   func(ctx context.Context, addr string) error
+	mode    func(addr string) string // leader, follower or ""
+	etcd    bool                     // it has some of the works only, and less time for each
 }
 
-// findSystems returns Java and Paddock, in this order.
-func findSystems(o options) ([]system, error) {
+// of returns a stage without the works that a system does not have in a round,
+// counted from 0.
+func (s system) of(st stage, round int) stage {
+	if s.etcd {
+		st.works = slices.DeleteFunc(slices.Clone(st.works), func(w work) bool { return !w.etcd || st.long && round > 0 })
+	}
+	return st
+}
+
+func (s system) options(o options) options {
+	if s.etcd {
+		return o.shorten()
+	}
+	return o
+}
+
+// findSystems returns Java, Paddock and, if it is wanted and can be had, etcd, in
+// this order.
+func findSystems(ctx context.Context, o options, tmp string) ([]system, error) {
 	java, err := system{name: "Java", version: "not measured"}, error(nil)
 	if !o.alone {
 		java, err = findJava(o)
@@ -33,9 +57,23 @@ func findSystems(o options) ([]system, error) {
 		return nil, fmt.Errorf("ask %s for its version: %w", o.paddock, err)
 	}
 	first, _, _ := strings.Cut(string(version), "\n")
-	return []system{java, {name: "Paddock", version: first, command: func(cfg, _ string) *exec.Cmd {
+	paddock := system{name: "Paddock", version: first, command: func(cfg, _ string) *exec.Cmd {
 		return exec.Command(o.paddock, "server", cfg)
-	}}}, nil
+	}}
+	systems := []system{java, paddock}
+	for i := range systems {
+		s := &systems[i]
+		s.load, s.config, s.probe, s.mode = []string{o.paddock, "bench"}, zooConfig, bench.Probe, zooMode
+	}
+	if !o.etcd || o.growth || o.alone {
+		return systems, nil
+	}
+	etcd, err := findEtcd(ctx, tmp)
+	if err != nil {
+		say("without etcd: %v", err)
+		return systems, nil
+	}
+	return append(systems, etcd), nil
 }
 
 // findJava finds the jars of the newest Java server.

@@ -10,10 +10,19 @@ import (
 // table renders all rows that have values, and counts the goals.
 func table(o options, systems []system, r *results) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| # | work | unit | %s | %s | ratio | goal | reached |\n|---|---|---|---|---|---|---|---|\n", systems[0].name, systems[1].name)
+	fmt.Fprintf(&b, "| # | work | unit |")
+	for _, s := range systems {
+		fmt.Fprintf(&b, " %s |", s.name)
+	}
+	fmt.Fprintf(&b, " ratio | goal | reached |\n|%s\n", strings.Repeat("---|", 6+len(systems)))
 	last, reached, judged := "", 0, 0
 	for _, w := range rows {
-		if r.java(w.key).n == 0 && r.paddock(w.key).n == 0 {
+		cells, n := "", 0
+		for i := range systems {
+			v := r.of(i, w.key)
+			cells, n = cells+cell(v)+" | ", n+v.n
+		}
+		if n == 0 {
 			continue
 		}
 		id := w.id
@@ -28,10 +37,9 @@ func table(o options, systems []system, r *results) string {
 		if verdict == "yes" {
 			reached++
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", id, sized(o, w.text), w.unit,
-			cell(r.java(w.key)), cell(r.paddock(w.key)), ratioCell(w.ratio(r)), w.goal.text, verdict)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s%s | %s | %s |\n", id, sized(o, w.text), w.unit, cells, ratioCell(w.ratio(r)), w.goal.text, verdict)
 	}
-	fmt.Fprintf(&b, "\n%d of %d goals reached. Ratio: how many times better Paddock is. Medians, with the least and the greatest value in brackets.\n", reached, judged)
+	fmt.Fprintf(&b, "\n%d of %d goals reached. Ratio: how many times better Paddock is than Java. Medians, with the least and the greatest value in brackets.\n", reached, judged)
 	return b.String()
 }
 

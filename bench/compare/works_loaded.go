@@ -61,7 +61,10 @@ func killLeader(key, root string) func(ctx context.Context, p *pass) error {
 		l := load{servers: p.e.servers, during: kill, args: []string{
 			"-reads", "0", "-outstanding", "10", "-spread=false", "-root", root, "-duration", p.seconds(1),
 		}}
-		r, err := l.run(ctx, p.o.paddock)
+		if p.sys.etcd {
+			l.args = append(l.args, "-timeout", "1s") // what was forwarded to the dead leader is never answered
+		}
+		r, err := l.run(ctx)
 		if err != nil {
 			return err
 		}
@@ -128,7 +131,7 @@ func stallOfFullSync(ctx context.Context, p *pass) error {
 		}
 		return wait(ctx, time.Second)
 	}
-	r, err := load{servers: others, during: comeBack, cut: true, args: append([]string{"-duration", "10m"}, steadyWrites...)}.run(ctx, p.o.paddock)
+	r, err := load{servers: others, during: comeBack, cut: true, args: append([]string{"-duration", "10m"}, steadyWrites...)}.run(ctx)
 	if err != nil {
 		return err
 	}

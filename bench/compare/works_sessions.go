@@ -37,7 +37,7 @@ func (p *pass) idle(ctx context.Context, sessions int, args ...string) ([]*bench
 			share := strconv.Itoa((sessions + i) / n)
 			l := load{servers: []*process{s}, args: append([]string{"-work", "idle", "-sessions", share}, args...)}
 			var err error
-			reports[i], err = l.run(ctx, p.o.paddock)
+			reports[i], err = l.run(ctx)
 			errs <- err
 		}()
 	}
@@ -97,7 +97,7 @@ func manyWatches(ctx context.Context, p *pass) error {
 	}
 	l := load{servers: []*process{follower}, args: []string{"-work", "watch", "-sessions", strconv.Itoa(p.o.sessions / 5), "-keys", "1000", "-size", "10",
 		"-rounds", "10", "-settle", "3s"}}
-	r, err := l.run(ctx, p.o.paddock)
+	r, err := l.run(ctx)
 	if err != nil {
 		return err
 	}
