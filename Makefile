@@ -139,6 +139,10 @@ bench-growth: ## how rates, memory and restarts grow with size, beside Java wher
 bench-limit: ## what this machine allows: a replicated log with nothing around it
 	$(GO) run ./bench/limit $(ARGS)
 
+.PHONY: etcd-test
+etcd-test: ## vet and tests of the load that etcd gets; not part of the others, as compiling etcd takes minutes
+	cd bench/etcd && $(GO) vet ./... && $(GO) test -timeout 5m ./...
+
 .PHONY: lint
 lint: fmt-check vet ## format, vet, staticcheck
 	$(GO) tool staticcheck ./...

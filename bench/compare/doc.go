@@ -13,6 +13,9 @@
 //	go run ./bench/compare -only F1,F16    some works
 //	go run ./bench/compare -alone          without Java, for figures before and after a change
 //
+// Where a work has a meaning for etcd, that is a third column, which no goal
+// looks at; -etcd=false leaves it out.
+//
 // It needs the jars that test/peers/install.sh brings; see docs/benchmarks.md.
 // A work is a function in one of the works_*.go files and an entry in stages.go;
 // what it puts under a key is shown by the row of that key in rows.go.
