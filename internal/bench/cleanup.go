@@ -15,7 +15,11 @@ func (b *bench) cleanUp(ctx context.Context, c *zk.Conn) error {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx) // an interrupted run cleans up too
-	if err := deleteTree(ctx, c, b.cfg.Root); err != nil {
+	err := c.Sync(ctx, b.cfg.Root)   // this server may not have seen the last creates
+	if err == nil {
+		err = deleteTree(ctx, c, b.cfg.Root)
+	}
+	if err != nil {
 		return fmt.Errorf("clean up: %w", err)
 	}
 	return nil
