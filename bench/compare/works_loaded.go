@@ -48,9 +48,12 @@ func restartFollower(ctx context.Context, p *pass) error {
 func killLeader(key, root string) func(ctx context.Context, p *pass) error {
 	return func(ctx context.Context, p *pass) error {
 		var leader *process
+		length, more := time.Duration(p.o.seconds)*time.Second, []string(nil)
+		if p.sys.etcd { // its elections take longer, and what was forwarded to the dead leader is never answered
+			length, more = 2*length, []string{"-timeout", "1s"}
+		}
 		kill := func(ctx context.Context) (err error) {
-			half := time.Duration(p.o.seconds) * time.Second / 2
-			if err := wait(ctx, time.Second+half); err != nil {
+			if err := wait(ctx, time.Second+length/2); err != nil {
 				return err
 			}
 			if leader, err = p.e.find("leader"); err == nil {
@@ -58,12 +61,9 @@ func killLeader(key, root string) func(ctx context.Context, p *pass) error {
 			}
 			return err
 		}
-		l := load{servers: p.e.servers, during: kill, args: []string{
-			"-reads", "0", "-outstanding", "10", "-spread=false", "-root", root, "-duration", p.seconds(1),
-		}}
-		if p.sys.etcd {
-			l.args = append(l.args, "-timeout", "1s") // what was forwarded to the dead leader is never answered
-		}
+		l := load{servers: p.e.servers, during: kill, args: append([]string{
+			"-reads", "0", "-outstanding", "10", "-spread=false", "-root", root, "-duration", length.String(),
+		}, more...)}
 		r, err := l.run(ctx)
 		if err != nil {
 			return err
