@@ -21,7 +21,7 @@ func findEtcd(ctx context.Context, tmp string) (system, error) {
 		return system{}, fmt.Errorf("find bench/etcd: %w", err)
 	}
 	program := filepath.Join(tmp, "etcd")
-	if err := buildIn(ctx, filepath.Join(strings.TrimSpace(string(dir)), "bench", "etcd"), program, "."); err != nil {
+	if err := buildIn(ctx, filepath.Join(strings.TrimSpace(string(dir)), "bench", "etcd"), program, "github.com/paddock-io/paddock/bench/etcd"); err != nil {
 		return system{}, err
 	}
 	version, err := exec.CommandContext(ctx, program, "server", "--version").Output()
