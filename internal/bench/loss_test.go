@@ -107,7 +107,7 @@ func TestLostConnections(t *testing.T) {
 				}
 			}
 			r, err := Run(ctx, cfg)
-			if err != nil || r.Errors == 0 || r.PerSecond == 0 || after < 3 {
+			if err != nil || r.Errors == 0 && cfg.Rate == 0 || r.PerSecond == 0 || after < 3 { // in an open loop nothing may have been under way
 				t.Errorf("%v; %d times answers after the cut", err, after)
 			}
 		})
