@@ -242,7 +242,7 @@ func (l *link) readLoop() error {
 		}
 		limit = l.peer.opts.MaxPacket
 		told := true
-		switch more := len(msgs) < maxTold && wire.Arrived(br); {
+		switch more := len(msgs)+1 < maxTold && wire.Arrived(br); {
 		case m == nil && more:
 		case m == nil:
 			told, msgs = l.tell(msgs), nil
