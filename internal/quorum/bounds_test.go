@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/paddock-io/paddock/internal/replica"
@@ -150,34 +151,78 @@ func TestPlacesAreNotLost(t *testing.T) {
 	}
 }
 
-// TestInboxIsBounded: link readers wait, completions do not.
+// runOf returns n messages that came together.
+func runOf(n int) replica.Event { return replica.Messages{Msgs: make([]zab.Message, n)} }
+
+// TestInboxIsFull: what counts is messages, not the events that they are told in.
+func TestInboxIsFull(t *testing.T) {
+	single := replica.Message{}
+	for name, tc := range map[string]struct {
+		single int   // messages, each told alone
+		runs   []int // and these told together, the last one behind the others
+		own    int   // completions
+		full   bool
+	}{
+		"empty":             {0, nil, 0, false},
+		"one less":          {maxInbox - 1, nil, 0, false},
+		"full":              {maxInbox, nil, 0, true},
+		"a run of one less": {0, []int{maxInbox - 1}, 0, false},
+		"a run":             {0, []int{maxInbox}, 0, true},
+		"runs of one less":  {1, []int{maxInbox / 2, maxInbox/2 - 2}, 0, false},
+		"runs":              {1, []int{maxInbox / 2, maxInbox/2 - 1}, 0, true},
+		"a run beyond":      {maxInbox - 1, []int{maxTold}, 0, true}, // which has not waited
+		"completions count": {1, []int{maxInbox - 3}, 2, true},
+	} {
+		in := newInbox()
+		for range tc.own {
+			in.put(replica.Persisted{})
+		}
+		for range tc.single {
+			in.putBounded(single)
+		}
+		for _, n := range tc.runs {
+			in.putBounded(runOf(n))
+		}
+		if in.full() != tc.full {
+			t.Errorf("%s: full is %v", name, !tc.full)
+		}
+		if n := len(in.take(nil)); n != tc.own+tc.single+len(tc.runs) {
+			t.Errorf("%s: %d events", name, n)
+		}
+		if in.full() || in.more != 0 {
+			t.Errorf("%s: once it was taken, %d more are counted", name, in.more)
+		}
+	}
+}
+
+// TestInboxIsBounded: link readers wait, with one message or with many, completions do not.
 func TestInboxIsBounded(t *testing.T) {
-	in := newInbox()
-	for range maxInbox {
-		in.putBounded(replica.Persisted{})
-	}
-	done := make(chan bool)
-	go func() { done <- in.putBounded(replica.Persisted{Zxid: 1}) }()
-	in.put(replica.Persisted{Zxid: 2})
-	select {
-	case <-done:
-		t.Fatal("the inbox is not bounded")
-	case <-time.After(20 * time.Millisecond):
-	}
-	if v := in.take(nil); len(v) != maxInbox+1 {
-		t.Errorf("%d events", len(v))
-	}
-	if !<-done {
-		t.Error("refused")
-	}
-	<-in.wake
-	for range maxInbox {
-		in.put(replica.Persisted{})
-	}
-	go func() { done <- in.putBounded(replica.Persisted{}) }()
-	in.close()
-	if <-done {
-		t.Error("taken after the end")
+	for name, late := range map[string]replica.Event{"one": replica.Message{}, "a run": runOf(3)} {
+		synctest.Test(t, func(t *testing.T) {
+			in := newInbox()
+			in.putBounded(runOf(maxInbox))
+			done := make(chan bool, 1)
+			go func() { done <- in.putBounded(late) }()
+			in.put(replica.Persisted{})
+			if synctest.Wait(); len(done) > 0 {
+				t.Fatalf("%s: the inbox is not bounded", name)
+			}
+			if v := in.take(nil); len(v) != 2 {
+				t.Errorf("%s: %d events", name, len(v))
+			}
+			if !<-done {
+				t.Errorf("%s: refused", name)
+			}
+			<-in.wake
+			in.putBounded(runOf(maxInbox))
+			go func() { done <- in.putBounded(late) }()
+			if synctest.Wait(); len(done) > 0 {
+				t.Fatalf("%s: the inbox is not bounded the second time", name)
+			}
+			if in.close(); <-done {
+				t.Errorf("%s: taken after the end", name)
+			}
+		})
 	}
 }
 
