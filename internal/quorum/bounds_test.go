@@ -226,16 +226,23 @@ func TestInboxIsBounded(t *testing.T) {
 	}
 }
 
-// TestLinkBudget: a learner that does not read is let go, not waited for.
-func TestLinkBudget(t *testing.T) {
+// leadersLink returns a link as a leader has it, of a server whose files are open
+// until the test ends, and the other end of its socket.
+func leadersLink(t *testing.T) (l *link, there net.Conn) {
+	t.Helper()
 	s := standalone(t)
 	if err := s.open(); err != nil {
 		t.Fatal(err)
 	}
-	defer s.store.Close()
+	t.Cleanup(func() { s.store.Close() })
 	here, there := net.Pipe()
-	defer there.Close()
-	l := newLink(s.peer, 5, here, true)
+	t.Cleanup(func() { there.Close() })
+	return newLink(s.peer, 5, here, true), there
+}
+
+// TestLinkBudget: a learner that does not read is let go, not waited for.
+func TestLinkBudget(t *testing.T) {
+	l, _ := leadersLink(t)
 	l.budget = 10_000
 	done := make(chan struct{})
 	go func() { l.run(); close(done) }()
@@ -247,7 +254,7 @@ func TestLinkBudget(t *testing.T) {
 		}
 	}
 	<-done
-	events := s.peer.inbox.take(nil)
+	events := l.peer.inbox.take(nil)
 	if len(events) != 1 || events[0] != (replica.Disconnected{Link: 5, Reason: "its queue is full"}) {
 		t.Errorf("%v", events)
 	}
@@ -274,12 +281,7 @@ func TestLinkEnds(t *testing.T) {
 			"data of packet type 11: malformed quorum packet: length 2000 is beyond the limit of 1024",
 		},
 	} {
-		s := standalone(t)
-		if err := s.open(); err != nil {
-			t.Fatal(err)
-		}
-		here, there := net.Pipe()
-		l := newLink(s.peer, 5, here, true)
+		l, there := leadersLink(t)
 		done := make(chan struct{})
 		go func() { l.run(); close(done) }()
 		tc.do(l, there)
@@ -289,46 +291,38 @@ func TestLinkEnds(t *testing.T) {
 			t.Fatalf("%s: the link stays open", name)
 		}
 		got := ""
-		for _, ev := range s.peer.inbox.take(nil) {
+		for _, ev := range l.peer.inbox.take(nil) {
 			got = ev.(replica.Disconnected).Reason
 		}
 		if got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
-		there.Close()
-		s.store.Close()
 	}
 }
 
 // TestLastWords: a server that stops sends what is queued on its links, though the other end goes on talking, and does
 // not wait for an end that takes nothing.
 func TestLastWords(t *testing.T) {
-	s := standalone(t)
-	if err := s.open(); err != nil {
-		t.Fatal(err)
-	}
-	defer s.store.Close()
-	here, there := net.Pipe()
-	defer there.Close()
-	l := newLink(s.peer, 5, here, true)
+	l, there := leadersLink(t)
+	p := l.peer
 	silentHere, silent := net.Pipe()
 	defer silent.Close()
-	deaf := newLink(s.peer, 6, silentHere, true)
-	s.peer.loop.links = map[zab.LinkID]*link{5: l, 6: deaf}
+	deaf := newLink(p, 6, silentHere, true)
+	p.loop.links = map[zab.LinkID]*link{5: l, 6: deaf}
 	for _, k := range []*link{l, deaf} {
-		s.peer.conns[k] = struct{}{}
-		s.peer.wg.Go(k.run)
+		p.conns[k] = struct{}{}
+		p.wg.Go(k.run)
 		for z := range proto.Zxid(3) {
 			k.put(zab.Commit{Zxid: z + 1})
 		}
 	}
-	s.peer.inbox.close()
+	p.inbox.close()
 	ack := wire.AppendMessage(nil, zab.Ack{Zxid: 1}, false)
 	if _, err := there.Write(ack); err != nil { // which the reader finds nobody for
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	go func() { s.peer.closeNet(); close(ended) }()
+	go func() { p.closeNet(); close(ended) }()
 	go there.Write(ack)
 	heard := bufio.NewReader(there)
 	for z := range proto.Zxid(3) {
