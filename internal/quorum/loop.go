@@ -19,8 +19,8 @@ import (
 type loopState struct {
 	now     time.Duration
 	ticked  time.Duration
-	out     []replica.Action
-	applies []*proto.Txn // decided and not yet given to the state machine
+	out     []replica.Action // of the step that is run; empty between steps
+	applies []*proto.Txn     // decided and not yet given to the state machine
 	links   map[zab.LinkID]*link
 	dirty   []*link // links with unsent messages of this batch
 	disk    bool    // the disk has operations of this batch
@@ -94,7 +94,7 @@ func (p *Peer) cycle(ctx context.Context, diskDone chan error) error {
 	defer timer.Stop()
 	l.now = time.Since(p.start)
 	l.ticked = l.now
-	p.run(p.replica.Start(l.now, time.Now().UnixMilli(), l.out[:0]))
+	p.run(p.replica.Start(l.now, time.Now().UnixMilli(), nil))
 	p.endBatch()
 	for {
 		timer.Reset(p.untilTick())
@@ -179,8 +179,23 @@ func (p *Peer) step(ev replica.Event) {
 	case replica.Truncated, replica.Reloaded:
 		p.swapTree()
 	}
-	p.loop.out = p.replica.Step(p.loop.now, ev, p.loop.out[:0])
+	p.loop.out = p.replica.Step(p.loop.now, ev, p.loop.out)
 	p.run(p.loop.out)
+	p.loop.out = emptied(p.loop.out)
+}
+
+// maxSpare is how long a slice may be that is used again, in elements. A server of
+// seven that decides on globalOutstandingLimit requests at once has 7,000 actions.
+const maxSpare = 1 << 13
+
+// emptied returns a slice to be used again: it keeps nothing in memory that was in
+// it, and not its own size either if that was out of the common.
+func emptied[T any](s []T) []T {
+	if cap(s) > maxSpare {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }
 
 // endBatch lets everybody work on what this batch brought.
@@ -220,8 +235,7 @@ func (p *Peer) flushApplies() {
 	}
 	l.snapTxns += len(l.applies)
 	p.opts.Metrics.Commits.Add(int64(len(l.applies)))
-	clear(l.applies)
-	l.applies = l.applies[:0]
+	l.applies = emptied(l.applies)
 	p.replica.Step(l.now, replica.Applied{Zxid: last}, nil)
 	p.maybeSnapshot()
 }

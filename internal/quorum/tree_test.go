@@ -34,12 +34,10 @@ func idle(t *testing.T, n int32) (*server, *Peer) {
 	return s, p
 }
 
-// work runs what is queued for the disk.
+// work runs what is queued for the disk, and returns what the loop is told.
 func (p *Peer) work(t *testing.T) []replica.Event {
 	t.Helper()
-	if err := p.disk.ops.Work(p.disk.take(nil)); err != nil {
-		t.Fatal(err)
-	}
+	p.runDisk(t)
 	return p.inbox.take(nil)
 }
 
