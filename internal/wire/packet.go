@@ -79,8 +79,9 @@ func ReadPacket(br *bufio.Reader, limit int) (Packet, error) {
 	return r.read(limit, false)
 }
 
-// Reader reads the packets of one connection. Those that have arrived together
-// share what is allocated for their data, and those of one client its identities.
+// Reader reads the packets of one connection. Requests and transactions that have
+// arrived together share what is allocated for their data, and those of one client
+// its identities.
 type Reader struct {
 	br   *bufio.Reader
 	room []byte // for the data of packets to come
@@ -110,7 +111,7 @@ func (r *Reader) read(limit int, share bool) (Packet, error) {
 	}
 	switch {
 	case n == -1:
-	case share && n >= 0 && int(n) <= limit && int(n) <= r.br.Buffered():
+	case share && shares(p.Type) && n >= 0 && int(n) <= limit && int(n) <= r.br.Buffered():
 		p.Data = r.data(int(n))
 		_, err = io.ReadFull(r.br, p.Data)
 	default:
@@ -130,6 +131,14 @@ const (
 	maxRoom   = 32 << 10 // what a packet pins that is kept alone, in bytes
 	maxIDsRaw = 1 << 10
 )
+
+// shares reports whether packets of a type share memory. They are those whose data
+// is kept, and counted where it is: what lies in a room beside them must not be
+// there for nothing. Otherwise a peer could send a small request and so much of
+// something else behind it that each request costs a room.
+func shares(typ int32) bool {
+	return typ == pktRequest || typ == pktProposal || typ == pktInform
+}
 
 // data returns n bytes, which have arrived, for a packet's data.
 func (r *Reader) data(n int) []byte {

@@ -434,6 +434,60 @@ func TestSharedMemory(t *testing.T) {
 	}
 }
 
+// TestWhoShares: only requests and transactions take of what packets share. Of all
+// others the kept and the dropped would lie side by side, and nobody counts them.
+func TestWhoShares(t *testing.T) {
+	const size = 100
+	shared := map[int32]bool{pktRequest: true, pktProposal: true, pktInform: true}
+	for typ := pktRequest; typ <= pktInformActive; typ++ {
+		var b []byte
+		for _, typ := range []int32{pktRequest, typ, pktRequest} {
+			b = appendPacket(b, typ, 0, make([]byte, size))
+		}
+		r := NewReader(bufio.NewReaderSize(bytes.NewReader(b), 64<<10))
+		var left []int
+		for range 3 {
+			p, err := r.ReadPacket(1 << 20)
+			if err != nil || len(p.Data) != size || cap(p.Data) != size {
+				t.Fatalf("type %d: %d bytes of %d, %v", typ, len(p.Data), cap(p.Data), err)
+			}
+			left = append(left, len(r.room))
+		}
+		want := left[0]
+		if shared[typ] {
+			want -= size
+		}
+		if left[1] != want || left[2] != want-size {
+			t.Errorf("type %d: of %d bytes it leaves %d, and the request behind it %d", typ, left[0], left[1], left[2])
+		}
+	}
+}
+
+// TestRoomsAreFilled: however much of something else lies between them, requests are
+// not spread over more memory than they need.
+func TestRoomsAreFilled(t *testing.T) {
+	const requests, size = 2000, 50
+	var b []byte
+	for range requests {
+		b = appendPacket(b, pktRequest, 0, make([]byte, size))
+		b = appendPacket(b, pktPing, 0, make([]byte, 12*600))
+	}
+	r := NewReader(bufio.NewReaderSize(bytes.NewReader(b), 64<<10))
+	held, left := 0, 0 // bytes in rooms so far, and in the one that is left
+	for range 2 * requests {
+		if _, err := r.ReadPacket(1 << 20); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(r.room); n > left {
+			held += n + size
+		}
+		left = len(r.room)
+	}
+	if most := requests*size + maxRoom; held > most {
+		t.Errorf("%d bytes of requests are spread over %d", requests*size, held)
+	}
+}
+
 // TestRunEnds: whoever counts from the beginning of a run to its end arrives there.
 func TestRunEnds(t *testing.T) {
 	const last = proto.Zxid(1<<63 - 1)
