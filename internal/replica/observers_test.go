@@ -286,3 +286,46 @@ func TestAnObserverThatJoinsInARun(t *testing.T) {
 		t.Errorf("the observer gets %v, want %v", got, want)
 	}
 }
+
+// TestRunsOfStrangers: a run of commits on a link that is not to the leader decides
+// nothing, and is not gone through one by one: there is no end to what may be called one.
+func TestRunsOfStrangers(t *testing.T) {
+	first := proto.MakeZxid(1, 1)
+	endless := zab.Commits{First: first, Last: proto.MakeZxid(1<<30, 0)}
+	for name, tc := range map[string]struct {
+		link zab.LinkID
+		want []Action
+	}{
+		"an observer's link":     {7, []Action{Hangup{Link: 7, Reason: "unexpected zab.Commits from an observer"}}},
+		"a link of another time": {99, nil},
+	} {
+		b := newFollower(t, feeding)
+		b.join(7, 4)
+		txn := &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: first}, Body: &proto.ErrorTxn{}, Raw: []byte("raw")}
+		b.message(1, zab.Proposal{Txn: txn})
+		expect(t, name, b.step(Messages{Link: tc.link, Msgs: []zab.Message{endless}}), tc.want...)
+		if b.r.master == nil || b.r.state != learning {
+			t.Errorf("%s: the role has ended", name)
+		}
+	}
+}
+
+// TestARunThatDoesNotFit: what a leader's run has behind a commit that does not fit is
+// dropped with the role.
+func TestARunThatDoesNotFit(t *testing.T) {
+	b := newFollower(t, feeding)
+	txn := &proto.Txn{TxnHeader: proto.TxnHeader{Zxid: proto.MakeZxid(1, 1)}, Body: &proto.ErrorTxn{}, Raw: []byte("raw")}
+	b.message(1, zab.Proposal{Txn: txn})
+	applied, stopped := 0, 0
+	for _, a := range b.step(Message{Link: 1, Msg: zab.Commits{First: txn.Zxid, Last: proto.MakeZxid(1<<30, 0)}}) {
+		switch a.(type) {
+		case Apply:
+			applied++
+		case StopServing:
+			stopped++
+		}
+	}
+	if applied != 1 || stopped != 1 || b.r.state == learning {
+		t.Errorf("%d applied, stopped %d times, state %d", applied, stopped, b.r.state)
+	}
+}

@@ -185,14 +185,16 @@ func (r *Replica) Step(now time.Duration, ev Event, out []Action) []Action {
 
 // stepMessage is Step for one message. A run of commits is taken apart if there are
 // observers to hear of them: who joins between two of them gets what came before it
-// as his history, and must not hear it again.
+// as his history, and must not hear it again. What is left of a run when the role ends
+// is dropped, as a COMMIT would be; and one on a link that is not to the leader stays
+// whole, since it is refused or dropped once for all.
 func (r *Replica) stepMessage(now time.Duration, ev Message, out []Action) []Action {
 	run, ok := ev.Msg.(zab.Commits)
-	if !ok || r.master == nil {
+	if !ok || r.master == nil || ev.Link != r.learner.Link() {
 		from := len(out)
 		return r.absorb(now, from, r.message(now, ev, out))
 	}
-	for z := run.First; z <= run.Last && r.master != nil; z++ { // there is none any more if one does not fit
+	for z := run.First; z <= run.Last && r.master != nil; z++ { // the role has ended if one did not fit
 		from := len(out)
 		out = r.absorb(now, from, r.message(now, Message{Link: ev.Link, Msg: zab.Commit{Zxid: z}}, out))
 	}
