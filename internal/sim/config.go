@@ -32,6 +32,7 @@ type config struct {
 	lastCounter                    uint32
 	electionDelay                  time.Duration // of an observer, at most
 	batch                          time.Duration // how long a server's loop may collect events
+	slowReaders                    bool          // of links: what has come meanwhile is told together
 
 	delay, hop time.Duration // of a message: the least, and what is drawn on top
 	disk       time.Duration // of a disk operation, at most
@@ -94,6 +95,9 @@ func (c *config) drawMembers(rng *rand.Rand) {
 	c.reconfig, c.spares = true, rng.IntN(3)
 	c.faults = append(slices.Clip(c.faults), fault{"change of members", (*World).changeMembers}, fault{"change of members", (*World).changeMembers})
 }
+
+// drawReaders has one of its own, too.
+func (c *config) drawReaders(rng *rand.Rand) { c.slowReaders = rng.IntN(3) == 0 }
 
 func pick(rng *rand.Rand, from ...int) int { return from[rng.IntN(len(from))] }
 

@@ -19,6 +19,7 @@ type Counts struct {
 	Checked, Undecided                                                                                                int // operations given to porcupine; keys it gave up on
 	Asked, Changes, Activated, HandOvers, LeadersRemoved, Hopeless                                                    int // of the membership
 	Supposed                                                                                                          int // power failures thought through, of one server
+	Together                                                                                                          int // what slow readers of links read with what had come before
 
 	// Faults.
 	Kills, PowerCuts, MidCuts, Wipes, Exits, Pauses, Cuts, Partitions, OneWays, Isolations, Desertions                int

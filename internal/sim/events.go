@@ -104,7 +104,7 @@ func (c config) String() string {
 	for _, f := range c.faults {
 		names = append(names, f.name)
 	}
-	return fmt.Sprintf("%d voters, %d observers, %d clients; window %d, batch %d, snapshots every %d, logs of %d, read for learners %v, observer masters %v, counters up to %d, local sessions %v, drift %v, delay %v+%v, disk %v; faults every %v for %v: %s",
-		c.voters, c.observers, c.clients, c.window, c.maxBatch, c.snapCount, c.logSize, c.readLogs, c.masters, c.lastCounter, c.local, c.drift, c.delay, c.hop, c.disk,
+	return fmt.Sprintf("%d voters, %d observers, %d clients; window %d, batch %d, snapshots every %d, logs of %d, read for learners %v, observer masters %v, counters up to %d, local sessions %v, drift %v, slow readers %v, delay %v+%v, disk %v; faults every %v for %v: %s",
+		c.voters, c.observers, c.clients, c.window, c.maxBatch, c.snapCount, c.logSize, c.readLogs, c.masters, c.lastCounter, c.local, c.drift, c.slowReaders, c.delay, c.hop, c.disk,
 		c.pace, c.trouble, strings.Join(names, ", "))
 }

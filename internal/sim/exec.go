@@ -114,9 +114,7 @@ func (s *Server) serve(a replica.Serve) {
 	s.rollSnapDice()
 	s.role = a.Role
 	s.w.event(s, fmt.Sprintf("serves as %s in epoch %d", a.Role, a.Epoch))
-	if a.Role != zab.RoleReadOnly {
-		s.w.check.remembers(s.w, s)
-	}
+	s.began = a.Role != zab.RoleReadOnly
 	switch a.Role {
 	case zab.RoleFollower, zab.RoleObserver:
 		s.w.check.follows(s.w, s)

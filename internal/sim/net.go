@@ -100,8 +100,17 @@ type end struct {
 	gen     int
 	gone    bool // it has closed the link, or knows that the link has ended
 	out     pipe
+	in      []arrival     // has come and was not read
 	held    []zab.Message // behind a snapshot that is being sent
 	sending *task         // the dump under way, nil without one
+}
+
+// arrival is what was sent as one: whole packets, or a SNAP with its tree, of which
+// the checks know the history.
+type arrival struct {
+	bytes []byte
+	tree  bool
+	chain []proto.Zxid
 }
 
 func (l *link) side(s *Server) int {
@@ -148,20 +157,13 @@ func (s *Server) send(id zab.LinkID, m zab.Message) {
 		e.held = append(e.held, m)
 		return
 	}
-	l.put(e, wire.AppendMessage(nil, m, l.side(s) == 1))
+	l.put(e, arrival{bytes: wire.AppendMessage(nil, m, l.side(s) == 1)})
 }
 
-// put sends bytes that hold whole packets, or a packet and a tree.
-func (l *link) put(e *end, b []byte) {
+// put sends what the other end is to receive as one.
+func (l *link) put(e *end, a arrival) {
 	to := &l.ends[1-l.side(e.s)]
-	fromLeader := l.side(e.s) == 1
-	e.out.send(func() { l.receive(to, b, fromLeader, nil) })
-}
-
-// putTree sends a SNAP with its tree, of which the checks know the history.
-func (l *link) putTree(e *end, b []byte, chain []proto.Zxid) {
-	to := &l.ends[1-l.side(e.s)]
-	e.out.send(func() { l.receive(to, b, true, chain) })
+	e.out.send(func() { l.receive(to, a) })
 }
 
 // sendSnapshot streams the tree while the server goes on; what is sent later
@@ -187,7 +189,7 @@ func (s *Server) sendSnapshot(id zab.LinkID, z proto.Zxid) {
 			l.end(s, "the snapshot ended early")
 			return
 		}
-		l.putTree(e, b.Bytes(), chain)
+		l.put(e, arrival{bytes: b.Bytes(), tree: true, chain: chain})
 		held := e.held
 		e.held = nil
 		for _, m := range held {
@@ -197,29 +199,59 @@ func (s *Server) sendSnapshot(id zab.LinkID, z proto.Zxid) {
 	})
 }
 
-// receive decodes what has arrived.
-func (l *link) receive(to *end, b []byte, fromLeader bool, chain []proto.Zxid) {
+// receive takes what has come to the link's reader. Where those are slow, it reads
+// only when more has come, or might have.
+func (l *link) receive(to *end, a arrival) {
 	if !to.s.up || to.s.gen != to.gen {
 		return
 	}
-	to.s.deliver(func() {
-		if to.gone {
+	to.in = append(to.in, a)
+	read := func() { to.s.deliver(func() { l.read(to) }) }
+	if w := l.w; w.cfg.slowReaders && w.chance(2) {
+		to.s.at(w.upTo(w.cfg.hop), read)
+		return
+	}
+	read()
+}
+
+// read tells the server what has come, in as few events as it likes if its readers are
+// slow.
+func (l *link) read(to *end) {
+	for len(to.in) > 0 && !to.gone {
+		l.tell(to, l.together(to))
+		if !l.w.cfg.slowReaders {
 			return
 		}
-		msgs, err := l.w.decode(b, fromLeader)
-		if err != nil {
-			l.w.fail("server %d cannot read what came on a link: %v", to.s.id, err)
-			return
-		}
-		if snap, ok := msgs[0].(zab.Snap); ok {
-			l.w.chains[snap.State.(*tree.Tree)] = chain
-		}
-		if len(msgs) > 1 {
-			to.s.step(replica.Messages{Link: l.id, Msgs: msgs})
-			return
-		}
-		to.s.step(replica.Message{Link: l.id, Msg: msgs[0]})
-	})
+	}
+}
+
+// together takes what is read as one: what has come first, and some of what came
+// behind it. A SNAP is never behind anything.
+func (l *link) together(to *end) arrival {
+	a := to.in[0]
+	to.in = to.in[1:]
+	for l.w.cfg.slowReaders && len(to.in) > 0 && !to.in[0].tree && !l.w.chance(8) {
+		a.bytes = append(slices.Clip(a.bytes), to.in[0].bytes...)
+		to.in = to.in[1:]
+		l.w.Together++
+	}
+	return a
+}
+
+func (l *link) tell(to *end, a arrival) {
+	msgs, err := l.w.decode(a.bytes, l.side(to.s) == 0)
+	if err != nil {
+		l.w.fail("server %d cannot read what came on a link: %v", to.s.id, err)
+		return
+	}
+	if a.tree {
+		l.w.chains[msgs[0].(zab.Snap).State.(*tree.Tree)] = a.chain
+	}
+	if len(msgs) > 1 {
+		to.s.step(replica.Messages{Link: l.id, Msgs: msgs})
+		return
+	}
+	to.s.step(replica.Message{Link: l.id, Msg: msgs[0]})
 }
 
 // links are those of a server.
@@ -244,8 +276,8 @@ func (l *link) forsake(i int) {
 	})
 }
 
-// decode reads what was sent as one message: the packets of a run arrive together,
-// or in pieces.
+// decode reads what came together: the packets of a run arrive as one message, or in
+// pieces.
 func (w *World) decode(b []byte, fromLeader bool) (msgs []zab.Message, err error) {
 	br := w.reader
 	br.Reset(bytes.NewReader(b))
@@ -264,7 +296,9 @@ func (w *World) decode(b []byte, fromLeader bool) (msgs []zab.Message, err error
 		switch m.(type) {
 		case zab.Commit, zab.Commits, zab.Ack, zab.Acks:
 		default:
-			return nil, errors.New("bytes follow a packet")
+			if !w.cfg.slowReaders {
+				return nil, errors.New("bytes follow a packet")
+			}
 		}
 	}
 }
@@ -307,6 +341,11 @@ func (l *link) end(by *Server, reason string) {
 		e.out.send(func() {
 			if to.s.up && to.s.gen == to.gen && !to.gone {
 				to.s.deliver(func() {
+					if len(to.in) > 0 { // which its reader comes to first, and may end the link over
+						if l.read(to); to.gone {
+							return
+						}
+					}
 					to.gone = true
 					to.s.step(replica.Disconnected{Link: l.id, Reason: reason})
 				})

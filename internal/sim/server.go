@@ -38,6 +38,7 @@ type Server struct {
 	chain  []proto.Zxid
 	mended []proto.Zxid // what chain is again when the damaged files are whole
 	role   replica.Role
+	began  bool // to serve, in this step
 	res    tree.Result
 
 	drive   drive
@@ -174,7 +175,7 @@ func (s *Server) options() replica.Options {
 func (s *Server) down(why string) {
 	w := s.w
 	w.event(s, why)
-	s.up, s.paused, s.backlog, s.planned = false, false, nil, false
+	s.up, s.paused, s.backlog, s.planned, s.began = false, false, nil, false, false
 	s.drive.dead = true
 	for _, t := range s.tasks {
 		t.stop()
@@ -205,6 +206,10 @@ func (s *Server) step(ev replica.Event) {
 		}
 	}
 	s.exec(s.r.Step(s.local(), ev, nil))
+	if s.began { // only now: of what came together, the history has what is behind the beginning
+		s.began = false
+		s.w.check.remembers(s.w, s)
+	}
 	s.schedule()
 	s.planBatch()
 }

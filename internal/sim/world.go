@@ -64,6 +64,7 @@ func New(seed uint64, trace func(line string)) *World {
 	}
 	w.cfg = draw(w.rng)
 	w.cfg.drawMembers(rand.New(rand.NewPCG(seed, 0x3e3b)))
+	w.cfg.drawReaders(rand.New(rand.NewPCG(seed, 0x4ead)))
 	if p := drawPlot(seed); p != nil {
 		p.prepare(w)
 	}
