@@ -3,6 +3,7 @@ package proto
 import (
 	"fmt"
 
+	"github.com/paddock-io/paddock/internal/slab"
 	"github.com/paddock-io/paddock/jute"
 )
 
@@ -188,7 +189,7 @@ func (r *MultiRequest) Append(b []byte) []byte {
 // are unknown or want a time to live. Source: MultiOperationRecord,
 // CreateOptions, PrepRequestProcessor.getPendingChanges.
 func (r *MultiRequest) Decode(d *jute.Decoder) {
-	var sets pieces[SetDataRequest]
+	var sets slab.Slab[SetDataRequest]
 	for {
 		var h MultiHeader
 		h.Decode(d)
@@ -197,7 +198,7 @@ func (r *MultiRequest) Decode(d *jute.Decoder) {
 		}
 		var req Request
 		if h.Type == OpSetData {
-			req = sets.next(1 + d.Len()/leastOp)
+			req = sets.Next(1 + d.Len()/leastOp)
 		} else if req = newMultiRequest(h.Type); req == nil {
 			d.Fail(fmt.Errorf("proto: operation %d may not stand in a multi", h.Type))
 			return
@@ -212,7 +213,7 @@ func (r *MultiRequest) Decode(d *jute.Decoder) {
 			return
 		}
 		if r.Ops == nil {
-			r.Ops = make([]MultiOp, 0, min(1+d.Len()/leastOp, maxPieces))
+			r.Ops = make([]MultiOp, 0, min(1+d.Len()/leastOp, slab.Max))
 		}
 		r.Ops = append(r.Ops, MultiOp{h.Type, req})
 	}

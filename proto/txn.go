@@ -3,6 +3,7 @@ package proto
 import (
 	"fmt"
 
+	"github.com/paddock-io/paddock/internal/slab"
 	"github.com/paddock-io/paddock/jute"
 )
 
@@ -254,8 +255,8 @@ func (t *MultiTxn) Append(b []byte) []byte {
 func (t *MultiTxn) Decode(d *jute.Decoder) {
 	n := d.Count(8)
 	t.Subs = make([]SubTxn, 0, max(n, 0))
-	var sets pieces[SetDataTxn]
-	var creates pieces[CreateTxn]
+	var sets slab.Slab[SetDataTxn] // a multi mostly has the one or the other
+	var creates slab.Slab[CreateTxn]
 	for i := range n {
 		typ := OpCode(d.Int())
 		sub := jute.NewDecoder(d.Buffer())
@@ -265,9 +266,9 @@ func (t *MultiTxn) Decode(d *jute.Decoder) {
 		var body TxnBody
 		switch typ {
 		case OpSetData:
-			body = sets.next(n - i)
+			body = sets.Next(n - i)
 		case OpCreate, OpCreate2:
-			body = creates.next(n - i)
+			body = creates.Next(n - i)
 		default:
 			var err error
 			body, err = newTxnBody(typ)
@@ -324,22 +325,6 @@ func NewSetData() (*Txn, *SetDataTxn) {
 	t := new(wholeSetData)
 	t.Txn.Body = &t.record
 	return &t.Txn, &t.record
-}
-
-// pieces are records of one type in few pieces of memory, for a multi that mostly
-// has the one or the other.
-type pieces[T any] struct{ rest []T }
-
-const maxPieces = 16
-
-// next returns an empty record; so many may still be wanted, with this one.
-func (p *pieces[T]) next(wanted int) *T {
-	if len(p.rest) == 0 {
-		p.rest = make([]T, min(wanted, maxPieces))
-	}
-	t := &p.rest[0]
-	p.rest = p.rest[1:]
-	return t
 }
 
 // newTxnBody returns an empty record for a transaction type. Source:

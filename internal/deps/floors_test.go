@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"internal/memnet":      0, // a network for tests
 	"internal/proxyproto":  0,
 	"internal/deps":        0,
+	"internal/slab":        0,
 
 	"internal/prep":     1,
 	"internal/election": 1,
@@ -73,7 +74,7 @@ func floorOf(dir string) (floor int, known bool) {
 
 // sameFloor lists the imports between packages of one floor.
 var sameFloor = map[string][]string{
-	"proto":                  {"jute"},
+	"proto":                  {"jute", "internal/slab"},
 	"internal/tree":          {"proto", "jute"},
 	"zk/zktest":              {"internal/node"},
 	"internal/node/nodetest": {"internal/node"},
@@ -113,7 +114,7 @@ var only = map[string]struct {
 var pure = []string{
 	"jute", "proto", "internal/ensemble", "internal/tree",
 	"internal/prep", "internal/election", "internal/zab", "internal/replica", "internal/wire",
-	"internal/repair",
+	"internal/repair", "internal/slab",
 }
 
 // banned are imports that the pure floor does without.

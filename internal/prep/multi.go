@@ -1,6 +1,9 @@
 package prep
 
-import "github.com/paddock-io/paddock/proto"
+import (
+	"github.com/paddock-io/paddock/internal/slab"
+	"github.com/paddock-io/paddock/proto"
+)
 
 // multi prepares its operations one after the other, each seeing the effects
 // of those before it. The first that fails takes everything back; the
@@ -15,7 +18,7 @@ func (p *Prep) multi(req *Request) (proto.OpCode, proto.TxnBody, proto.ErrCode) 
 	subs := make([]proto.SubTxn, 0, len(r.Ops))
 	digest, size := p.digest, 0
 	p.overlay.mark()
-	defer func() { p.sets = nil }() // what is left would keep the data of the others in memory
+	defer func() { p.sets = slab.Slab[proto.SetDataTxn]{} }() // what is left would keep the data of the others in memory
 	for i, op := range r.Ops {
 		p.multiLeft = len(r.Ops) - i
 		typ, body, err := p.single(req, Effective(op), op.Req)

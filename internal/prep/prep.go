@@ -1,6 +1,7 @@
 package prep
 
 import (
+	"github.com/paddock-io/paddock/internal/slab"
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -61,10 +62,10 @@ type Prep struct {
 	node, parent view   // scratch
 	buf          []byte // scratch
 
-	whole     *proto.Txn         // made together with its record
-	sets      []proto.SetDataTxn // of the multi being prepared, made and not used
-	multiLeft int                // operations of it that are not prepared
-	room      []byte             // for the encoded transactions to come
+	whole     *proto.Txn                  // made together with its record
+	sets      slab.Slab[proto.SetDataTxn] // of the multi being prepared
+	multiLeft int                         // operations of it that are not prepared
+	room      []byte                      // for the encoded transactions to come
 }
 
 // New returns a Prep over t with nothing outstanding.

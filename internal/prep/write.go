@@ -102,24 +102,11 @@ func (p *Prep) setData(req *Request, r *proto.SetDataRequest) (proto.OpCode, pro
 // in the same piece of memory.
 func (p *Prep) newSetData() (body *proto.SetDataTxn) {
 	if p.overlay.undoing {
-		return p.setOfMulti()
+		return p.sets.Next(p.multiLeft)
 	}
 	p.whole, body = proto.NewSetData()
 	return body
 }
-
-// setOfMulti returns one of the records that the multi still may need.
-func (p *Prep) setOfMulti() *proto.SetDataTxn {
-	if len(p.sets) == 0 {
-		p.sets = make([]proto.SetDataTxn, min(p.multiLeft, maxSets))
-	}
-	body := &p.sets[0]
-	p.sets = p.sets[1:]
-	return body
-}
-
-// maxSets is how many records of a multi are made at once.
-const maxSets = 16
 
 // setACL judges the new ACL before it looks for the znode. Later requests are
 // checked against the new ACL at once, though it is not applied yet.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/paddock-io/paddock/internal/prep"
 	"github.com/paddock-io/paddock/internal/replica"
+	"github.com/paddock-io/paddock/internal/slab"
 	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -81,7 +82,7 @@ func (c *conn) submit(q *call, state entryState) error {
 // about as long as one another.
 type sharing struct {
 	records []byte
-	sets    []wholeSet
+	sets    slab.Slab[wholeSet]
 }
 
 // wholeSet is the most frequent write and its record.
@@ -90,11 +91,10 @@ type wholeSet struct {
 	body    proto.SetDataRequest
 }
 
-// Limits of what writes share, in bytes and in writes.
+// Limits of the records that writes share.
 const (
-	maxRecords = 16 << 10
-	maxSets    = 16
-	likeIt     = 8 // times a record is what one that waits alone may keep in memory
+	maxRecords = 16 << 10 // in bytes
+	likeIt     = 8        // times a record is what one that waits alone may keep in memory
 )
 
 // share returns what writes share, nil if there are no more behind this one.
@@ -116,12 +116,8 @@ func (c *conn) newRequest(q *call) (*replica.Request, *proto.SetDataRequest) {
 		w := new(wholeSet)
 		return &w.request, &w.body
 	}
-	if len(s.sets) == 0 {
-		like := len(c.sock.rest()) / (len(q.record) + 12) // how many have come that are of this length
-		s.sets = make([]wholeSet, 1+min(like, maxSets-1))
-	}
-	w := &s.sets[0]
-	s.sets = s.sets[1:]
+	like := len(c.sock.rest()) / (len(q.record) + 12) // how many have come that are of this length
+	w := s.sets.Next(1 + like)
 	return &w.request, &w.body
 }
 
