@@ -19,6 +19,10 @@ const heapRoom = 64 << 20
 // collection costs stays in proportion.
 const leastGrowth = 25
 
+// leastAlive is what the runtime takes for alive in any case, in bytes: no heap is
+// collected that is smaller than so much grown. Source: runtime.defaultHeapMinimum.
+const leastAlive = 4 << 20
+
 // paceCollector keeps the room at heapRoom from now on, unless GOGC says
 // otherwise, and gives memory back at rest until ctx ends. Until the first
 // collection there is only the default's: the heap of a server with nothing to do
@@ -78,9 +82,7 @@ func trim(ctx context.Context) {
 // stops the world for a moment, so small differences are left alone.
 func afterCollection(percent int) {
 	runtime.AddCleanup(new([1]*byte), func(percent int) {
-		alive := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(alive)
-		want := growth(alive[0].Value.Uint64())
+		want := growth(alive())
 		if d := want - percent; d > percent/8 || d < -percent/8 {
 			debug.SetGCPercent(want)
 			percent = want
@@ -89,7 +91,18 @@ func afterCollection(percent int) {
 	}, percent)
 }
 
-// growth is by how many percent a heap of which so much is alive may grow.
+// alive is what the runtime takes a percentage of: what the last collection has left of
+// the heap, and what it has looked through of stacks and global variables.
+func alive() (bytes uint64) {
+	parts := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	metrics.Read(parts)
+	for _, part := range parts {
+		bytes += part.Value.Uint64()
+	}
+	return bytes
+}
+
+// growth is by how many percent of what is alive a heap may grow.
 func growth(alive uint64) int {
-	return int(max(leastGrowth, heapRoom*100/max(alive, 1<<20)))
+	return int(max(leastGrowth, heapRoom*100/max(alive, leastAlive)))
 }

@@ -1,14 +1,20 @@
 package main
 
-import "testing"
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+)
 
 func TestGrowth(t *testing.T) {
 	for _, tc := range []struct {
 		alive uint64
 		want  int
 	}{
-		{0, 6400}, // there is always something, and a percentage of nothing says nothing
-		{1 << 20, 6400},
+		{0, 1600}, // a larger percentage would be one of what the runtime takes for alive in any case
+		{1 << 20, 1600},
+		{4 << 20, 1600},
 		{32 << 20, 200},
 		{64 << 20, 100}, // the default
 		{128 << 20, 50},
@@ -36,4 +42,43 @@ func TestRest(t *testing.T) {
 	if want := "----x--------------x------------------"; given != want { // 30 seconds later, and of 2 MiB not
 		t.Errorf("%s, want %s", given, want)
 	}
+}
+
+// TestHeapGoal: the runtime means by these percentages what is meant here: it lets the
+// heap grow by heapRoom, however small it is, and however much there is in stacks.
+func TestHeapGoal(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	for name, tc := range map[string]struct{ held, waiting int }{
+		"little": {0, 0}, "much": {100 << 20, 0}, "stacks": {0, 2000}, "much, and stacks": {20 << 20, 2000},
+	} {
+		held := make([]byte, tc.held)
+		ready, done := make(chan struct{}), make(chan struct{})
+		for range tc.waiting {
+			go descend(100, func() { ready <- struct{}{}; <-done })
+		}
+		for range tc.waiting {
+			<-ready
+		}
+		runtime.GC()
+		debug.SetGCPercent(growth(alive()))
+		parts := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}, {Name: "/gc/heap/live:bytes"}}
+		metrics.Read(parts)
+		room := int64(parts[0].Value.Uint64() - parts[1].Value.Uint64())
+		if room < heapRoom-heapRoom/10 || room > heapRoom+heapRoom/10 {
+			t.Errorf("%s alive: the heap may grow by %d bytes, want about %d", name, room, heapRoom)
+		}
+		close(done)
+		runtime.KeepAlive(held)
+	}
+}
+
+// descend calls fn at a depth.
+func descend(n int, fn func()) {
+	var frame [32]*int
+	if n > 0 {
+		descend(n-1, fn)
+	} else {
+		fn()
+	}
+	runtime.KeepAlive(&frame)
 }
