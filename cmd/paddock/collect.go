@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"time"
 )
 
@@ -24,14 +25,23 @@ const leastGrowth = 25
 const leastAlive = 4 << 20
 
 // paceCollector keeps the room at heapRoom from now on, unless GOGC says
-// otherwise, and gives memory back at rest until ctx ends. Until the first
-// collection there is only the default's: the heap of a server with nothing to do
-// stays small.
-func paceCollector(ctx context.Context) {
-	if os.Getenv("GOGC") == "" {
-		afterCollection(100)
-		go trim(ctx) // until the process ends
+// otherwise, and gives memory back at rest until stop is called, which waits for
+// that to end. Until the first collection there is only the default's: the heap of a
+// server with nothing to do stays small.
+func paceCollector(ctx context.Context) (stop func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
 	}
+	afterCollection(100)
+	return background(ctx, trim)
+}
+
+// background runs work until stop is called, which waits for its end.
+func background(ctx context.Context, work func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { work(ctx) })
+	return func() { cancel(); wg.Wait() }
 }
 
 // Memory is given back to the system when a server has come to rest: it looks every

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestGrowth(t *testing.T) {
@@ -81,4 +84,19 @@ func descend(n int, fn func()) {
 		fn()
 	}
 	runtime.KeepAlive(&frame)
+}
+
+// TestBackground: who stops it finds it ended, also if nobody else has asked for that.
+func TestBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		stop := background(t.Context(), func(ctx context.Context) {
+			<-ctx.Done()
+			<-time.After(time.Minute) // on the bubble's clock
+			ended = true
+		})
+		if stop(); !ended {
+			t.Error("it still runs")
+		}
+	})
 }

@@ -110,7 +110,7 @@ func (a app) refuse(log *slog.Logger, code int, phrase string, err error) error 
 
 // serve runs one server until ctx ends.
 func (a app) serve(ctx context.Context, s server) error {
-	paceCollector(ctx)
+	defer paceCollector(ctx)()
 	level := logLevel(s.props)
 	log := slog.New(logging.New(a.err, logging.Options{Level: level}))
 	cfg, err := a.load(s, log)
