@@ -66,4 +66,9 @@ var broadcastBugs = []bug{{
 }, {
 	name: "two syncs share an answer although a write lies between", from: "careless",
 	edits: []edit{{"replica/requests.go", "	if q.Op != proto.OpSync {\n		out = r.askSyncs(out)", "	if q.Op < 0 {\n		out = r.askSyncs(out)"}},
+}, {
+	name: "an observer hears of a run what it got as history", from: "careless",
+	edits: []edit{{"replica/replica.go",
+		"	if !ok || r.master == nil || ev.Link != r.learner.Link() {",
+		"	if !ok || run.First > 0 {"}},
 }}
