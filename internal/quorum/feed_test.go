@@ -20,6 +20,10 @@ func fed(t *testing.T, n int32, options func(*Options)) *target {
 	v.leader.session(7)
 	v.epoch = v.leader.peer.Status().Epoch
 	v.write(n)
+	// It takes two of three logs, and not the leader's own, to decide.
+	if err := v.leader.peer.durable.wait(t.Context(), proto.MakeZxid(v.epoch, uint32(n)+1)); err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range v.servers {
 		v.elections = append(v.elections, s.peer.Metrics().Elections.Load())
 	}

@@ -8,7 +8,7 @@ import (
 // TestRecordsAreApart: the records of a burst lie in one piece of memory, and who
 // appends to one of them does not write into the next.
 func TestRecordsAreApart(t *testing.T) {
-	c := &conn{}
+	c := &conn{reader: newReader()}
 	c.sock.in = &buffer{b: make([]byte, 4000)} // what has come behind them
 	var own, want [][]byte
 	for i := range 40 {
