@@ -31,12 +31,24 @@ func (m *Meter) Measure(ctx context.Context, opening time.Duration, load func(ct
 	return m.b.report(opening)
 }
 
-// Done records the answer, or the failure, of a request that was sent at this
-// time. Many goroutines may call it.
+// Done records the answer, or the failure, of a request that was sent, or due,
+// at this time. Many goroutines may call it.
 func (m *Meter) Done(isRead bool, at time.Time, err error) {
 	x := burst{kind: write, failed: err != nil, at: at.Sub(m.b.start), n: 1}
 	if isRead {
 		x.kind = read
 	}
 	m.b.rec.done(&x, m.b.since())
+}
+
+// Pace calls send for each request of a session's share of the fixed rate, with
+// the time at which it was due, until ctx ends. send must not wait for the answer.
+func (m *Meter) Pace(ctx context.Context, session int, send func(due time.Time)) {
+	p := newPace(time.Now(), m.b.cfg.Rate, m.b.cfg.Sessions, session)
+	for pause(ctx, time.Until(p.next)) == nil {
+		now := time.Now()
+		for due, ok := p.take(now); ok; due, ok = p.take(now) {
+			send(due)
+		}
+	}
 }

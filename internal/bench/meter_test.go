@@ -60,6 +60,36 @@ func TestMeterOfALoadEndsWithIt(t *testing.T) {
 	})
 }
 
+// TestMeterKeepsPace: a session's share, and what a stall has held up keeps the
+// time at which it was due.
+func TestMeterKeepsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := NewMeter(Config{Servers: "x", Sessions: 2, Rate: 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+		defer cancel()
+		started := time.Now()
+		var due []time.Duration
+		m.Pace(ctx, 1, func(at time.Time) {
+			due = append(due, at.Sub(started))
+			if len(due) == 1 {
+				_ = pause(ctx, 320*time.Millisecond)
+			}
+		})
+		const first, gap = 50 * time.Millisecond, 100 * time.Millisecond
+		for i, at := range due {
+			if at != first+gap*time.Duration(i) {
+				t.Errorf("request %d was due after %v", i, at)
+			}
+		}
+		if len(due) != 9 {
+			t.Errorf("%d requests in 900 ms", len(due))
+		}
+	})
+}
+
 func TestMeterRefusesNonsense(t *testing.T) {
 	if _, err := NewMeter(Config{}); err == nil {
 		t.Error("no servers: accepted")
