@@ -46,15 +46,15 @@ func run(ctx context.Context, cfg bench.Config) (*bench.Report, error) {
 	if err := l.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare the keys: %w", err)
 	}
-	report := meter.Measure(ctx, opening, l.saturate)
+	report := meter.Measure(ctx, opening, l.work)
 	return report, l.cleanUp(ctx)
 }
 
 // check refuses what has no counterpart here.
 func (l *load) check() error {
 	switch {
-	case l.cfg.Work == bench.Watch, l.cfg.Read != "get", l.cfg.Rate > 0:
-		return errors.New("there are neither watches nor lists nor open loops for etcd")
+	case l.cfg.Work == bench.Watch, l.cfg.Read != "get":
+		return errors.New("there are neither watches nor lists for etcd")
 	case l.cfg.Write == "multi" && l.cfg.Keys < l.cfg.MultiOps.Max:
 		return errors.New("a Txn takes each key only once: fewer operations, or more keys")
 	}
@@ -119,13 +119,35 @@ func (l *load) inParallel(n int, f func(i int) error) error {
 	return nil
 }
 
-// saturate keeps every client's window full until ctx ends, or all is loaded: as
-// many goroutines a client as it may have requests in flight.
-func (l *load) saturate(ctx context.Context) {
-	if l.cfg.Work == bench.Idle {
+// work makes the load until ctx ends, or all is loaded.
+func (l *load) work(ctx context.Context) {
+	switch {
+	case l.cfg.Work == bench.Idle:
 		<-ctx.Done()
-		return
+	case l.cfg.Rate > 0:
+		l.keepPace(ctx)
+	default:
+		l.saturate(ctx)
 	}
+}
+
+// keepPace has every client send its share of a fixed rate; each request waits
+// for its answer in a goroutine of its own.
+func (l *load) keepPace(ctx context.Context) {
+	var wg sync.WaitGroup
+	for i, c := range l.clients {
+		wg.Go(func() {
+			l.meter.Pace(ctx, i, func(due time.Time) {
+				wg.Go(func() { _, _ = l.requestNext(ctx, c, due) }) // the meter knows what has failed
+			})
+		})
+	}
+	wg.Wait()
+}
+
+// saturate keeps every client's window full: as many goroutines a client as it
+// may have requests in flight.
+func (l *load) saturate(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, c := range l.clients {
 		for range l.cfg.Outstanding {
@@ -140,20 +162,29 @@ func (l *load) saturate(ctx context.Context) {
 func (l *load) requestAll(ctx context.Context, c *client) {
 	const rest = 5 * time.Millisecond
 	for ctx.Err() == nil {
-		isRead := rand.Float64() < l.cfg.Reads
-		key, ok := "", true
-		if !isRead {
-			if key, ok = l.nextKey(); !ok {
-				return
-			}
+		more, err := l.requestNext(ctx, c, time.Now())
+		if !more {
+			return
 		}
-		at := time.Now()
-		err := l.request(context.WithoutCancel(ctx), c, isRead, key) // what is in flight at the end is waited for
-		l.meter.Done(isRead, at, err)
 		if err != nil {
 			time.Sleep(rest)
 		}
 	}
+}
+
+// requestNext makes the next request, due now or at a time past, and waits for
+// its answer, even if ctx ends meanwhile. more is false if there is none left.
+func (l *load) requestNext(ctx context.Context, c *client, due time.Time) (more bool, err error) {
+	isRead := rand.Float64() < l.cfg.Reads
+	key := ""
+	if !isRead {
+		if key, more = l.nextKey(); !more {
+			return false, nil
+		}
+	}
+	err = l.request(context.WithoutCancel(ctx), c, isRead, key)
+	l.meter.Done(isRead, due, err)
+	return true, err
 }
 
 // request makes one request and waits for its answer.
