@@ -198,7 +198,7 @@ func (e *ensemble) stop() {
 func (e *ensemble) snapshots() int {
 	least := -1
 	for _, p := range e.servers {
-		files, _ := filepath.Glob(filepath.Join(p.data(), "version-2", "snapshot.*"))
+		files, _ := filepath.Glob(filepath.Join(p.data(), p.sys.snapshots))
 		if least < 0 || len(files) < least {
 			least = len(files)
 		}

@@ -35,26 +35,32 @@ func findEtcd(ctx context.Context, tmp string) (system, error) {
 func etcdSystem(program, version string) system {
 	lines := strings.Split(version, "\n")
 	return system{
-		name:    "etcd " + strings.TrimPrefix(lines[0], "etcd Version: "),
-		version: "built with " + strings.TrimPrefix(lines[min(2, len(lines)-1)], "Go Version: "),
-		command: func(cfg, _ string) *exec.Cmd { return exec.Command(program, "server", "--config-file", cfg) },
-		load:    []string{program, "load"},
-		config:  etcdConfig,
-		probe:   etcdProbe,
-		mode:    etcdMode,
-		etcd:    true,
+		name:      "etcd " + strings.TrimPrefix(lines[0], "etcd Version: "),
+		version:   "built with " + strings.TrimPrefix(lines[min(2, len(lines)-1)], "Go Version: "),
+		command:   func(cfg, _ string) *exec.Cmd { return exec.Command(program, "server", "--config-file", cfg) },
+		load:      []string{program, "load"},
+		config:    etcdConfig,
+		probe:     etcdProbe,
+		mode:      etcdMode,
+		snapshots: "etcd/member/snap/*.snap",
+		etcd:      true,
 	}
 }
 
 // etcdConfig returns a server's configuration: etcd's defaults, a sync of every
 // write among them, but for a quota that a million keys and their history fit
-// into. Nothing is compacted meanwhile.
-func etcdConfig(e *ensemble, p *process, _ string) string {
+// into. Nothing is compacted meanwhile. Of the lines of a zoo.cfg it has snapCount;
+// old snapshots stay then, so that new ones can be counted.
+func etcdConfig(e *ensemble, p *process, lines string) string {
 	var members []string
 	for _, s := range e.servers {
 		members = append(members, fmt.Sprintf("%d=http://%s", s.id, s.peer))
 	}
-	return fmt.Sprintf("name: '%d'\ndata-dir: %s\nlisten-client-urls: http://%[3]s\nadvertise-client-urls: http://%[3]s\n"+
+	snapshots, count := "", 0
+	if _, err := fmt.Sscanf(lines, "snapCount=%d", &count); err == nil {
+		snapshots = fmt.Sprintf("snapshot-count: %d\nmax-snapshots: 0\n", count)
+	}
+	return snapshots + fmt.Sprintf("name: '%d'\ndata-dir: %s\nlisten-client-urls: http://%[3]s\nadvertise-client-urls: http://%[3]s\n"+
 		"listen-peer-urls: http://%[4]s\ninitial-advertise-peer-urls: http://%[4]s\ninitial-cluster: %[5]s\nquota-backend-bytes: %[6]d\n",
 		p.id, filepath.Join(p.data(), "etcd"), p.client, p.peer, strings.Join(members, ","), 8<<30)
 }

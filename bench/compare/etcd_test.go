@@ -19,7 +19,7 @@ func TestEtcdSystem(t *testing.T) {
 // TestEtcdHasItsWorksOnly: the longest ones once.
 func TestEtcdHasItsWorksOnly(t *testing.T) {
 	for round, want := range []string{
-		"F13,warm up,F1,F2,F3,F4,F5,F17,F18-hot,F19,F11-empty,F7,F8",
+		"F13,warm up,F1,F2,F3,F4,F5,F17,F18-hot,F19,F11-empty,F6,F7,F8,F11-loaded",
 		"F13,warm up,F1,F2,F3,F4,F5,F17,F18-hot,F19,F11-empty",
 	} {
 		var names []string
@@ -52,9 +52,12 @@ func TestEtcdConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := etcdConfig(e, e.servers[1], "")
+	if text := etcdConfig(e, e.servers[1], ""); strings.Contains(text, "snapshot") {
+		t.Errorf("without snapCount:\n%s", text)
+	}
+	text := etcdConfig(e, e.servers[1], "snapCount=2000\n")
 	for _, want := range []string{
-		"name: '2'\n", "listen-client-urls: http://" + e.servers[1].client + "\n",
+		"name: '2'\n", "snapshot-count: 2000\n", "listen-client-urls: http://" + e.servers[1].client + "\n",
 		"initial-cluster: 1=http://" + e.servers[0].peer + ",2=http://" + e.servers[1].peer + ",3=http://",
 	} {
 		if !strings.Contains(text, want) {

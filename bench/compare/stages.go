@@ -46,13 +46,13 @@ var stages = []stage{
 		{name: "F12", run: tellWatchers},
 		{name: "F11-empty", run: killLeader("F11 empty ms", "/f11"), etcd: true},
 	}},
-	{name: "snapshots", lines: "snapCount=2000\n", works: []work{
-		{name: "F6", run: openLoopUnderSnapshots},
+	{name: "snapshots", lines: "snapCount=2000\n", long: true, works: []work{
+		{name: "F6", run: openLoopUnderSnapshots, etcd: true},
 	}},
 	{name: "loaded", long: true, works: []work{
 		{name: "F7", run: loadZnodes, always: true, etcd: true},
 		{name: "F8", run: restartFollower, etcd: true},
-		{name: "F11-loaded", run: killLeader("F11 loaded ms", "/f11")},
+		{name: "F11-loaded", run: killLeader("F11 loaded ms", "/f11"), etcd: true},
 		{name: "F16-snapshot", run: stallOfSnapshots},
 		{name: "F16-sync", run: stallOfFullSync},
 	}},

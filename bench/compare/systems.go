@@ -23,7 +23,9 @@ type system struct {
 	config  func(e *ensemble, p *process, lines string) string
 	probe   func(ctx context.Context, addr string) error
 	mode    func(addr string) string // leader, follower or ""
-	etcd    bool                     // it has some of the works only, and less time for each
+	// snapshots is the pattern of a server's snapshot files, below its data.
+	snapshots string
+	etcd      bool // it has some of the works only, and less time for each
 }
 
 // of returns a stage without the works that a system does not have in a round,
@@ -64,6 +66,7 @@ func findSystems(ctx context.Context, o options, tmp string) ([]system, error) {
 	for i := range systems {
 		s := &systems[i]
 		s.load, s.config, s.probe, s.mode = []string{o.paddock, "bench"}, zooConfig, bench.Probe, zooMode
+		s.snapshots = "version-2/snapshot.*"
 	}
 	if !o.etcd || o.growth || o.alone {
 		return systems, nil
