@@ -106,6 +106,10 @@ func askEtcd(ctx context.Context, addr, what, request string, answer any) error 
 	return json.NewDecoder(r.Body).Decode(answer)
 }
 
+// wantsEtcd tells whether etcd belongs to a run. That it is wanted does not mean
+// that it can be built.
+func (o options) wantsEtcd() bool { return o.etcd && !o.growth && !o.alone }
+
 // shorten makes room for etcd in a run that is long enough as it is. Its works
 // are as those of the others, but for their length; it has no compiler to warm.
 func (o options) shorten() options {

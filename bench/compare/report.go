@@ -39,6 +39,8 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 	if len(systems) > 2 {
 		short := o.shorten()
 		fmt.Fprintf(&b, "- etcd is not judged. It has %d s a measurement and %s of load ahead of them, F6, F7, F8 and the loaded half of F11 in the first round only, and its own load program over gRPC (docs/benchmarks.md).\n", short.seconds, short.warmup)
+	} else if o.wantsEtcd() {
+		b.WriteString("- etcd is left out, since it could not be built here.\n")
 	}
 	values := map[string]any{"limits": r.limits}
 	for i, s := range systems {

@@ -68,7 +68,7 @@ func findSystems(ctx context.Context, o options, tmp string) ([]system, error) {
 		s.load, s.config, s.probe, s.mode = []string{o.paddock, "bench"}, zooConfig, bench.Probe, zooMode
 		s.snapshots = "version-2/snapshot.*"
 	}
-	if !o.etcd || o.growth || o.alone {
+	if !o.wantsEtcd() {
 		return systems, nil
 	}
 	etcd, err := findEtcd(ctx, tmp)
