@@ -157,10 +157,11 @@ func (l *load) saturate(ctx context.Context) {
 	wg.Wait()
 }
 
-// requestAll makes one request after the other. What fails is followed by a
-// moment's rest, as a server without a leader refuses at once.
+// rest follows a failure, as a server without a leader refuses at once.
+const rest = 5 * time.Millisecond
+
+// requestAll makes one request after the other.
 func (l *load) requestAll(ctx context.Context, c *client) {
-	const rest = 5 * time.Millisecond
 	for ctx.Err() == nil {
 		more, err := l.requestNext(ctx, c, time.Now())
 		if !more {
@@ -174,6 +175,8 @@ func (l *load) requestAll(ctx context.Context, c *client) {
 
 // requestNext makes the next request, due now or at a time past, and waits for
 // its answer, even if ctx ends meanwhile. more is false if there is none left.
+// Elsewhere another request does as well, but Load is to put every key: it tries
+// for a while, as a busy leader may lose its office and with it what was under way.
 func (l *load) requestNext(ctx context.Context, c *client, due time.Time) (more bool, err error) {
 	isRead := rand.Float64() < l.cfg.Reads
 	key := ""
@@ -183,6 +186,10 @@ func (l *load) requestNext(ctx context.Context, c *client, due time.Time) (more 
 		}
 	}
 	err = l.request(context.WithoutCancel(ctx), c, isRead, key)
+	for err != nil && l.cfg.Work == bench.Load && ctx.Err() == nil && time.Since(due) < l.cfg.Timeout {
+		time.Sleep(rest)
+		err = l.request(context.WithoutCancel(ctx), c, isRead, key)
+	}
 	l.meter.Done(isRead, due, err)
 	return true, err
 }

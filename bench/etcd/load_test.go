@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -28,9 +29,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// startEtcd starts a server of one member and returns its address and its
-// process.
-func startEtcd(t *testing.T) (addr string, pid int) {
+// server is an etcd of one member.
+type server struct {
+	addr string
+	args []string
+	cmd  *exec.Cmd
+	log  bytes.Buffer
+}
+
+// startEtcd starts a server, which ends with the test.
+func startEtcd(t *testing.T) *server {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -41,31 +49,39 @@ func startEtcd(t *testing.T) (addr string, pid int) {
 		t.Fatal(err)
 	}
 	defer peers.Close()
-	addr = ln.Addr().String()
-	client, peer := "http://"+addr, "http://"+peers.Addr().String()
-	cmd := exec.Command(os.Args[0], "server", "--name=1", "--data-dir="+filepath.Join(t.TempDir(), "data"),
+	s := &server{addr: ln.Addr().String()}
+	client, peer := "http://"+s.addr, "http://"+peers.Addr().String()
+	s.args = append(s.args, "server", "--name=1", "--data-dir="+filepath.Join(t.TempDir(), "data"),
 		"--listen-client-urls="+client, "--advertise-client-urls="+client,
 		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=1="+peer)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
 	ln.Close()
 	peers.Close()
-	if err := cmd.Start(); err != nil {
+	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		s.kill()
 		if t.Failed() {
-			t.Log(log.String())
+			t.Log(s.log.String())
 		}
 	})
-	return addr, cmd.Process.Pid
+	return s
+}
+
+func (s *server) start() error {
+	s.cmd = exec.Command(os.Args[0], s.args...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	return s.cmd.Start()
+}
+
+func (s *server) kill() {
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
 }
 
 // TestLoads: every work against a real server, and nothing left behind.
 func TestLoads(t *testing.T) {
-	addr, pid := startEtcd(t)
+	s := startEtcd(t)
 	for name, tc := range map[string]struct {
 		args          string
 		reads, writes bool
@@ -82,7 +98,7 @@ func TestLoads(t *testing.T) {
 		"anybody": {"-reads 0 -spread=false", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := loadFor(t, fmt.Sprintf("-json -servers %s -pids %d -sessions 2 -outstanding 5 -keys 20 -duration 200ms -warmup 50ms %s", addr, pid, tc.args))
+			r := loadFor(t, fmt.Sprintf("-json -servers %s -pids %d -sessions 2 -outstanding 5 -keys 20 -duration 200ms -warmup 50ms %s", s.addr, s.cmd.Process.Pid, tc.args))
 			if r.Errors > 0 || (r.ReadLatency != nil) != tc.reads || (r.WriteLatency != nil) != tc.writes {
 				t.Errorf("%d errors, reads %v, writes %v", r.Errors, r.ReadLatency, r.WriteLatency)
 			}
@@ -94,13 +110,41 @@ func TestLoads(t *testing.T) {
 			}
 		})
 	}
-	c, err := dial([]string{addr})
+	c, err := dial([]string{s.addr})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.conn.Close()
 	if err := c.get(t.Context(), "/paddock-bench/k0000001", true); !errors.Is(err, errNoKey) {
 		t.Errorf("a key was left behind: %v", err)
+	}
+}
+
+// TestLoadPutsEveryKey: a server that ends meanwhile takes some requests with it.
+func TestLoadPutsEveryKey(t *testing.T) {
+	s := startEtcd(t)
+	c, err := dial([]string{s.addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	restarted := make(chan error, 1)
+	go func() {
+		for c.get(ctx, "/loaded/k0000001/n000", false) != nil && ctx.Err() == nil {
+			runtime.Gosched() // until the load is under way
+		}
+		s.kill()
+		restarted <- s.start()
+	}()
+	const keys = 5000
+	r := loadFor(t, fmt.Sprintf("-servers %s -work load -keys %d -size 100 -sessions 2 -outstanding 20 -root /loaded -keep", s.addr, keys))
+	cancel()
+	if err := <-restarted; err != nil {
+		t.Fatal(err)
+	}
+	if r.Errors > 0 || r.All.Count != keys {
+		t.Errorf("%+v", r)
 	}
 }
 
