@@ -9,20 +9,11 @@ import (
 // was no connection is sent as soon as there is one.
 func (s *session) keepPace(ctx context.Context, index int) {
 	p := newPace(time.Now(), s.b.cfg.Rate, s.b.cfg.Sessions, index)
-	for {
-		stop := context.AfterFunc(ctx, s.hurry)
+	s.keepOn(ctx, func() error {
 		received := make(chan error, 1)
 		go func() { received <- s.receiveAll() }()
-		err := s.send(ctx, &p, received)
-		stop()
-		if err == nil {
-			return
-		}
-		s.lose()
-		if s.reconnect(ctx) != nil {
-			return
-		}
-	}
+		return s.send(ctx, &p, received)
+	})
 }
 
 // receiveAll takes replies until the measurement is over and nothing is under

@@ -34,10 +34,13 @@ const lossPatience = 5 * time.Second
 
 // saturate keeps the window full until the measurement is over, and then waits
 // for what is in flight.
-func (s *session) saturate(ctx context.Context) {
+func (s *session) saturate(ctx context.Context) { s.keepOn(ctx, s.exchange) }
+
+// keepOn does the work of one connection after the other, until it is done.
+func (s *session) keepOn(ctx context.Context, work func() error) {
 	for {
 		stop := context.AfterFunc(ctx, s.hurry)
-		err := s.exchange()
+		err := work()
 		stop()
 		if err == nil {
 			return
