@@ -31,7 +31,8 @@ func main() {
 	os.Exit(run(ctx, os.Args, app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, releaseSignals: stop}))
 }
 
-// serves reports whether a command line is that of a server, or of several.
+// serves reports whether a command line is that of a server, of several, or of what
+// stands in front of them.
 func serves(args []string) bool {
 	return filepath.Base(args[0]) == "java" || len(args) > 1 && slices.Contains([]string{"server", "up", "java", "balance"}, args[1])
 }
