@@ -71,7 +71,7 @@ type Options struct {
 	History        int   // transactions kept for learners; 0 for as many as History says
 	MaxBatch       int   // transactions in one sync of the log; 0 means 1000
 	SnapCount      int   // transactions between snapshots; 0 means 100,000
-	SnapBySize     bool  // and as long as the log is smaller than a snapshot would be, there is none
+	SnapBySize     bool  // and as long as the log is smaller than a share of what a snapshot would be, there is none
 	SnapBytes      int64 // log bytes between snapshots; 0 means 4 GiB, negative none
 
 	// Listen and Dial open the quorum port, the election port and connections to

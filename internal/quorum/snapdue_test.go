@@ -24,8 +24,8 @@ func TestSnapshotDue(t *testing.T) {
 	}{
 		{txns: txns, bytes: 10 * size},
 		{txns: txns + 1, want: true},
-		{txns: txns + 1, bytes: size / 2, by: true},
-		{txns: txns + 1, bytes: size * 2, by: true, want: true},
+		{txns: txns + 1, bytes: size / snapShare * 9 / 10, by: true},
+		{txns: txns + 1, bytes: size / snapShare * 11 / 10, by: true, want: true},
 		{txns: txns, bytes: size * 2, by: true},
 		{bytes: 101, limit: 100, want: true},
 		{bytes: 101, limit: 100, by: true, want: true},
