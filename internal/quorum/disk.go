@@ -71,6 +71,6 @@ func (d *disk) run(ctx context.Context) error {
 		if err := d.ops.Work(ops); err != nil {
 			return err
 		}
-		clear(ops)
+		ops = emptied(ops)
 	}
 }

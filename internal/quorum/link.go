@@ -30,14 +30,15 @@ type link struct {
 	br      *bufio.Reader
 	packets *wire.Reader // of br
 
-	mu     sync.Mutex
-	queue  []zab.Message // guarded by mu
-	queued int           // guarded by mu: about how many bytes queue holds
-	over   bool          // guarded by mu: the queue went over its budget
-	closed bool          // guarded by mu
-	endBy  time.Time     // guarded by mu: when set, what is queued is sent until then, and then the link ends
-	wake   chan struct{}
-	dirty  bool // owned by the loop: put since the last flush
+	mu      sync.Mutex
+	queue   []zab.Message // guarded by mu
+	queued  int           // guarded by mu: about how many bytes queue holds, and what is being written
+	writing int           // guarded by mu: how many of them are being written
+	over    bool          // guarded by mu: the queue went over its budget
+	closed  bool          // guarded by mu
+	endBy   time.Time     // guarded by mu: when set, what is queued is sent until then, and then the link ends
+	wake    chan struct{}
+	dirty   bool // owned by the loop: put since the last flush
 }
 
 // sendSnapshot stands in a link's queue for the dump of the live tree.
@@ -128,7 +129,9 @@ func (l *link) take(spare []zab.Message) (taken []zab.Message, last bool) {
 	if l.closed {
 		return nil, true
 	}
-	taken, l.queue, l.queued = l.queue, spare[:0], 0
+	l.queued -= l.writing // the last burst has been written
+	l.writing = l.queued
+	taken, l.queue = l.queue, spare[:0]
 	return taken, !l.endBy.IsZero()
 }
 
@@ -153,8 +156,7 @@ func (l *link) writeLoop() error {
 			if cap(buf) > 2*linkWriteBatch {
 				buf = nil // one large transaction must not pin its size
 			}
-			clear(msgs)
-			spare = msgs
+			spare = emptied(msgs)
 		}
 	}
 	return nil
@@ -366,5 +368,6 @@ func linkReason(err error) string {
 	return err.Error()
 }
 
-// Zxid of a link's snapshot packet is decided when it is queued; see execute.
+// snapshotItem is a snapshot's place in a link's queue. What is queued behind it is
+// not in the snapshot, so its zxid is that of the moment when it is queued.
 func snapshotItem(z proto.Zxid) zab.Message { return sendSnapshot{zab.Snap{Zxid: z}} }

@@ -140,8 +140,9 @@ func (f *flusher) run() {
 // to the flushers. It belongs to the quorum's goroutine.
 func (s *Server) flushDirty() {
 	const chunk = 64 // less is not worth waking a second flusher
+	share := max(chunk, (len(s.dirty)+len(s.flushers)-1)/len(s.flushers))
 	for list := s.dirty; len(list) > 0; {
-		n := min(len(list), max(chunk, (len(list)+len(s.flushers)-1)/len(s.flushers)))
+		n := min(len(list), share)
 		s.flushers[s.nextFlusher].add(list[:n])
 		s.nextFlusher = (s.nextFlusher + 1) % len(s.flushers)
 		list = list[n:]
