@@ -28,6 +28,7 @@ func (s *session) receiveAll() error {
 		case over:
 			return nil
 		case err != nil:
+			s.raw.nc.Close() // a write may be waiting for a server that takes nothing
 			return err
 		}
 	}

@@ -55,7 +55,8 @@ func TestRepliesReady(t *testing.T) {
 			continue
 		}
 		in.from = iotest.ErrReader(errors.New("it has read"))
-		if _, _, err := in.next(); in.ready() && err != nil {
+		ready := in.ready()
+		if _, _, err := in.next(); ready && err != nil {
 			t.Errorf("%d bytes: %v", cut, err)
 		} else if cut == len(stream) && err != nil {
 			t.Errorf("all of it: %v", err)

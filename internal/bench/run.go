@@ -200,13 +200,17 @@ func (b *bench) measure(ctx context.Context, load func(ctx context.Context)) {
 	})
 	b.progress(loadCtx)
 	b.closed.Store(true)
-	wg.Wait()
-	if b.end = time.Now(); b.cfg.Work == Load {
+	if b.cfg.Work == Load {
+		wg.Wait()
+		b.end = time.Now()
 		_ = pause(ctx, b.cfg.Settle)
 	}
 	if !begin.Stop() {
 		<-begun
-		b.use.end()
+		b.use.end() // what is still under way is in no rate
+	}
+	if wg.Wait(); b.cfg.Work != Load {
+		b.end = time.Now()
 	}
 }
 

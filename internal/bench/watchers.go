@@ -55,6 +55,9 @@ func (b *bench) watchRounds(ctx context.Context, setter *zk.Conn) (*Report, erro
 	stop := w.keepAlive(ctx)
 	defer stop()
 	opening := time.Since(started)
+	if err := pause(ctx, b.cfg.Settle); err != nil { // both readings are of servers at rest
+		return nil, err
+	}
 	b.use.uses = nil
 	if err := b.use.open(b.cfg.PIDs); err != nil { // what the sessions themselves cost does not count
 		return nil, err
