@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -12,7 +13,8 @@ import (
 // leader collects frames of clients into batches, and answers a batch when two
 // of three logs have it.
 type leader struct {
-	wake chan struct{} // has room for one
+	wake  chan struct{} // has room for one
+	ended chan error    // has room for each half of a link
 
 	mu      sync.Mutex
 	frames  []byte    // guarded by mu: of the next batch
@@ -36,7 +38,7 @@ func lead(dir string, followers []string) error {
 	if err != nil {
 		return err
 	}
-	l := &leader{wake: make(chan struct{}, 1)}
+	l := &leader{wake: make(chan struct{}, 1), ended: make(chan error, 2*len(followers))}
 	var links []net.Conn
 	for i, addr := range followers {
 		nc, err := net.Dial("tcp", addr)
@@ -44,7 +46,7 @@ func lead(dir string, followers []string) error {
 			return err
 		}
 		links = append(links, nc)
-		go l.hear(nc, i+1)
+		go func() { l.ended <- l.hear(nc, i+1) }()
 	}
 	ln, err := listen()
 	if err != nil {
@@ -103,42 +105,50 @@ func (l *leader) log(j *journal, links []net.Conn) error {
 	queues := make([]chan []byte, len(links))
 	for i, nc := range links {
 		queues[i] = make(chan []byte, 1024)
-		go send(nc, queues[i])
+		go func() { l.ended <- send(nc, queues[i]) }()
 	}
-	for range l.wake {
+	for {
+		select {
+		case <-l.wake:
+		case err := <-l.ended:
+			return fmt.Errorf("a follower's link: %w", err)
+		}
 		l.mu.Lock()
 		frames := l.frames
 		l.sent = append(l.sent, &batch{l.origins})
 		l.frames, l.origins = make([]byte, 0, cap(frames)), nil
 		l.mu.Unlock()
 		for _, q := range queues {
-			q <- frames
+			select {
+			case q <- frames:
+			case err := <-l.ended:
+				return fmt.Errorf("a follower's link: %w", err)
+			}
 		}
 		if err := j.append(frames); err != nil {
 			return err
 		}
 		l.logged(0, 1)
 	}
-	return nil
 }
 
-// send sends batches with their lengths.
-func send(nc net.Conn, batches chan []byte) {
+// send sends batches with their lengths until the connection ends.
+func send(nc net.Conn, batches chan []byte) error {
 	for b := range batches {
 		pieces := net.Buffers{binary.BigEndian.AppendUint32(nil, uint32(len(b))), b}
 		if _, err := pieces.WriteTo(nc); err != nil {
-			nc.Close()
-			return
+			return err
 		}
 	}
+	return nil
 }
 
-// hear counts what a follower has written.
-func (l *leader) hear(nc net.Conn, index int) {
+// hear counts what a follower has written, until the connection ends.
+func (l *leader) hear(nc net.Conn, index int) error {
 	var n [4]byte
 	for {
 		if _, err := io.ReadFull(nc, n[:]); err != nil {
-			return
+			return err
 		}
 		l.logged(index, uint64(binary.BigEndian.Uint32(n[:])))
 	}

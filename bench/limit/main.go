@@ -106,10 +106,6 @@ func limitsOf(dir string, duration time.Duration) (limits Limits, err error) {
 		return limits, err
 	}
 	defer stop()
-	full := load{addr: addr, sessions: 30, outstanding: 100, size: 1024, duration: duration}
-	if limits.PerSecond, _, err = full.run(); err != nil {
-		return limits, err
-	}
 	_, latency, err := load{addr: addr, sessions: 3, outstanding: 1, size: 1024, duration: duration}.run()
 	if err != nil {
 		return limits, err
@@ -119,6 +115,11 @@ func limitsOf(dir string, duration time.Duration) (limits Limits, err error) {
 		return limits, err
 	}
 	if limits.Of300, _, err = (load{addr: addr, sessions: 300, outstanding: 1, size: 100, duration: duration}).run(); err != nil {
+		return limits, err
+	}
+	// Last, as a disk that has taken so much at once is slower for a while.
+	full := load{addr: addr, sessions: 30, outstanding: 100, size: 1024, duration: duration}
+	if limits.PerSecond, _, err = full.run(); err != nil {
 		return limits, err
 	}
 	limits.FanOut, err = fanOutLimit(dir)
