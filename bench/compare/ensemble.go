@@ -194,14 +194,23 @@ func (e *ensemble) stop() {
 	}
 }
 
-// snapshots returns how many snapshot files the server with the fewest has.
-func (e *ensemble) snapshots() int {
-	least := -1
+// snapshots returns how many snapshot files each server has.
+func (e *ensemble) snapshots() []int {
+	var counts []int
 	for _, p := range e.servers {
 		files, _ := filepath.Glob(filepath.Join(p.data(), p.sys.snapshots))
-		if least < 0 || len(files) < least {
-			least = len(files)
+		counts = append(counts, len(files))
+	}
+	return counts
+}
+
+// haveSnapped tells which server has taken no snapshot since snapshots returned
+// before.
+func (e *ensemble) haveSnapped(before []int) error {
+	for i, n := range e.snapshots() {
+		if n <= before[i] {
+			return fmt.Errorf("server %d has taken no snapshot meanwhile", i+1)
 		}
 	}
-	return least
+	return nil
 }

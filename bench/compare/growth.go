@@ -81,8 +81,8 @@ func growthStages(keys string) []stage {
 	return []stage{
 		{name: "sessions", works: []work{{name: "F9", run: idleSessions}}},
 		{name: "znodes", works: []work{
+			{name: "warm up", run: warmUp, always: true},
 			{name: "F7", run: loadZnodes},
-			{name: "warm up", run: warmUp, always: true}, // loading compiles what writes need, not what reads need
 			{name: "F1", run: requests("F1", "-reads", "0", "-keys", keys)},
 			{name: "F2", run: requests("F2", "-reads", "1", "-keys", keys)},
 			{name: "F8", run: restartFollower},

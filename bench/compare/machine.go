@@ -11,8 +11,8 @@ import (
 )
 
 // machineFacts returns what there is to know about the machine, one fact a line.
-// What cannot be found is left out.
-func machineFacts(dir string) []string {
+// What cannot be found is left out, and so is the commit of a binary that was not built here.
+func machineFacts(dir string, built bool) []string {
 	model := field("/proc/cpuinfo", "model name")
 	memory, _ := strconv.Atoi(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"))
 	facts := []string{fmt.Sprintf("%d processors (%s), %.0f GB of memory", runtime.NumCPU(), model, float64(memory)/1e6)}
@@ -25,7 +25,7 @@ func machineFacts(dir string) []string {
 		}
 	}
 	facts = append(facts, runtime.Version())
-	if commit, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
+	if commit, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil && built {
 		facts = append(facts, "Paddock at commit "+strings.TrimSpace(string(commit)))
 	}
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil {

@@ -54,6 +54,10 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "directory for the servers' data; a temporary one if empty")
 	flag.StringVar(&o.out, "out", "", "directory for the report; only the table is printed if empty")
 	flag.Parse()
+	if err := checkFlags(o); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(2)
+	}
 	if o.quick {
 		o.rounds, o.seconds, o.warmup, o.znodes, o.only = 1, 4, 10*time.Second, o.znodes/10, theSix
 		o.etcd = false
@@ -64,6 +68,26 @@ func main() {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(1)
 	}
+}
+
+// checkFlags refuses a flag that another leaves without effect.
+func checkFlags(o options) error {
+	without := map[string]string{}
+	if o.quick {
+		without = map[string]string{"rounds": "-quick", "seconds": "-quick", "warmup": "-quick", "only": "-quick", "etcd": "-quick", "growth": "-quick"}
+	}
+	if o.growth {
+		for _, name := range []string{"rounds", "only", "etcd", "alone"} {
+			without[name] = "-growth"
+		}
+	}
+	var failed error
+	flag.Visit(func(f *flag.Flag) {
+		if by, ok := without[f.Name]; ok && f.Value.String() != "false" {
+			failed = errors.Join(failed, fmt.Errorf("-%s has no effect with %s", f.Name, by))
+		}
+	})
+	return failed
 }
 
 func peersDir() string {
@@ -78,15 +102,13 @@ func run(ctx context.Context, o options) error {
 	if err := checkOnly(o.only); err != nil {
 		return err
 	}
-	if o.alone && o.growth {
-		return errors.New("-growth compares; it does not go with -alone")
-	}
 	tmp, err := os.MkdirTemp(o.dir, "paddock-compare-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if o.paddock == "" {
+	built := o.paddock == ""
+	if built {
 		o.paddock = filepath.Join(tmp, "paddock")
 		if err := build(ctx, o.paddock, "cmd/paddock"); err != nil {
 			return err
@@ -96,7 +118,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	facts := machineFacts(tmp)
+	facts := machineFacts(tmp, built)
 	if o.growth {
 		return measureGrowth(ctx, o, systems, tmp, facts)
 	}

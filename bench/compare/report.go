@@ -18,7 +18,7 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Paddock beside %s, %s\n\n%s\n", systems[0].name, started.Format(time.DateOnly), text)
+	fmt.Fprintf(&b, "# Paddock%s, %s\n\n%s\n", beside(o, systems), started.Format(time.DateOnly), text)
 	for _, err := range r.notes {
 		fmt.Fprintf(&b, "Failed: %s.\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
@@ -34,8 +34,11 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 	for _, s := range systems {
 		fmt.Fprintf(&b, "- %s: %s\n", s.name, s.version)
 	}
-	fmt.Fprintf(&b, "- Java has -Xms%s -Xmx%s. %d rounds in turns, %d s a measurement, %s of load ahead of them; %.0f minutes in all.\n",
-		o.heap, o.heap, o.rounds, o.seconds, o.warmup, time.Since(started).Minutes())
+	if !o.alone {
+		fmt.Fprintf(&b, "- Java has -Xms%s -Xmx%s.\n", o.heap, o.heap)
+	}
+	fmt.Fprintf(&b, "- %d rounds in turns, %d s a measurement, %s of load ahead of them; %.0f minutes in all.\n",
+		o.rounds, o.seconds, o.warmup, time.Since(started).Minutes())
 	if len(systems) > 2 {
 		short := o.shorten()
 		fmt.Fprintf(&b, "- etcd is not judged. It has %d s a measurement and %s of load ahead of them, F6, F7, F8 and the loaded half of F11 in the first round only, and its own load program over gRPC (docs/benchmarks.md).\n", short.seconds, short.warmup)
@@ -47,6 +50,14 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 		values[s.name] = r.values[i]
 	}
 	return writeFiles(o.out, started.Format(time.DateOnly), b.String(), values)
+}
+
+// beside says what Paddock was measured beside.
+func beside(o options, systems []system) string {
+	if o.alone {
+		return ""
+	}
+	return " beside " + systems[0].name
 }
 
 // ofLimit says how much of the machine Paddock's writes use, if they were

@@ -50,6 +50,7 @@ var stages = []stage{
 		{name: "F6", run: openLoopUnderSnapshots, etcd: true},
 	}},
 	{name: "loaded", long: true, works: []work{
+		{name: "warm up", run: warmUp, always: true},
 		{name: "F7", run: loadZnodes, always: true, etcd: true},
 		{name: "F8", run: restartFollower, etcd: true},
 		{name: "F11-loaded", run: killLeader("F11 loaded ms", "/f11"), etcd: true},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,8 +86,7 @@ func findJava(o options) (system, error) {
 	if err != nil || len(dirs) == 0 {
 		return system{}, fmt.Errorf("no Java ZooKeeper in %s; run test/peers/install.sh first", o.peers)
 	}
-	slices.Sort(dirs)
-	dir := dirs[len(dirs)-1]
+	dir := slices.MaxFunc(dirs, func(a, b string) int { return cmp.Compare(patch(a), patch(b)) })
 	var text bytes.Buffer
 	ask := exec.Command("java", "-version")
 	ask.Stderr = &text
@@ -103,6 +103,15 @@ func findJava(o options) (system, error) {
 				"org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)
 		},
 	}, nil
+}
+
+// patch returns the last number of a version, -1 if there is none.
+func patch(dir string) int {
+	n, err := strconv.Atoi(dir[strings.LastIndexByte(dir, '.')+1:])
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // limits are what bench/limit has found: the fields of its JSON.
