@@ -264,6 +264,28 @@ func TestLinkBudget(t *testing.T) {
 	l.mu.Unlock()
 }
 
+// TestLinkBudgetOfBoth: what the writer holds counts until it has been written.
+func TestLinkBudgetOfBoth(t *testing.T) {
+	l, _ := leadersLink(t)
+	l.budget = 10_000
+	put := func(n int) {
+		for range n {
+			l.put(zab.Proposal{Txn: &proto.Txn{Raw: make([]byte, 1000)}})
+		}
+	}
+	put(6)
+	l.take(nil)
+	put(3)
+	l.take(nil) // the first six have been written
+	put(6)
+	if l.over {
+		t.Error("the budget is used up, with nine of ten")
+	}
+	if put(1); !l.over {
+		t.Error("ten messages of more than a tenth of the budget fit")
+	}
+}
+
 // TestLinkEnds: how a link ended is told, unless this side hung up.
 func TestLinkEnds(t *testing.T) {
 	for name, tc := range map[string]struct {
