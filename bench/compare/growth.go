@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ func measureGrowth(ctx context.Context, o options, systems []system, tmp string,
 	for _, tenths := range []int{1, 10, 100} {
 		sized := o
 		sized.znodes, sized.sessions = o.znodes*tenths/10, o.sessions*tenths/10
-		for _, s := range systems {
+		for _, s := range slices.Backward(systems) { // Java's largest takes longest, and may be interrupted
 			heap, fits := heapFor(o.heap, sized.znodes)
 			if strings.HasPrefix(s.name, "Java") && !fits {
 				notes = append(notes, fmt.Errorf("%s with %s znodes does not fit: three heaps of %s", s.name, thousands(sized.znodes), heap))
@@ -68,8 +69,8 @@ func measureGrowth(ctx context.Context, o options, systems []system, tmp string,
 				if err := p.measure(ctx, st, filepath.Join(tmp, "servers")); err != nil {
 					notes = append(notes, fmt.Errorf("%s, %s znodes, %s: %w", s.name, thousands(sized.znodes), st.name, err))
 				}
-				if ctx.Err() != nil {
-					return ctx.Err()
+				if ctx.Err() != nil { // what there is until an interrupt is worth having
+					return errors.Join(writeGrowth(o, facts, systems, found, notes, started), ctx.Err())
 				}
 			}
 		}
@@ -127,21 +128,12 @@ func writeGrowth(o options, facts []string, systems []system, found map[string]m
 		return err
 	}
 	name := "growth-" + started.Format(time.DateOnly)
-	base := filepath.Base(freeName(o.out, name))
-	var b strings.Builder
-	fmt.Fprintf(&b, "# How cost grows with size, %s\n\n%s\n", started.Format(time.DateOnly), text)
-	for _, c := range curves {
-		file := base + "-" + strings.ReplaceAll(strings.ToLower(c.key), " ", "-") + ".svg"
-		p := plot{title: c.name, x: c.size, y: c.unit}
-		for _, s := range systems {
-			p.lines = append(p.lines, line{s.name, found[c.key][s.name]})
-		}
-		if err := os.WriteFile(filepath.Join(o.out, file), []byte(p.svg()), 0o644); err != nil {
-			return err
-		}
-		fmt.Fprintf(&b, "![%s](%s)\n", c.name, file)
+	plots, err := writePlots(o.out, filepath.Base(freeName(o.out, name)), systems, found)
+	if err != nil {
+		return err
 	}
-	b.WriteString("\n")
+	var b strings.Builder
+	fmt.Fprintf(&b, "# How cost grows with size, %s\n\n%s\n%s\n", started.Format(time.DateOnly), text, plots)
 	for _, err := range notes {
 		fmt.Fprintf(&b, "Not measured: %s.\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
@@ -154,6 +146,28 @@ func writeGrowth(o options, facts []string, systems []system, found map[string]m
 	}
 	fmt.Fprintf(&b, "- Java has a heap of %s, and more where so many znodes need it. One round, %d s a measurement; %.0f minutes in all.\n",
 		o.heap, o.seconds, time.Since(started).Minutes())
+	return writeFiles(o.out, name, b.String(), pairs(found))
+}
+
+// writePlots draws each curve into a file of its own, and returns what shows them.
+func writePlots(dir, base string, systems []system, found map[string]map[string][]point) (string, error) {
+	var b strings.Builder
+	for _, c := range curves {
+		file := base + "-" + strings.ReplaceAll(strings.ToLower(c.key), " ", "-") + ".svg"
+		p := plot{title: c.name, x: c.size, y: c.unit}
+		for _, s := range systems {
+			p.lines = append(p.lines, line{s.name, found[c.key][s.name]})
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(p.svg()), 0o644); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "![%s](%s)\n", c.name, file)
+	}
+	return b.String(), nil
+}
+
+// pairs returns the curves as JSON shows them: size and value.
+func pairs(found map[string]map[string][]point) map[string]map[string][][2]float64 {
 	values := map[string]map[string][][2]float64{}
 	for key, bySystem := range found {
 		values[key] = map[string][][2]float64{}
@@ -163,7 +177,7 @@ func writeGrowth(o options, facts []string, systems []system, found map[string]m
 			}
 		}
 	}
-	return writeFiles(o.out, name, b.String(), values)
+	return values
 }
 
 // growthTable shows each curve, and what a unit of work costs at its largest

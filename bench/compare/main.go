@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -37,30 +38,13 @@ type options struct {
 const theSix = "F1,F2,F3,F4,F7,F11-empty"
 
 func main() {
-	var o options
-	flag.IntVar(&o.rounds, "rounds", 3, "how often each system is measured; the median counts")
-	flag.IntVar(&o.seconds, "seconds", 8, "length of one measurement")
-	flag.DurationVar(&o.warmup, "warmup", 30*time.Second, "load before measuring, for Java's compiler; Paddock gets it too")
-	flag.IntVar(&o.znodes, "znodes", 1_000_000, "znodes of the works with many")
-	flag.IntVar(&o.sessions, "sessions", 5000, "sessions of the works with many idle ones")
-	flag.StringVar(&o.only, "only", "", "comma list of the works to measure, for example F1,F16-sync; all if empty")
-	flag.BoolVar(&o.quick, "quick", false, "the main six in three minutes: "+theSix+" with 100,000 znodes, one round")
-	flag.BoolVar(&o.growth, "growth", false, "F1, F2, F7, F8 and F9 at a tenth, at one and at ten times the size instead, with plots")
-	flag.BoolVar(&o.alone, "alone", false, "measure Paddock only, which takes half the time and needs no jars; no goal is judged")
-	flag.BoolVar(&o.etcd, "etcd", true, "measure etcd too, where a work has a meaning there; not with -quick, -growth and -alone")
-	flag.StringVar(&o.peers, "peers", peersDir(), "directory that test/peers/install.sh has filled")
-	flag.StringVar(&o.paddock, "paddock", "", "binary to measure; built from this checkout if empty")
-	flag.StringVar(&o.heap, "heap", "2g", "Java's -Xms and -Xmx; of -growth the least")
-	flag.StringVar(&o.dir, "dir", "", "directory for the servers' data; a temporary one if empty")
-	flag.StringVar(&o.out, "out", "", "directory for the report; only the table is printed if empty")
-	flag.Parse()
-	if err := checkFlags(o); err != nil {
+	o, err := parseFlags(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(2)
-	}
-	if o.quick {
-		o.rounds, o.seconds, o.warmup, o.znodes, o.only = 1, 4, 10*time.Second, o.znodes/10, theSix
-		o.etcd = false
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -70,8 +54,44 @@ func main() {
 	}
 }
 
+// parseFlags returns what the command line asks for.
+func parseFlags(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
+	flags.IntVar(&o.rounds, "rounds", 3, "how often each system is measured; the median counts")
+	flags.IntVar(&o.seconds, "seconds", 8, "length of one measurement")
+	flags.DurationVar(&o.warmup, "warmup", 30*time.Second, "load before measuring, for Java's compiler; Paddock gets it too")
+	flags.IntVar(&o.znodes, "znodes", 1_000_000, "znodes of the works with many")
+	flags.IntVar(&o.sessions, "sessions", 5000, "sessions of the works with many idle ones")
+	flags.StringVar(&o.only, "only", "", "comma list of the works to measure, for example F1,F16-sync; all if empty")
+	flags.BoolVar(&o.quick, "quick", false, "the main six in three minutes: "+theSix+" with 100,000 znodes, one round")
+	flags.BoolVar(&o.growth, "growth", false, "F1, F2, F7, F8 and F9 at a tenth, at one and at ten times the size instead, with plots")
+	flags.BoolVar(&o.alone, "alone", false, "measure Paddock only, which takes half the time and needs no jars; no goal is judged")
+	flags.BoolVar(&o.etcd, "etcd", true, "measure etcd too, where a work has a meaning there; not with -quick, -growth and -alone")
+	flags.StringVar(&o.peers, "peers", peersDir(), "directory that test/peers/install.sh has filled")
+	flags.StringVar(&o.paddock, "paddock", "", "binary to measure; built from this checkout if empty")
+	flags.StringVar(&o.heap, "heap", "2g", "Java's -Xms and -Xmx; of -growth the least")
+	flags.StringVar(&o.dir, "dir", "", "directory for the servers' data; a temporary one if empty")
+	flags.StringVar(&o.out, "out", "", "directory for the report; only the table is printed if empty")
+	flags.SetOutput(io.Discard) // main prints the error
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(os.Stdout)
+		flags.PrintDefaults()
+		return o, err
+	} else if err != nil {
+		return o, fmt.Errorf("%w; -h lists the flags", err)
+	}
+	if err := checkFlags(flags, o); err != nil {
+		return o, err
+	}
+	if o.quick {
+		o.rounds, o.seconds, o.warmup, o.znodes, o.only = 1, 4, 10*time.Second, o.znodes/10, theSix
+		o.etcd = false
+	}
+	return o, nil
+}
+
 // checkFlags refuses a flag that another leaves without effect.
-func checkFlags(o options) error {
+func checkFlags(flags *flag.FlagSet, o options) error {
 	without := map[string]string{}
 	if o.quick {
 		without = map[string]string{"rounds": "-quick", "seconds": "-quick", "warmup": "-quick", "only": "-quick", "etcd": "-quick", "growth": "-quick"}
@@ -82,7 +102,7 @@ func checkFlags(o options) error {
 		}
 	}
 	var failed error
-	flag.Visit(func(f *flag.Flag) {
+	flags.Visit(func(f *flag.Flag) {
 		if by, ok := without[f.Name]; ok && f.Value.String() != "false" {
 			failed = errors.Join(failed, fmt.Errorf("-%s has no effect with %s", f.Name, by))
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"flag"
 	"strings"
 	"testing"
 )
@@ -60,6 +62,30 @@ func TestEveryFigureHasAWorkAndARow(t *testing.T) {
 		}
 		if !shown[id] {
 			t.Errorf("%s has no row", id)
+		}
+	}
+}
+
+// TestFlags: a flag that would do nothing is refused.
+func TestFlags(t *testing.T) {
+	for line, ok := range map[string]bool{
+		"":                                true,
+		"-only F1 -rounds 1 -alone":       true,
+		"-quick":                          true,
+		"-quick -alone -paddock x":        true,
+		"-quick -etcd=false":              true,
+		"-growth -znodes 1000 -seconds 2": true,
+		"-quick -rounds 2":                false,
+		"-quick -only F1":                 false,
+		"-quick -growth":                  false,
+		"-growth -only F1":                false,
+		"-growth -rounds 3":               false,
+		"-growth -alone":                  false,
+		"-rounds":                         false,
+	} {
+		_, err := parseFlags(strings.Fields(line))
+		if (err == nil) != ok || errors.Is(err, flag.ErrHelp) {
+			t.Errorf("%s: %v", line, err)
 		}
 	}
 }
