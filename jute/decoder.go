@@ -1,6 +1,7 @@
 package jute
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -45,6 +46,15 @@ func (d *Decoder) Rest() []byte {
 	p := d.buf[d.off:]
 	d.off = len(d.buf)
 	return p
+}
+
+// Match consumes want if what is left begins with it, and reports whether it did.
+func (d *Decoder) Match(want []byte) bool {
+	if d.err != nil || !bytes.HasPrefix(d.buf[d.off:], want) {
+		return false
+	}
+	d.off += len(want)
+	return true
 }
 
 // Fail makes err stick, unless an earlier error already does.

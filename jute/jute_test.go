@@ -126,3 +126,21 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+func TestMatch(t *testing.T) {
+	d := NewDecoder([]byte{1, 2, 3, 4})
+	for _, tc := range []struct {
+		want    []byte
+		matched bool
+		left    int
+	}{
+		{[]byte{2}, false, 4}, {[]byte{1, 2, 4}, false, 4}, {[]byte{1, 2}, true, 2}, {[]byte{3, 4, 5}, false, 2}, {nil, true, 2}, {[]byte{3, 4}, true, 0}, {[]byte{1}, false, 0},
+	} {
+		if got := d.Match(tc.want); got != tc.matched || d.Len() != tc.left || d.Err() != nil {
+			t.Errorf("%v: %t with %d left, %v", tc.want, got, d.Len(), d.Err())
+		}
+	}
+	if d.Byte(); d.Match(nil) {
+		t.Error("matched after an error")
+	}
+}

@@ -62,6 +62,14 @@ func testCalls(t *testing.T, c *Conn) {
 	if acl, stat, err := c.GetACL(ctx, "/a"); !reflect.DeepEqual(acl, ReadACL) || stat.Aversion != 1 || err != nil {
 		t.Errorf("getACL: %+v, %+v, %v", acl, stat, err)
 	}
+	if _, err = c.SetACL(ctx, "/a", OpenACL, AnyVersion); err != nil {
+		t.Errorf("setACL: %v", err)
+	}
+	if acl, _, err := c.GetACL(ctx, "/a"); err != nil || !reflect.DeepEqual(acl, OpenACL) {
+		t.Errorf("%v, %v", acl, err)
+	} else if acl[0].Perms = PermRead; OpenACL[0].Perms == PermRead {
+		t.Error("a result's ACL is not the caller's own")
+	}
 	must(t, c.Sync(ctx, "/"))
 	must(t, c.AddAuth(ctx, "digest", []byte("bob:secret")))
 	must(t, c.Delete(ctx, path, AnyVersion))

@@ -3,6 +3,7 @@ package zk
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/paddock-io/paddock/jute"
 	"github.com/paddock-io/paddock/proto"
@@ -57,7 +58,7 @@ func (o *Op) decode(d *jute.Decoder, owned bool, root chroot, res *Result) error
 		res.Children = d.Strings()
 		res.Stat.Decode(d)
 	case proto.OpGetACL:
-		res.ACL = proto.DecodeACLs(d)
+		res.ACL = slices.Clone(proto.DecodeACLs(d)) // the caller's, to change as it likes
 		res.Stat.Decode(d)
 	case proto.OpSync:
 		res.Path = root.strip(d.String())
