@@ -98,14 +98,16 @@ func stallOfSnapshots(ctx context.Context, p *pass) error {
 }
 
 // stallOfFullSync is the second half of F16: a follower that has lost all comes
-// back, while the two others are written to.
+// back, while the two others are written to. What it has lost is moved away, since
+// to delete it stalls a disk whose file system discards what is freed, for 0.3 ms a
+// MiB, and that into the measurement.
 func stallOfFullSync(ctx context.Context, p *pass) error {
 	lost, err := p.e.find("follower")
 	if err != nil {
 		return err
 	}
 	lost.stop()
-	if err := os.RemoveAll(filepath.Join(lost.data(), "version-2")); err != nil {
+	if err := os.Rename(filepath.Join(lost.data(), "version-2"), filepath.Join(lost.data(), "lost")); err != nil {
 		return err
 	}
 	var others []*process
