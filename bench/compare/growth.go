@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,12 @@ var curves = []curve{
 	{"F7 MiB", "F7, memory of the largest server", "znodes in the tree", "MiB", ofTotal},
 	{"F8 s", "F8, restart until it serves", "znodes in the tree", "s", ofTotal},
 	{"F9 KiB", "F9, an idle session", "sessions", "KiB", ofEach},
+	{"F9 MiB", "F9, all idle sessions", "sessions", "MiB", ofTotal},
+	{"F15 %", "F15, processor time of the busiest server for them", "sessions", "% of a core", ofTotal},
+}
+
+func curveOf(key string) curve {
+	return curves[slices.IndexFunc(curves, func(c curve) bool { return c.key == key })]
 }
 
 // point is a value at a size.
@@ -55,11 +62,14 @@ func measureGrowth(ctx context.Context, o options, systems []system, tmp string,
 				notes = append(notes, fmt.Errorf("%s with %s znodes does not fit: three heaps of %s", s.name, thousands(sized.znodes), heap))
 				continue
 			}
+			if strings.HasPrefix(s.name, "Java") {
+				facts = append(facts, fmt.Sprintf("%s has a heap of %s with %s znodes", s.name, heap, thousands(sized.znodes)))
+			}
 			say("%s, %s znodes, %s sessions", s.name, thousands(sized.znodes), thousands(sized.sessions))
 			p := &pass{o: sized, sys: s, heap: heap, put: func(key string, v float64) {
 				if curve, ok := found[key]; ok {
 					x := sized.znodes
-					if key == "F9 KiB" {
+					if curveOf(key).size == "sessions" {
 						x = sized.sessions
 					}
 					curve[s.name] = append(curve[s.name], point{float64(x), v})
@@ -119,7 +129,7 @@ func heapMiB(s string) (int64, error) {
 
 // writeGrowth prints the curves and, if asked to, writes them with plots.
 func writeGrowth(o options, facts []string, systems []system, found map[string]map[string][]point, notes []error, started time.Time) error {
-	text := growthTable(systems, found)
+	text := growthTable(o, systems, found)
 	fmt.Println(text)
 	if o.out == "" {
 		return nil
@@ -139,13 +149,15 @@ func writeGrowth(o options, facts []string, systems []system, found map[string]m
 	}
 	fmt.Fprintf(&b, "\n## How it was taken\n\n    go run ./bench/compare %s\n\n", strings.Join(os.Args[1:], " "))
 	for _, fact := range facts {
+		if fact == "" {
+			continue
+		}
 		fmt.Fprintf(&b, "- %s\n", fact)
 	}
 	for _, s := range systems {
 		fmt.Fprintf(&b, "- %s: %s\n", s.name, s.version)
 	}
-	fmt.Fprintf(&b, "- Java has a heap of %s, and more where so many znodes need it. One round, %d s a measurement; %.0f minutes in all.\n",
-		o.heap, o.seconds, time.Since(started).Minutes())
+	fmt.Fprintf(&b, "- One round, %d s a measurement; %.0f minutes in all.\n", o.seconds, time.Since(started).Minutes())
 	return writeFiles(o.out, name, b.String(), pairs(found))
 }
 
@@ -153,7 +165,7 @@ func writeGrowth(o options, facts []string, systems []system, found map[string]m
 func writePlots(dir, base string, systems []system, found map[string]map[string][]point) (string, error) {
 	var b strings.Builder
 	for _, c := range curves {
-		file := base + "-" + strings.ReplaceAll(strings.ToLower(c.key), " ", "-") + ".svg"
+		file := base + "-" + plotName.Replace(strings.ToLower(c.key)) + ".svg"
 		p := plot{title: c.name, x: c.size, y: c.unit}
 		for _, s := range systems {
 			p.lines = append(p.lines, line{s.name, found[c.key][s.name]})
@@ -165,6 +177,8 @@ func writePlots(dir, base string, systems []system, found map[string]map[string]
 	}
 	return b.String(), nil
 }
+
+var plotName = strings.NewReplacer(" ", "-", "%", "percent")
 
 // pairs returns the curves as JSON shows them: size and value.
 func pairs(found map[string]map[string][]point) map[string]map[string][][2]float64 {
@@ -182,7 +196,7 @@ func pairs(found map[string]map[string][]point) map[string]map[string][][2]float
 
 // growthTable shows each curve, and what a unit of work costs at its largest
 // size against its smallest.
-func growthTable(systems []system, found map[string]map[string][]point) string {
+func growthTable(o options, systems []system, found map[string]map[string][]point) string {
 	var b strings.Builder
 	b.WriteString("| figure | unit | system | a tenth | one | ten times | cost of a unit of work, largest against smallest |\n|---|---|---|---|---|---|---|\n")
 	for _, c := range curves {
@@ -191,16 +205,46 @@ func growthTable(systems []system, found map[string]map[string][]point) string {
 			if len(points) == 0 {
 				continue
 			}
-			cells := []string{"-", "-", "-"}
-			for i := range min(len(points), len(cells)) {
-				cells[i] = fmt.Sprintf("%s (%s)", number(points[i].y), thousands(int(points[i].x)))
+			base := o.znodes
+			if c.size == "sessions" {
+				base = o.sessions
 			}
-			first, last := points[0], points[len(points)-1]
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %.2f x |\n", c.name, c.unit, s.name, strings.Join(cells, " | "),
-				c.cost(last.y, last.x)/c.cost(first.y, first.x))
+			cells := []string{"-", "-", "-"}
+			for _, p := range points {
+				cells[1+cmp.Compare(p.x, float64(base))] = fmt.Sprintf("%s (%s)", number(p.y), thousands(int(p.x)))
+			}
+			grown := "-"
+			if first, last := points[0], points[len(points)-1]; len(points) > 1 {
+				grown = fmt.Sprintf("%.2f x for %g x", c.cost(last.y, last.x)/c.cost(first.y, first.x), last.x/first.x)
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", c.name, c.unit, s.name, strings.Join(cells, " | "), grown)
 		}
 	}
 	b.WriteString("\nIn brackets the size: ")
 	b.WriteString("znodes in the tree, of F9 sessions. More than 1 x means that cost grows faster than the work.\n")
+	b.WriteString(manySessions(systems, found))
+	return b.String()
+}
+
+// manySessions tells what more sessions than a machine has files for would take, by
+// the straight line through the two largest numbers that were measured.
+func manySessions(systems []system, found map[string]map[string][]point) string {
+	const sessions = 100_000
+	var b strings.Builder
+	for _, c := range curves {
+		if c.key != "F9 MiB" && c.key != "F15 %" {
+			continue
+		}
+		for _, s := range systems {
+			points := found[c.key][s.name]
+			if len(points) < 2 {
+				continue
+			}
+			p, q := points[len(points)-2], points[len(points)-1]
+			slope := (q.y - p.y) / (q.x - p.x)
+			fmt.Fprintf(&b, "\n%s, %s: %s %s at %s sessions, by the line from %s at %s to %s at %s.\n", c.name, s.name, number(q.y+slope*(sessions-q.x)), c.unit,
+				thousands(sessions), number(p.y), thousands(int(p.x)), number(q.y), thousands(int(q.x)))
+		}
+	}
 	return b.String()
 }

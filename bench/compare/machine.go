@@ -10,6 +10,55 @@ import (
 	"strings"
 )
 
+// ticks are what /proc/stat counts of all processors since the start of the machine.
+type ticks struct{ all, idle, stolen float64 }
+
+// parseTicks reads the first line of /proc/stat; zero if it is not as expected.
+// Source: proc(5). The times of guests are in those of their hosts.
+func parseTicks(stat string) (t ticks) {
+	line, _, _ := strings.Cut(stat, "\n")
+	f := strings.Fields(line)
+	if len(f) < 9 || f[0] != "cpu" {
+		return ticks{}
+	}
+	for i, s := range f[1:9] { // user, nice, system, idle, iowait, irq, softirq, steal
+		n, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return ticks{}
+		}
+		t.all += n
+		switch i {
+		case 3, 4:
+			t.idle += n
+		case 7:
+			t.stolen = n
+		}
+	}
+	return t
+}
+
+func readTicks() ticks {
+	b, _ := os.ReadFile("/proc/stat")
+	return parseTicks(string(b))
+}
+
+// busyFact tells how busy the processors were between two readings; "" where that
+// cannot be read.
+func busyFact(from, to ticks) string {
+	if to.all <= from.all {
+		return ""
+	}
+	return fmt.Sprintf("processors before: %.0f %% busy with other things", 100*(1-(to.idle-from.idle)/(to.all-from.all)))
+}
+
+// stolenFact tells how much of the processors other machines of the same host took.
+func stolenFact(from, to ticks) string {
+	if to.all <= from.all {
+		return ""
+	}
+	return fmt.Sprintf("processor time that other machines of the host took meanwhile: %.1f %%", 100*(to.stolen-from.stolen)/(to.all-from.all))
+}
+
 // machineFacts returns what there is to know about the machine, one fact a line.
 // What cannot be found is left out, and so is the commit of a binary that was not built here.
 func machineFacts(dir string, built bool) []string {

@@ -14,6 +14,25 @@ func TestFileSystem(t *testing.T) {
 	}
 }
 
+func TestTicks(t *testing.T) {
+	from := parseTicks("cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 1 1\n")
+	to := parseTicks("cpu  150 0 120 900 110 0 0 20 0 0\n")
+	if from != (ticks{1000, 800, 0}) || to != (ticks{1300, 1010, 20}) {
+		t.Errorf("%+v and %+v", from, to)
+	}
+	if got, want := busyFact(from, to), "processors before: 30 % busy with other things"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := stolenFact(from, to), "processor time that other machines of the host took meanwhile: 6.7 %"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, stat := range []string{"", "cpu 1 2", "intr 1 2 3 4 5 6 7 8 9", "cpu 1 2 3 4 5 6 7 x 9"} {
+		if got := parseTicks(stat); got != (ticks{}) || busyFact(got, got) != "" || stolenFact(got, got) != "" {
+			t.Errorf("%q: %+v", stat, got)
+		}
+	}
+}
+
 func TestHeap(t *testing.T) {
 	for s, want := range map[string]int64{"512m": 512, "2g": 2048, "3G": 3072} {
 		if got, err := heapMiB(s); err != nil || got != want {

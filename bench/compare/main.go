@@ -80,6 +80,12 @@ func parseFlags(args []string) (o options, err error) {
 	} else if err != nil {
 		return o, fmt.Errorf("%w; -h lists the flags", err)
 	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q is no flag; -only takes works", flags.Arg(0))
+	}
+	if o.rounds < 1 || o.seconds < 1 || o.znodes < 10 || o.sessions < 10 {
+		return o, errors.New("-rounds and -seconds must be at least 1, -znodes and -sessions 10")
+	}
 	if err := checkFlags(flags, o); err != nil {
 		return o, err
 	}
@@ -95,6 +101,9 @@ func checkFlags(flags *flag.FlagSet, o options) error {
 	without := map[string]string{}
 	if o.quick {
 		without = map[string]string{"rounds": "-quick", "seconds": "-quick", "warmup": "-quick", "only": "-quick", "etcd": "-quick", "growth": "-quick"}
+	}
+	if o.alone {
+		without["heap"], without["peers"], without["etcd"] = "-alone", "-alone", "-alone"
 	}
 	if o.growth {
 		for _, name := range []string{"rounds", "only", "etcd", "alone"} {
@@ -139,6 +148,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	facts := machineFacts(tmp, built)
+	from := readTicks()
+	if err := wait(ctx, 2*time.Second); err != nil {
+		return err
+	}
+	facts = append(facts, busyFact(from, readTicks()))
 	if o.growth {
 		return measureGrowth(ctx, o, systems, tmp, facts)
 	}
@@ -147,8 +161,10 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	started := time.Now()
+	from = readTicks()
 	r := measureRounds(ctx, o, systems, tmp)
 	r.limits = limits
+	facts = append(facts, stolenFact(from, readTicks()))
 	return errors.Join(writeReport(o, facts, systems, r, started), r.failure())
 }
 

@@ -63,14 +63,18 @@ func TestPlotIsXML(t *testing.T) {
 
 func TestGrowthTable(t *testing.T) {
 	found := map[string]map[string][]point{
-		"F8 s":          {"Paddock": {{1e5, 0.1}, {1e6, 1}, {1e7, 20}}, "Java": {{1e5, 2}, {1e6, 13}}},
+		"F8 s":          {"Paddock": {{1e5, 0.1}, {1e6, 1}, {1e7, 20}}, "Java": {{1e6, 13}, {1e7, 65}}},
 		"F1 per second": {"Paddock": {{1e5, 60000}, {1e6, 60000}, {1e7, 30000}}},
+		"F9 MiB":        {"Paddock": {{500, 3}, {5e3, 20}, {5e4, 200}}, "Java": {{5e3, 300}}},
+		"F9 KiB":        {"Paddock": {{5e4, 3.5}}}, // interrupted, or the smaller ones have failed
 	}
-	got := growthTable([]system{{name: "Java"}, {name: "Paddock"}}, found)
+	got := growthTable(options{znodes: 1_000_000, sessions: 5000}, []system{{name: "Java"}, {name: "Paddock"}}, found)
 	for _, want := range []string{
-		"| F8, restart until it serves | s | Java | 2.00 (100,000) | 13.0 (1,000,000) | - | 0.65 x |\n",
-		"| F8, restart until it serves | s | Paddock | 0.100 (100,000) | 1.00 (1,000,000) | 20.0 (10,000,000) | 2.00 x |\n",
-		"| F1, saturated setData | per second | Paddock | 60,000 (100,000) | 60,000 (1,000,000) | 30,000 (10,000,000) | 2.00 x |\n",
+		"| F8, restart until it serves | s | Java | - | 13.0 (1,000,000) | 65.0 (10,000,000) | 0.50 x for 10 x |\n",
+		"| F8, restart until it serves | s | Paddock | 0.100 (100,000) | 1.00 (1,000,000) | 20.0 (10,000,000) | 2.00 x for 100 x |\n",
+		"| F1, saturated setData | per second | Paddock | 60,000 (100,000) | 60,000 (1,000,000) | 30,000 (10,000,000) | 2.00 x for 100 x |\n",
+		"\nF9, all idle sessions, Paddock: 400 MiB at 100,000 sessions, by the line from 20.0 at 5,000 to 200 at 50,000.\n",
+		"| F9, an idle session | KiB | Paddock | - | - | 3.50 (50,000) | - |\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("missing: %s\n%s", want, got)

@@ -29,6 +29,9 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 		number(r.limits.FanOut))
 	fmt.Fprintf(&b, "\n## How it was taken\n\n    go run ./bench/compare %s\n\n", strings.Join(os.Args[1:], " "))
 	for _, fact := range facts {
+		if fact == "" {
+			continue
+		}
 		fmt.Fprintf(&b, "- %s\n", fact)
 	}
 	for _, s := range systems {

@@ -15,6 +15,7 @@ type row struct {
 // goal is what a row should reach; the zero goal is none.
 type goal struct {
 	text    string
+	ofJava  bool // it cannot be judged without Java's value
 	reached func(r *results, w row) bool
 }
 
@@ -28,25 +29,25 @@ func (w row) ratio(r *results) float64 {
 
 // times is a goal of so many times Java.
 func times(x float64) goal {
-	return goal{fmt.Sprintf(">= %g x", x), func(r *results, w row) bool { return w.ratio(r) >= x }}
+	return goal{fmt.Sprintf(">= %g x", x), true, func(r *results, w row) bool { return w.ratio(r) >= x }}
 }
 
 // atMost is a goal of its own, whatever Java does.
 func atMost(x float64) goal {
-	return goal{fmt.Sprintf("<= %g", x), func(r *results, w row) bool { return r.paddock(w.key).median <= x }}
+	return goal{fmt.Sprintf("<= %g", x), false, func(r *results, w row) bool { return r.paddock(w.key).median <= x }}
 }
 
 // oneSync is the goal of F4: a sync of this machine and a quarter of a
 // millisecond.
-var oneSync = goal{"<= fdatasync + 0.25", func(r *results, w row) bool { return r.paddock(w.key).median <= r.limits.Sync+0.25 }}
+var oneSync = goal{"<= fdatasync + 0.25", false, func(r *results, w row) bool { return r.paddock(w.key).median <= r.limits.Sync+0.25 }}
 
 // calmTail is the goal of F6.
-var calmTail = goal{"<= 20 and 10 x p50", func(r *results, w row) bool {
+var calmTail = goal{"<= 20 and 10 x p50", false, func(r *results, w row) bool {
 	p := r.paddock(w.key).median
 	return p <= 20 && p <= 10*r.paddock("F6 p50 ms").median
 }}
 
-var atLeastHalf = goal{">= 50", func(r *results, w row) bool { return r.paddock(w.key).median >= 50 }}
+var atLeastHalf = goal{">= 50", false, func(r *results, w row) bool { return r.paddock(w.key).median >= 50 }}
 
 const (
 	perSecond = "per second"

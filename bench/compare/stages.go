@@ -23,8 +23,9 @@ type work struct {
 	etcd   bool // it has a meaning for etcd
 }
 
-// stages are all works. Memory is measured before the load that touches all of
-// Java's heap, and speed after the load that warms its compiler.
+// stages are all works. Speed is measured after the load that warms Java's compiler,
+// and memory before it, except that of many znodes: what Java has then is what it has
+// touched of its heap.
 var stages = []stage{
 	{name: "empty", works: []work{
 		{name: "F13", run: freshMemory, etcd: true},

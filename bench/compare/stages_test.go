@@ -81,7 +81,12 @@ func TestFlags(t *testing.T) {
 		"-growth -only F1":                false,
 		"-growth -rounds 3":               false,
 		"-growth -alone":                  false,
+		"-alone -etcd":                    false,
+		"-alone -heap 4g":                 false,
 		"-rounds":                         false,
+		"-rounds 0":                       false,
+		"-seconds 0":                      false,
+		"F1":                              false,
 	} {
 		_, err := parseFlags(strings.Fields(line))
 		if (err == nil) != ok || errors.Is(err, flag.ErrHelp) {

@@ -30,7 +30,7 @@ func table(o options, systems []system, r *results) string {
 			id = ""
 		}
 		last = w.id
-		verdict := w.verdict(r)
+		verdict := w.verdict(r, o.alone)
 		if verdict != "" {
 			judged++
 		}
@@ -43,12 +43,15 @@ func table(o options, systems []system, r *results) string {
 	return b.String()
 }
 
-// verdict tells whether a row's goal was reached, "" if it has none or lacks a
-// value.
-func (w row) verdict(r *results) string {
+// verdict tells whether a row's goal was reached, "" if it has none. A value that
+// is missing, of one of the two, must not take a goal out of the count: alone, Java
+// has none, and what compares with it is not judged.
+func (w row) verdict(r *results, alone bool) string {
 	switch {
-	case w.goal.reached == nil || r.java(w.key).n == 0 || r.paddock(w.key).n == 0:
+	case w.goal.reached == nil || alone && w.goal.ofJava:
 		return ""
+	case r.paddock(w.key).n == 0 || w.goal.ofJava && r.java(w.key).n == 0:
+		return "not measured"
 	case w.goal.reached(r, w):
 		return "yes"
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -62,6 +63,9 @@ func killLeader(key, root string) func(ctx context.Context, p *pass) error {
 		r, err := l.run(ctx)
 		if err != nil {
 			return err
+		}
+		if r.Errors == 0 && !p.sys.etcd { // whose sessions are not lost
+			return errors.New("the load lost nothing: the leader did not die in the time that is measured")
 		}
 		p.put(key, r.LongestGap)
 		if err := p.e.start(leader); err != nil {
@@ -128,7 +132,7 @@ func stallOfFullSync(ctx context.Context, p *pass) error {
 		}
 		return wait(ctx, time.Second)
 	}
-	r, err := load{servers: others, during: comeBack, cut: true, args: append([]string{"-duration", "10m"}, steadyWrites...)}.run(ctx)
+	r, err := load{servers: others, during: comeBack, cut: true, args: append([]string{"-duration", "10m", "-warmup", "0s"}, steadyWrites...)}.run(ctx)
 	if err != nil {
 		return err
 	}

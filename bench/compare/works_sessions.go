@@ -61,6 +61,7 @@ func idleSessions(ctx context.Context, p *pass) error {
 		cpu = max(cpu, serverCPU(r)/r.Seconds)
 	}
 	p.put("F9 KiB", memory/float64(p.o.sessions))
+	p.put("F9 MiB", memory/1024)
 	p.put("F15 %", 100*cpu)
 	return nil
 }

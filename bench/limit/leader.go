@@ -116,7 +116,7 @@ func (l *leader) log(j *journal, links []net.Conn) error {
 		l.mu.Lock()
 		frames := l.frames
 		l.sent = append(l.sent, &batch{l.origins})
-		l.frames, l.origins = make([]byte, 0, cap(frames)), nil
+		l.frames, l.origins = make([]byte, 0, len(frames)), nil // the batch is the links' until they have sent it
 		l.mu.Unlock()
 		for _, q := range queues {
 			select {
