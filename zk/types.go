@@ -48,7 +48,7 @@ const AnyVersion int32 = -1
 
 // ACLs for common cases; callers must not change them.
 var (
-	OpenACL    = proto.OpenACL                                                   // everybody may do everything
+	OpenACL    = []ACL{{Perms: PermAll, ID: ID{Scheme: "world", ID: "anyone"}}}  // everybody may do everything
 	ReadACL    = []ACL{{Perms: PermRead, ID: ID{Scheme: "world", ID: "anyone"}}} // everybody may read
 	CreatorACL = []ACL{{Perms: PermAll, ID: ID{Scheme: "auth"}}}                 // whoever the connection is authenticated as
 )

@@ -39,6 +39,9 @@ func TestTimerSlack(t *testing.T) {
 		if errors.Is(err, os.ErrNotExist) {
 			continue // it has ended
 		}
+		if errors.Is(err, os.ErrPermission) {
+			t.Skip("another process's slack is for root to read")
+		}
 		if err != nil || strings.TrimSpace(string(slack)) != fmt.Sprint(int64(timerSlack)) {
 			t.Errorf("thread %s: slack %q ns (%v), want %d", thread.Name(), slack, err, timerSlack)
 		}

@@ -25,7 +25,7 @@ type link struct {
 	master  bool // it came by the port for observers
 	counted bool // guarded by peer.netMu: among the links that learners opened
 	peer    *Peer
-	budget  int        // bytes that may wait in the queue
+	budget  int        // bytes that may wait in the queue or be under way
 	in      linkReader // owned by readLoop
 	br      *bufio.Reader
 	packets *wire.Reader // of br
