@@ -268,12 +268,19 @@ func (p *Peer) snapDue() bool {
 	if p.opts.SnapBytes > 0 && l.snapBytes > p.opts.SnapBytes {
 		return true
 	}
-	return l.snapTxns > l.snapAt && (!p.opts.SnapBySize || l.snapBytes > snapshotSize(p.tree)/snapShare)
+	if l.snapTxns <= l.snapAt || !p.opts.SnapBySize {
+		return l.snapTxns > l.snapAt
+	}
+	size := snapshotSize(p.tree)
+	return l.snapBytes > size || l.snapBytes > size/snapShare && l.snapTxns > p.tree.NodeCount()/snapShare
 }
 
-// snapShare is the part of a snapshot's size that the log must have reached behind
-// it, and so bounds what a start replays: with all of it a start with a million
-// znodes took twice as long, and loading them was not faster.
+// snapShare is the part of a snapshot that the log must have reached behind it, and
+// so bounds what a start replays: with all of it a start with a million znodes took
+// twice as long, and loading them was not faster. Both the bytes and the transactions
+// must have come so far, since a set of much data replays about as fast as one of
+// little: a large tree of small znodes would be written again and again by few sets.
+// A log as large as a snapshot is enough.
 const snapShare = 4
 
 // nodeRecord is what a snapshot takes for a znode beside path and data, in

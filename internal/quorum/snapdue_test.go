@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"testing"
@@ -15,18 +16,24 @@ import (
 // somebody, by size too.
 func TestSnapshotDue(t *testing.T) {
 	const txns, size = 1000, 1 << 20 // when a snapshot is due, and what it would take
+	const nodes = 100                // of the tree
 	for _, tc := range []struct {
 		txns  int
 		bytes int64
 		by    bool // size
 		limit int64
 		want  bool
+		at    int // when a snapshot is due by number; txns if 0
 	}{
 		{txns: txns, bytes: 10 * size},
 		{txns: txns + 1, want: true},
 		{txns: txns + 1, bytes: size / snapShare * 9 / 10, by: true},
 		{txns: txns + 1, bytes: size / snapShare * 11 / 10, by: true, want: true},
 		{txns: txns, bytes: size * 2, by: true},
+		{at: 10, txns: nodes / snapShare, bytes: size * 9 / 10, by: true}, // few large sets
+		{at: 10, txns: nodes/snapShare + 2, bytes: size * 9 / 10, by: true, want: true},
+		{at: 10, txns: nodes / snapShare, bytes: size * 11 / 10, by: true, want: true},
+		{at: 10, txns: nodes / snapShare, want: true},
 		{bytes: 101, limit: 100, want: true},
 		{bytes: 101, limit: 100, by: true, want: true},
 		{bytes: 100, limit: 100},
@@ -35,7 +42,7 @@ func TestSnapshotDue(t *testing.T) {
 		t.Run(fmt.Sprintf("%+v", tc), func(t *testing.T) {
 			p := &Peer{tree: treeOf(t, size)}
 			p.opts.SnapBySize, p.opts.SnapBytes = tc.by, tc.limit
-			p.loop.snapAt, p.loop.snapTxns, p.loop.snapBytes = txns, tc.txns, tc.bytes
+			p.loop.snapAt, p.loop.snapTxns, p.loop.snapBytes = cmp.Or(tc.at, txns), tc.txns, tc.bytes
 			if got := p.snapDue(); got != tc.want {
 				t.Errorf("due: %t", got)
 			}
