@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"strings"
 
+	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -58,14 +59,27 @@ func (p *Prep) setBytes(v *view, data []byte) {
 	}
 }
 
+// crcInline is the most bytes of data that are copied to be summed up in one go with
+// the path.
+const crcInline = 1 << 10
+
 // crc starts the digest of a znode: CRC-32 of its path, "" for the root, and
 // its data. Source: DigestCalculator.calculateDigest.
 func (p *Prep) crc(path string, data []byte) uint32 {
 	if path == "/" {
 		path = ""
 	}
-	p.buf = append(p.buf[:0], path...)
-	return crc32.Update(crc32.ChecksumIEEE(p.buf), crc32.IEEETable, data)
+	b := append(p.buf[:0], make([]byte, tree.CRCRoom)...)
+	b = append(b, path...)
+	crc := uint32(0)
+	if len(data) <= crcInline {
+		b = append(b, data...)
+		crc = tree.CRC(0, b)
+	} else {
+		crc = crc32.Update(tree.CRC(0, b), crc32.IEEETable, data)
+	}
+	p.buf = b
+	return crc
 }
 
 // share finishes the digest of a znode with its metadata. Znodes that are
@@ -75,7 +89,7 @@ func (p *Prep) share(v *view) uint32 {
 		return 0
 	}
 	s, be := &v.stat, binary.BigEndian
-	b := p.buf[:0]
+	b := append(p.buf[:0], make([]byte, tree.CRCRoom)...)
 	b = be.AppendUint64(b, uint64(s.Czxid))
 	b = be.AppendUint64(b, uint64(s.Mzxid))
 	b = be.AppendUint64(b, uint64(s.Pzxid))
@@ -86,7 +100,7 @@ func (p *Prep) share(v *view) uint32 {
 	b = be.AppendUint32(b, uint32(s.Aversion))
 	b = be.AppendUint64(b, uint64(s.EphemeralOwner))
 	p.buf = b
-	return crc32.Update(v.crc, crc32.IEEETable, b)
+	return tree.CRC(v.crc, b)
 }
 
 // adopt records in the parent that a child was created: stat and count move as

@@ -33,13 +33,14 @@ func (d *Digester) Node(path string, data []byte, s *proto.StatPersisted) uint32
 	if path == "/" {
 		path = ""
 	}
-	b := append(d.buf[:0], path...)
+	b := append(d.buf[:0], make([]byte, CRCRoom)...)
+	b = append(b, path...)
 	crc := uint32(0)
 	if len(data) <= digestInline {
 		b = append(b, data...)
 	} else {
-		crc = crc32.Update(crc32.Update(0, crc32.IEEETable, b), crc32.IEEETable, data)
-		b = b[:0]
+		crc = crc32.Update(CRC(0, b), crc32.IEEETable, data)
+		b = b[:CRCRoom]
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Czxid))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Mzxid))
@@ -51,5 +52,5 @@ func (d *Digester) Node(path string, data []byte, s *proto.StatPersisted) uint32
 	b = binary.BigEndian.AppendUint32(b, uint32(s.Aversion))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.EphemeralOwner))
 	d.buf = b
-	return crc32.Update(crc, crc32.IEEETable, b)
+	return CRC(crc, b)
 }
