@@ -75,13 +75,17 @@ func parseFlags(args []string) (o options, err error) {
 	flags.SetOutput(io.Discard) // main prints the error
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		flags.SetOutput(os.Stdout)
+		fmt.Println("Usage: compare [flags]")
 		flags.PrintDefaults()
 		return o, err
 	} else if err != nil {
 		return o, fmt.Errorf("%w; -h lists the flags", err)
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q is no flag; -only takes works", flags.Arg(0))
+		return o, fmt.Errorf("%q is no flag; try -only %[1]s", flags.Arg(0))
+	}
+	if _, err := heapMiB(o.heap); err != nil {
+		return o, fmt.Errorf("-heap %s is no size such as 512m or 2g", o.heap)
 	}
 	if o.rounds < 1 || o.seconds < 1 || o.znodes < 10 || o.sessions < 10 {
 		return o, errors.New("-rounds and -seconds must be at least 1, -znodes and -sessions 10")

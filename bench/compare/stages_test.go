@@ -86,6 +86,7 @@ func TestFlags(t *testing.T) {
 		"-rounds":                         false,
 		"-rounds 0":                       false,
 		"-seconds 0":                      false,
+		"-heap foo":                       false,
 		"F1":                              false,
 	} {
 		_, err := parseFlags(strings.Fields(line))

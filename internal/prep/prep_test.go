@@ -336,6 +336,17 @@ func TestDigestPresence(t *testing.T) {
 	}
 }
 
+// TestDigestOfSizes: what is promised is what the tree has, however long the data are.
+func TestDigestOfSizes(t *testing.T) {
+	w := newWorld(t, Options{Digest: true})
+	w.must(create("/a", 0, open))
+	w.apply(-1)
+	for _, size := range []int{0, 1, 25, 47, crcInline - 2, crcInline, crcInline + 1, 100_000} {
+		w.must(setData("/a", bytes.Repeat([]byte("d"), size), -1))
+		w.apply(-1)
+	}
+}
+
 // TestOwnsItsData: the frame a request was decoded from may be reused.
 func TestOwnsItsData(t *testing.T) {
 	w := newWorld(t, Options{Digest: true})

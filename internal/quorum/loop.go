@@ -259,8 +259,9 @@ func (p *Peer) maybeSnapshot() {
 	l.snap = startSnapshot(p.store, p.tree, &p.durable, p.log, p.opts.Metrics)
 }
 
-// snapDue reports whether enough has been logged since the last snapshot. With
-// SnapBySize, what snapshots write stays in proportion to what logs do, however
+// snapDue reports whether enough has been logged since the last snapshot: SnapBytes,
+// or as many transactions as were drawn and, with SnapBySize, snapShare of a snapshot
+// by bytes and by transactions against znodes, or all of its bytes. So what snapshots write stays in proportion to what logs do, however
 // large the tree is: without it all of a tree that is being loaded would be written
 // again for each SnapCount of its znodes.
 func (p *Peer) snapDue() bool {
@@ -276,11 +277,9 @@ func (p *Peer) snapDue() bool {
 }
 
 // snapShare is the part of a snapshot that the log must have reached behind it, and
-// so bounds what a start replays: with all of it a start with a million znodes took
-// twice as long, and loading them was not faster. Both the bytes and the transactions
-// must have come so far, since a set of much data replays about as fast as one of
-// little: a large tree of small znodes would be written again and again by few sets.
-// A log as large as a snapshot is enough.
+// so bounds what a start replays: when only all of it counted, a start with a million
+// new znodes took twice as long, and loading them was not faster. By bytes alone a
+// large tree of small znodes would be written again for each few sets of much data.
 const snapShare = 4
 
 // nodeRecord is what a snapshot takes for a znode beside path and data, in

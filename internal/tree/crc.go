@@ -2,8 +2,8 @@ package tree
 
 import "hash/crc32"
 
-// CRCRoom is how many bytes CRC needs ahead of its input: what the processor's
-// instructions for it take at a time.
+// CRCRoom is how many bytes CRC needs ahead of its input: what the instructions of
+// amd64 take at a time. Source: hash/crc32, archUpdateIEEE.
 const CRCRoom = 16
 
 // leastInstructed is the shortest input for which hash/crc32 uses those instructions.
@@ -19,7 +19,7 @@ const leastInstructed = 64
 // that is zero.
 func CRC(crc uint32, b []byte) uint32 {
 	in := b[CRCRoom:]
-	if len(in) <= leastInstructed-CRCRoom {
+	if len(in) < leastInstructed-CRCRoom {
 		return crc32.Update(crc, crc32.IEEETable, in)
 	}
 	for i := range 4 {
