@@ -61,6 +61,7 @@ type Prep struct {
 	excesses     []Excess
 	node, parent view   // scratch
 	buf          []byte // scratch
+	digester     tree.Digester
 
 	whole     *proto.Txn                  // made together with its record
 	sets      slab.Slab[proto.SetDataTxn] // of the multi being prepared

@@ -1,11 +1,8 @@
 package prep
 
 import (
-	"encoding/binary"
-	"hash/crc32"
 	"strings"
 
-	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
 
@@ -35,7 +32,7 @@ func (p *Prep) find(v *view, path string) bool {
 	v.exists = true
 	v.stat, v.acl, v.children, v.dataLen = n.Persisted(), n.ACL(), int32(n.NumChildren()), int32(len(n.Data()))
 	if p.opts.Digest {
-		v.crc = p.crc(path, n.Data())
+		v.crc = p.digester.Begin(path, n.Data())
 		v.digest = p.share(v)
 	}
 	return true
@@ -55,31 +52,8 @@ func (p *Prep) record(v *view) {
 func (p *Prep) setBytes(v *view, data []byte) {
 	v.dataLen = int32(len(data))
 	if p.opts.Digest {
-		v.crc = p.crc(v.key, data)
+		v.crc = p.digester.Begin(v.key, data)
 	}
-}
-
-// crcInline is the most bytes of data that are copied to be summed up in one go with
-// the path.
-const crcInline = 1 << 10
-
-// crc starts the digest of a znode: CRC-32 of its path, "" for the root, and
-// its data. Source: DigestCalculator.calculateDigest.
-func (p *Prep) crc(path string, data []byte) uint32 {
-	if path == "/" {
-		path = ""
-	}
-	b := append(p.buf[:0], make([]byte, tree.CRCRoom)...)
-	b = append(b, path...)
-	crc := uint32(0)
-	if len(data) <= crcInline {
-		b = append(b, data...)
-		crc = tree.CRC(0, b)
-	} else {
-		crc = crc32.Update(tree.CRC(0, b), crc32.IEEETable, data)
-	}
-	p.buf = b
-	return crc
 }
 
 // share finishes the digest of a znode with its metadata. Znodes that are
@@ -88,19 +62,7 @@ func (p *Prep) share(v *view) uint32 {
 	if !v.exists || strings.HasPrefix(v.key, "/zookeeper/") {
 		return 0
 	}
-	s, be := &v.stat, binary.BigEndian
-	b := append(p.buf[:0], make([]byte, tree.CRCRoom)...)
-	b = be.AppendUint64(b, uint64(s.Czxid))
-	b = be.AppendUint64(b, uint64(s.Mzxid))
-	b = be.AppendUint64(b, uint64(s.Pzxid))
-	b = be.AppendUint64(b, uint64(s.Ctime))
-	b = be.AppendUint64(b, uint64(s.Mtime))
-	b = be.AppendUint32(b, uint32(s.Version))
-	b = be.AppendUint32(b, uint32(s.Cversion))
-	b = be.AppendUint32(b, uint32(s.Aversion))
-	b = be.AppendUint64(b, uint64(s.EphemeralOwner))
-	p.buf = b
-	return tree.CRC(v.crc, b)
+	return p.digester.End(v.crc, &v.stat)
 }
 
 // adopt records in the parent that a child was created: stat and count move as

@@ -30,18 +30,40 @@ func (d *Digester) Node(path string, data []byte, s *proto.StatPersisted) uint32
 	if strings.HasPrefix(path, systemSubtree) {
 		return 0
 	}
+	crc, b := d.begin(path, data)
+	return d.end(crc, b, s)
+}
+
+// Begin returns the part of a znode's digest that is of its path and data, for End.
+func (d *Digester) Begin(path string, data []byte) uint32 {
+	return crcOf(d.begin(path, data))
+}
+
+// End completes what Begin returned with the metadata, which may have changed since.
+// Unlike Node it does not know which znodes have no digest.
+func (d *Digester) End(begun uint32, s *proto.StatPersisted) uint32 {
+	return d.end(begun, append(d.buf[:0], make([]byte, crcRoom)...), s)
+}
+
+// begin returns the checksum of what is long, and with room ahead what is not summed
+// up yet, in d.buf.
+func (d *Digester) begin(path string, data []byte) (crc uint32, rest []byte) {
 	if path == "/" {
 		path = ""
 	}
-	b := append(d.buf[:0], make([]byte, CRCRoom)...)
+	b := append(d.buf[:0], make([]byte, crcRoom)...)
 	b = append(b, path...)
-	crc := uint32(0)
 	if len(data) <= digestInline {
 		b = append(b, data...)
 	} else {
-		crc = crc32.Update(CRC(0, b), crc32.IEEETable, data)
-		b = b[:CRCRoom]
+		crc = crc32.Update(crcOf(0, b), crc32.IEEETable, data)
+		b = b[:crcRoom]
 	}
+	d.buf = b
+	return crc, b
+}
+
+func (d *Digester) end(crc uint32, b []byte, s *proto.StatPersisted) uint32 {
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Czxid))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Mzxid))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Pzxid))
@@ -52,5 +74,5 @@ func (d *Digester) Node(path string, data []byte, s *proto.StatPersisted) uint32
 	b = binary.BigEndian.AppendUint32(b, uint32(s.Aversion))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.EphemeralOwner))
 	d.buf = b
-	return CRC(crc, b)
+	return crcOf(crc, b)
 }
