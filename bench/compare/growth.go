@@ -58,11 +58,11 @@ func measureGrowth(ctx context.Context, o options, systems []system, tmp string,
 		sized.znodes, sized.sessions = o.znodes*tenths/10, o.sessions*tenths/10
 		for _, s := range slices.Backward(systems) { // Java's largest takes longest, and may be interrupted
 			heap, fits := heapFor(o.heap, sized.znodes)
-			if strings.HasPrefix(s.name, "Java") && !fits {
-				notes = append(notes, fmt.Errorf("%s with %s znodes does not fit: three heaps of %s", s.name, thousands(sized.znodes), heap))
-				continue
-			}
 			if strings.HasPrefix(s.name, "Java") {
+				if !fits {
+					notes = append(notes, fmt.Errorf("%s with %s znodes does not fit: three heaps of %s", s.name, thousands(sized.znodes), heap))
+					continue
+				}
 				facts = append(facts, fmt.Sprintf("%s has a heap of %s with %s znodes", s.name, heap, thousands(sized.znodes)))
 			}
 			say("%s, %s znodes, %s sessions", s.name, thousands(sized.znodes), thousands(sized.sessions))
@@ -76,7 +76,11 @@ func measureGrowth(ctx context.Context, o options, systems []system, tmp string,
 				}
 			}}
 			for _, st := range growthStages(strconv.Itoa(max(sized.znodes/1000, 1))) {
-				if err := p.measure(ctx, st, filepath.Join(tmp, "servers")); err != nil {
+				err := p.measure(ctx, st, filepath.Join(tmp, "servers"))
+				if ctx.Err() != nil {
+					err = errors.New("interrupted")
+				}
+				if err != nil {
 					notes = append(notes, fmt.Errorf("%s, %s znodes, %s: %w", s.name, thousands(sized.znodes), st.name, err))
 				}
 				if ctx.Err() != nil { // what there is until an interrupt is worth having
@@ -147,16 +151,7 @@ func writeGrowth(o options, facts []string, systems []system, found map[string]m
 	for _, err := range notes {
 		fmt.Fprintf(&b, "Not measured: %s.\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
-	fmt.Fprintf(&b, "\n## How it was taken\n\n    go run ./bench/compare %s\n\n", strings.Join(os.Args[1:], " "))
-	for _, fact := range facts {
-		if fact == "" {
-			continue
-		}
-		fmt.Fprintf(&b, "- %s\n", fact)
-	}
-	for _, s := range systems {
-		fmt.Fprintf(&b, "- %s: %s\n", s.name, s.version)
-	}
+	b.WriteString(howTaken(facts, systems))
 	fmt.Fprintf(&b, "- One round, %d s a measurement; %.0f minutes in all.\n", o.seconds, time.Since(started).Minutes())
 	return writeFiles(o.out, name, b.String(), pairs(found))
 }
@@ -220,8 +215,7 @@ func growthTable(o options, systems []system, found map[string]map[string][]poin
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", c.name, c.unit, s.name, strings.Join(cells, " | "), grown)
 		}
 	}
-	b.WriteString("\nIn brackets the size: ")
-	b.WriteString("znodes in the tree, of F9 sessions. More than 1 x means that cost grows faster than the work.\n")
+	b.WriteString("\nIn brackets the size: znodes in the tree, of F9 and F15 sessions. More than 1 x means that cost grows faster than the work.\n")
 	b.WriteString(manySessions(systems, found))
 	return b.String()
 }

@@ -64,7 +64,7 @@ func parseFlags(args []string) (o options, err error) {
 	flags.IntVar(&o.sessions, "sessions", 5000, "sessions of the works with many idle ones")
 	flags.StringVar(&o.only, "only", "", "comma list of the works to measure, for example F1,F16-sync; all if empty")
 	flags.BoolVar(&o.quick, "quick", false, "the main six in three minutes: "+theSix+" with 100,000 znodes, one round")
-	flags.BoolVar(&o.growth, "growth", false, "F1, F2, F7, F8 and F9 at a tenth, at one and at ten times the size instead, with plots")
+	flags.BoolVar(&o.growth, "growth", false, "F1, F2, F7, F8, F9 and F15 at a tenth, at one and at ten times the size instead, with plots")
 	flags.BoolVar(&o.alone, "alone", false, "measure Paddock only, which takes half the time and needs no jars; no goal is judged")
 	flags.BoolVar(&o.etcd, "etcd", true, "measure etcd too, where a work has a meaning there; not with -quick, -growth and -alone")
 	flags.StringVar(&o.peers, "peers", peersDir(), "directory that test/peers/install.sh has filled")

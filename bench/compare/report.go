@@ -27,16 +27,7 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 		"An event on each of 3,000 connections, as in F12, takes %s ms until the last has been read.\n",
 		number(r.limits.PerSecond), number(r.limits.OneAtTime), number(r.limits.Of100), number(r.limits.Of300), number(r.limits.Sync), ofLimit(r),
 		number(r.limits.FanOut))
-	fmt.Fprintf(&b, "\n## How it was taken\n\n    go run ./bench/compare %s\n\n", strings.Join(os.Args[1:], " "))
-	for _, fact := range facts {
-		if fact == "" {
-			continue
-		}
-		fmt.Fprintf(&b, "- %s\n", fact)
-	}
-	for _, s := range systems {
-		fmt.Fprintf(&b, "- %s: %s\n", s.name, s.version)
-	}
+	b.WriteString(howTaken(facts, systems))
 	if !o.alone {
 		fmt.Fprintf(&b, "- Java has -Xms%s -Xmx%s.\n", o.heap, o.heap)
 	}
@@ -53,6 +44,21 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 		values[s.name] = r.values[i]
 	}
 	return writeFiles(o.out, started.Format(time.DateOnly), b.String(), values)
+}
+
+// howTaken lists how a report was made, and on what.
+func howTaken(facts []string, systems []system) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## How it was taken\n\n    go run ./bench/compare %s\n\n", strings.Join(os.Args[1:], " "))
+	for _, fact := range facts {
+		if fact != "" {
+			fmt.Fprintf(&b, "- %s\n", fact)
+		}
+	}
+	for _, s := range systems {
+		fmt.Fprintf(&b, "- %s: %s\n", s.name, s.version)
+	}
+	return b.String()
 }
 
 // beside says what Paddock was measured beside.

@@ -40,7 +40,8 @@ func TestTimerSlack(t *testing.T) {
 			continue // it has ended
 		}
 		if errors.Is(err, os.ErrPermission) {
-			t.Skip("another process's slack is for root to read")
+			t.Log("not compared: another process's slack is for root to read")
+			break
 		}
 		if err != nil || strings.TrimSpace(string(slack)) != fmt.Sprint(int64(timerSlack)) {
 			t.Errorf("thread %s: slack %q ns (%v), want %d", thread.Name(), slack, err, timerSlack)

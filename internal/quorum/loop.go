@@ -261,16 +261,20 @@ func (p *Peer) maybeSnapshot() {
 
 // snapDue reports whether enough has been logged since the last snapshot: SnapBytes,
 // or as many transactions as were drawn and, with SnapBySize, snapShare of a snapshot
-// by bytes and by transactions against znodes, or all of its bytes. So what snapshots write stays in proportion to what logs do, however
-// large the tree is: without it all of a tree that is being loaded would be written
-// again for each SnapCount of its znodes.
+// by bytes and by transactions against znodes, or all of its bytes. So what snapshots
+// write stays in proportion to what logs do, however large the tree is: by number
+// alone all of a tree that is being loaded would be written again for each SnapCount
+// of its znodes.
 func (p *Peer) snapDue() bool {
 	l := &p.loop
 	if p.opts.SnapBytes > 0 && l.snapBytes > p.opts.SnapBytes {
 		return true
 	}
-	if l.snapTxns <= l.snapAt || !p.opts.SnapBySize {
-		return l.snapTxns > l.snapAt
+	if l.snapTxns <= l.snapAt {
+		return false
+	}
+	if !p.opts.SnapBySize {
+		return true
 	}
 	size := snapshotSize(p.tree)
 	return l.snapBytes > size || l.snapBytes > size/snapShare && l.snapTxns > p.tree.NodeCount()/snapShare
