@@ -21,9 +21,10 @@ var (
 // Invariant: no call allocates more than a small multiple of the bytes that
 // are really left, whatever lengths the input claims.
 type Decoder struct {
-	buf []byte
-	off int
-	err error
+	buf  []byte
+	off  int
+	err  error
+	text *text // what strings share, if they do
 }
 
 // NewDecoder returns a decoder over b. Buffers it returns alias b.
@@ -47,6 +48,10 @@ func (d *Decoder) Rest() []byte {
 	d.off = len(d.buf)
 	return p
 }
+
+// Record reads a buffer and returns a decoder over it, whose strings share memory with
+// those of d if d's do.
+func (d *Decoder) Record() Decoder { return Decoder{buf: d.Buffer(), text: d.text} }
 
 // Match consumes want if what is left begins with it, and reports whether it did.
 func (d *Decoder) Match(want []byte) bool {
@@ -138,10 +143,13 @@ func (d *Decoder) NullString() (s string, ok bool) {
 	if d.err != nil {
 		return "", false
 	}
-	if utf8.Valid(p) {
-		return string(p), true
+	switch {
+	case !utf8.Valid(p):
+		return ValidUTF8(p), true
+	case d.text != nil:
+		return d.text.add(p), true
 	}
-	return ValidUTF8(p), true
+	return string(p), true
 }
 
 // String reads a string; null reads as the empty string.

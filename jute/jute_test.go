@@ -144,3 +144,49 @@ func TestMatch(t *testing.T) {
 		t.Error("matched after an error")
 	}
 }
+
+// Strings that share memory are what they would be alone, and stay so when others are
+// read, however many were announced.
+func TestShareStrings(t *testing.T) {
+	list := []string{"/key1", "/key22", "", "é", "a\xffb", strings.Repeat("x", 1000)}
+	for i := range 40 {
+		list = append(list, "/some/path/"+strings.Repeat("y", i%7))
+	}
+	var b []byte
+	for _, s := range list {
+		b = AppendString(b, s)
+	}
+	inner := AppendString(AppendString(nil, "in"), "ner")
+	b = AppendBuffer(b, inner)
+	for _, n := range []int{-1, 0, 1, 2, 3, len(list), 1 << 30} {
+		d := NewDecoder(b)
+		d.ShareStrings(n)
+		var got []string
+		for range list {
+			got = append(got, d.String())
+		}
+		record := d.Record()
+		in, ner := record.String(), record.String()
+		for i, want := range list {
+			if want = strings.ToValidUTF8(want, "\ufffd"); got[i] != want {
+				t.Errorf("announced %d: string %d is %q, not %q", n, i, got[i], want)
+			}
+		}
+		if in+ner != "inner" || d.Err() != nil || record.Err() != nil {
+			t.Errorf("announced %d: the record has %q and %q, %v, %v", n, in, ner, d.Err(), record.Err())
+		}
+	}
+	twelve := bytes.Repeat(AppendString(nil, "/short/path"), 12)
+	allocs := testing.AllocsPerRun(100, func() {
+		d := NewDecoder(twelve)
+		d.ShareStrings(12)
+		for range 12 {
+			sink = d.String()
+		}
+	})
+	if allocs > 2 {
+		t.Errorf("12 strings took %.0f allocations", allocs)
+	}
+}
+
+var sink string

@@ -207,12 +207,13 @@ func (r *MultiRequest) Decode(d *jute.Decoder) {
 			d.Fail(errNull)
 			return
 		}
-		req.Decode(d)
+		decodeOp(req, d)
 		if c, ok := req.(*CreateRequest); ok && !c.HasTTL && d.Err() == nil && (!c.Flags.Valid() || c.Flags.IsTTL()) {
 			d.Fail(fmt.Errorf("proto: invalid create flags %d", c.Flags))
 			return
 		}
 		if r.Ops == nil {
+			d.ShareStrings(1 + d.Len()/leastOp)
 			r.Ops = make([]MultiOp, 0, min(1+d.Len()/leastOp, slab.Max))
 		}
 		r.Ops = append(r.Ops, MultiOp{h.Type, req})
@@ -326,23 +327,39 @@ func DecodeRequest(op OpCode, b []byte) (Request, error) {
 	if req == nil {
 		return nil, nil
 	}
-	if err := decodeInto(req, op, b); err != nil {
+	if err := DecodeInto(req, op, b); err != nil {
 		return nil, err
 	}
 	return req, nil
 }
 
-// DecodeSetData is DecodeRequest of the most frequent write, into memory of the
-// caller's.
-func DecodeSetData(r *SetDataRequest, b []byte) error { return decodeInto(r, OpSetData, b) }
-
-func decodeInto(req Request, op OpCode, b []byte) error {
+// DecodeInto is DecodeRequest into memory of the caller's, which must be of the type
+// that the opcode has.
+func DecodeInto(req Request, op OpCode, b []byte) error {
 	d := jute.NewDecoder(b)
-	req.Decode(&d)
+	decodeOp(req, &d)
 	if err := d.Err(); err != nil {
 		return fmt.Errorf("decode %s request: %w", op, err)
 	}
 	return nil
+}
+
+// decodeOp reads a record. As in decodeBody the frequent ones are named.
+func decodeOp(req Request, d *jute.Decoder) {
+	switch req := req.(type) {
+	case *PathWatchRequest:
+		req.Decode(d)
+	case *SetDataRequest:
+		req.Decode(d)
+	case *CreateRequest:
+		req.Decode(d)
+	case *MultiRequest:
+		req.Decode(d)
+	default:
+		other := *d
+		req.Decode(&other)
+		*d = other
+	}
 }
 
 func newRequest(op OpCode) Request {

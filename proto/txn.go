@@ -255,11 +255,13 @@ func (t *MultiTxn) Append(b []byte) []byte {
 func (t *MultiTxn) Decode(d *jute.Decoder) {
 	n := d.Count(8)
 	t.Subs = make([]SubTxn, 0, max(n, 0))
+	d.ShareStrings(n)
 	var sets slab.Slab[SetDataTxn] // a multi mostly has the one or the other
 	var creates slab.Slab[CreateTxn]
+	var sub jute.Decoder // not in the loop, as it is allocated
 	for i := range n {
 		typ := OpCode(d.Int())
-		sub := jute.NewDecoder(d.Buffer())
+		sub = d.Record()
 		if d.Err() != nil {
 			return
 		}
@@ -280,13 +282,30 @@ func (t *MultiTxn) Decode(d *jute.Decoder) {
 				return
 			}
 		}
-		body.Decode(&sub)
-		if err := sub.Err(); err != nil {
+		if err := decodeBody(body, &sub); err != nil {
 			d.Fail(err)
 			return
 		}
 		t.Subs = append(t.Subs, SubTxn{typ, body})
 	}
+}
+
+// decodeBody reads a record and returns the first failure. A decoder whose address goes
+// through an interface is allocated, so the frequent records are named.
+func decodeBody(body TxnBody, d *jute.Decoder) error {
+	switch body := body.(type) {
+	case *SetDataTxn:
+		body.Decode(d)
+	case *CreateTxn:
+		body.Decode(d)
+	case *MultiTxn:
+		body.Decode(d)
+	default:
+		other := *d
+		body.Decode(&other)
+		*d = other
+	}
+	return d.Err()
 }
 
 // newTxn returns an empty transaction of a type: the frequent ones with their
@@ -297,9 +316,8 @@ func newTxn(typ OpCode) (*Txn, error) {
 		t, _ := NewSetData()
 		return t, nil
 	case OpCreate, OpCreate2:
-		t := new(wholeCreate)
-		t.Txn.Body = &t.record
-		return &t.Txn, nil
+		t, _ := NewCreate()
+		return t, nil
 	}
 	body, err := newTxnBody(typ)
 	if err != nil {
@@ -323,6 +341,13 @@ type (
 // NewSetData returns a transaction and its record in one piece of memory.
 func NewSetData() (*Txn, *SetDataTxn) {
 	t := new(wholeSetData)
+	t.Txn.Body = &t.record
+	return &t.Txn, &t.record
+}
+
+// NewCreate is NewSetData of a create.
+func NewCreate() (*Txn, *CreateTxn) {
+	t := new(wholeCreate)
 	t.Txn.Body = &t.record
 	return &t.Txn, &t.record
 }
@@ -416,9 +441,8 @@ func DecodeTxn(raw []byte) (*Txn, error) {
 		return nil, err
 	}
 	t.TxnHeader, t.Raw = h, raw
-	body := t.Body
 	if !t.bodyLeftOut(d) {
-		body.Decode(&d)
+		decodeBody(t.Body, &d)
 	}
 	if d.Err() == nil && d.Len() >= digestSize {
 		t.Digest.Version, t.Digest.Tree, t.HasDigest = d.Int(), d.Long(), true

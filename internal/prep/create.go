@@ -63,10 +63,21 @@ func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (pr
 	case proto.OpCreateTTL:
 		return op, &proto.CreateTTLTxn{Path: path, Data: r.Data, ACL: acl, ParentCversion: cversion, TTL: r.TTL}, proto.OK
 	}
-	return op, &proto.CreateTxn{
+	body := p.newCreate()
+	*body = proto.CreateTxn{
 		Path: path, Data: r.Data, ACL: acl,
 		Ephemeral: r.Flags.IsEphemeral(), ParentCversion: cversion,
-	}, proto.OK
+	}
+	return op, body, proto.OK
+}
+
+// newCreate is newSetData of a create.
+func (p *Prep) newCreate() (body *proto.CreateTxn) {
+	if p.overlay.undoing {
+		return new(proto.CreateTxn)
+	}
+	p.whole, body = proto.NewCreate()
+	return body
 }
 
 // fixACL is ACLRules.Fix, without an allocation for the ACL that most znodes have.

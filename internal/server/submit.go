@@ -51,7 +51,7 @@ func (c *conn) submit(q *call, state entryState) error {
 	var err error
 	if body != nil {
 		r.Body = body
-		err = proto.DecodeSetData(body, r.Raw)
+		err = proto.DecodeInto(body, q.op, r.Raw)
 	} else {
 		r.Body, err = proto.DecodeRequest(q.op, r.Raw)
 	}
@@ -83,13 +83,20 @@ func (c *conn) submit(q *call, state entryState) error {
 type sharing struct {
 	records []byte
 	sets    slab.Slab[wholeSet]
+	creates slab.Slab[wholeCreate]
 }
 
-// wholeSet is the most frequent write and its record.
-type wholeSet struct {
-	request replica.Request
-	body    proto.SetDataRequest
-}
+// wholeSet and wholeCreate are the frequent writes with their records.
+type (
+	wholeSet struct {
+		request replica.Request
+		body    proto.SetDataRequest
+	}
+	wholeCreate struct {
+		request replica.Request
+		body    proto.CreateRequest
+	}
+)
 
 // Limits of the records that writes share.
 const (
@@ -105,21 +112,29 @@ func (c *conn) share() *sharing {
 	return c.shared
 }
 
-// newRequest returns memory for a write and, if it is of the frequent kind, for its
-// record.
-func (c *conn) newRequest(q *call) (*replica.Request, *proto.SetDataRequest) {
-	if q.op != proto.OpSetData {
-		return new(replica.Request), nil
-	}
+// newRequest returns memory for a write and, if it is of a frequent kind, for its
+// record; nil if not.
+func (c *conn) newRequest(q *call) (*replica.Request, proto.Request) {
 	s := c.share()
-	if s == nil {
+	switch {
+	case q.op == proto.OpSetData && s == nil:
 		w := new(wholeSet)
 		return &w.request, &w.body
+	case q.op == proto.OpSetData:
+		w := s.sets.Next(c.alike(q))
+		return &w.request, &w.body
+	case (q.op == proto.OpCreate || q.op == proto.OpCreate2) && s == nil:
+		w := new(wholeCreate)
+		return &w.request, &w.body
+	case q.op == proto.OpCreate || q.op == proto.OpCreate2:
+		w := s.creates.Next(c.alike(q))
+		return &w.request, &w.body
 	}
-	like := len(c.sock.rest()) / (len(q.record) + 12) // how many have come that are of this length
-	w := s.sets.Next(1 + like)
-	return &w.request, &w.body
+	return new(replica.Request), nil
 }
+
+// alike returns how many have come that are as long as q, with it.
+func (c *conn) alike(q *call) int { return 1 + len(c.sock.rest())/(len(q.record)+12) }
 
 // ownRecord copies a record that waits out of the input.
 func (c *conn) ownRecord(record []byte) []byte {

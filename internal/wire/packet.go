@@ -467,16 +467,19 @@ func decodeForward(p Packet) (zab.Message, error) {
 		return nil, fmt.Errorf("%w: REQUEST: %w", ErrPacket, err)
 	}
 	h.Raw = d.Rest()
-	if h.Op == proto.OpSetData {
-		whole := &struct { // the most frequent write in one piece of memory
+	switch h.Op { // the frequent writes are in one piece of memory each
+	case proto.OpSetData:
+		whole := &struct {
 			f    zab.Forward
 			body proto.SetDataRequest
 		}{f: h}
-		whole.f.Malformed = proto.DecodeSetData(&whole.body, h.Raw) != nil
-		if !whole.f.Malformed {
-			whole.f.Body = &whole.body
-		}
-		return &whole.f, nil
+		return decoded(&whole.f, &whole.body), nil
+	case proto.OpCreate, proto.OpCreate2:
+		whole := &struct {
+			f    zab.Forward
+			body proto.CreateRequest
+		}{f: h}
+		return decoded(&whole.f, &whole.body), nil
 	}
 	f := new(zab.Forward)
 	*f = h
@@ -484,6 +487,14 @@ func decodeForward(p Packet) (zab.Message, error) {
 	f.Body, err = proto.DecodeRequest(f.Op, f.Raw)
 	f.Malformed = err != nil // the client's fault: answered, not punished here
 	return f, nil
+}
+
+// decoded completes f with its record, which body has the memory for.
+func decoded(f *zab.Forward, body proto.Request) *zab.Forward {
+	if f.Malformed = proto.DecodeInto(body, f.Op, f.Raw) != nil; !f.Malformed {
+		f.Body = body
+	}
+	return f
 }
 
 // FromLeader turns a packet that a leader sent into a message. SNAP comes
