@@ -11,6 +11,9 @@ type view struct {
 	znode
 	key string
 	c   *change // the path's record, nil if the state comes from the tree
+	// crc has not been computed, and is of data, the tree's. Most writes bring other data.
+	unsummed bool
+	data     []byte
 }
 
 // find looks path up and reports whether the znode exists. The root has one
@@ -21,19 +24,19 @@ func (p *Prep) find(v *view, path string) bool {
 		path = "/"
 	}
 	if c := p.overlay.changes[path]; c != nil {
-		v.c, v.key, v.znode = c, c.key, c.znode
+		v.c, v.key, v.znode, v.unsummed, v.data = c, c.key, c.znode, false, nil
 		return v.exists
 	}
-	v.c, v.key, v.znode = nil, path, znode{}
+	v.c, v.key, v.znode, v.unsummed, v.data = nil, path, znode{}, false, nil
 	n, ok := p.tree.Get(path)
 	if !ok {
 		return false
 	}
 	v.exists = true
-	v.stat, v.acl, v.children, v.dataLen = n.Persisted(), n.ACL(), int32(n.NumChildren()), int32(len(n.Data()))
+	data := n.Data()
+	v.stat, v.acl, v.children, v.dataLen = n.Persisted(), n.ACL(), int32(n.NumChildren()), int32(len(data))
 	if p.opts.Digest {
-		v.crc = p.digester.Begin(path, n.Data())
-		v.digest = p.share(v)
+		v.digest, v.unsummed, v.data = n.Digest(), true, data
 	}
 	return true
 }
@@ -50,10 +53,8 @@ func (p *Prep) record(v *view) {
 
 // setBytes tells v its new data.
 func (p *Prep) setBytes(v *view, data []byte) {
-	v.dataLen = int32(len(data))
-	if p.opts.Digest {
-		v.crc = p.digester.Begin(v.key, data)
-	}
+	v.dataLen, v.unsummed = int32(len(data)), p.opts.Digest
+	v.data = data
 }
 
 // share finishes the digest of a znode with its metadata. Znodes that are
@@ -61,6 +62,9 @@ func (p *Prep) setBytes(v *view, data []byte) {
 func (p *Prep) share(v *view) uint32 {
 	if !v.exists || strings.HasPrefix(v.key, "/zookeeper/") {
 		return 0
+	}
+	if v.unsummed {
+		v.crc, v.unsummed = p.digester.Begin(v.key, v.data), false
 	}
 	return p.digester.End(v.crc, &v.stat)
 }

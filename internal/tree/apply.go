@@ -88,9 +88,10 @@ func (t *Tree) applyOne(h *proto.TxnHeader, typ proto.OpCode, body proto.TxnBody
 func (t *Tree) applyMulti(h *proto.TxnHeader, multi *proto.MultiTxn, res *Result) {
 	failed := multi.Failed()
 	skipped := proto.OK
+	var r change
 	for i := range multi.Subs {
 		sub := &multi.Subs[i]
-		var r change
+		r = change{}
 		switch {
 		case sub.Type == proto.OpError:
 			skipped = proto.ErrRuntimeInconsistency
@@ -103,16 +104,18 @@ func (t *Tree) applyMulti(h *proto.TxnHeader, multi *proto.MultiTxn, res *Result
 		if res.Err == proto.OK {
 			res.Err = r.err
 		}
-		res.Multi = append(res.Multi, t.multiResult(sub.Type, failed, &r))
+		res.Multi = append(res.Multi, proto.MultiResult{Type: sub.Type})
+		r.fill(&res.Multi[i], failed)
 	}
 }
 
-func (t *Tree) multiResult(typ proto.OpCode, failed bool, r *change) proto.MultiResult {
+// fill completes the result of an operation of a multi, which has its type.
+func (r *change) fill(m *proto.MultiResult, failed bool) {
 	if failed || r.err != proto.OK {
-		return proto.MultiResult{Type: proto.OpError, Err: r.err}
+		m.Type, m.Err = proto.OpError, r.err
+		return
 	}
-	m := proto.MultiResult{Type: typ}
-	switch typ {
+	switch m.Type {
 	case proto.OpCreate:
 		m.Path = r.path
 	case proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
@@ -123,7 +126,6 @@ func (t *Tree) multiResult(typ proto.OpCode, failed bool, r *change) proto.Multi
 	case proto.OpSetData:
 		m.Stat = r.stat
 	}
-	return m
 }
 
 // creation is what the kinds of create have in common.

@@ -53,6 +53,9 @@ type Node struct {
 // they may change as soon as the lock is released, and must not be written to.
 func (v Node) Data() []byte { return v.t.data(v.n) }
 
+// Digest returns the znode's share of the tree's digest, 0 if it has none.
+func (v Node) Digest() uint32 { return v.n.crc }
+
 // ACL returns the znode's ACL. The slice is immutable and may be kept.
 func (v Node) ACL() []proto.ACL { return v.t.acls.list(v.n.acl) }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/paddock-io/paddock/proto"
 )
@@ -70,9 +71,10 @@ type Sink interface {
 // the way up. That set is all that is searched for the ancestors of a changed
 // znode.
 type Watches struct {
-	mu        sync.Mutex // a leaf: taken below the tree's lock, nothing is called under it
-	paths     watchPaths // by index.hash
-	recursive watchPaths // by chain; Invariant: holds the entries of paths with WatchRecursive, and nothing else
+	mu        sync.Mutex   // a leaf: taken below the tree's lock, nothing is called under it
+	watched   atomic.Int32 // paths.n, for who does not hold mu
+	paths     watchPaths   // by index.hash
+	recursive watchPaths   // by chain; Invariant: holds the entries of paths with WatchRecursive, and nothing else
 	chain     chain
 	watchers  map[WatcherID]*watcher
 	counts    [watchTables]WatchCounts
@@ -149,6 +151,7 @@ func (w *Watches) Add(kind WatchKind, path string, id WatcherID) bool {
 		}
 		if p == 0 {
 			p = w.paths.add(h, strings.Clone(path))
+			w.watched.Store(int32(w.paths.n))
 		}
 		w.remember(r, id, p)
 		r.charge += charge
@@ -313,6 +316,7 @@ func (w *Watches) forgetPath(h uint64, p nodeID) {
 		return
 	}
 	w.paths.remove(h, p)
+	w.watched.Store(int32(w.paths.n))
 	if w.paths.shrink() {
 		for _, r := range w.watchers {
 			r.paths = nil // all void

@@ -9,6 +9,9 @@ import (
 // fire tells the sink about a change. Watches that fire once are gone
 // afterwards, even if the sink keeps the event from a watcher.
 func (t *Tree) fire(typ proto.EventType, path string, z proto.Zxid, acl []proto.ACL) {
+	if t.watches.watched.Load() == 0 { // a watch that must be seen was added before the lock was taken
+		return
+	}
 	to := t.watches.take(typ, path)
 	if len(to) == 0 || t.sink == nil {
 		return
@@ -41,9 +44,6 @@ func (w *Watches) take(typ proto.EventType, path string) []WatcherID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fired = w.fired[:0]
-	if w.paths.n == 0 {
-		return nil
-	}
 	fires, spends := trigger(typ)
 	sets := 0
 	if w.recursive.n > 0 && fires&WatchRecursive.set() != 0 {
