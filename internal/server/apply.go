@@ -23,6 +23,7 @@ func (s *Server) Apply(txns []*proto.Txn) {
 	mismatches, first, digest := int64(0), (*proto.Txn)(nil), int64(0)
 	serving := s.period.Load() != nil
 	s.refill(len(txns))
+	s.tree.FetchTxns(txns)
 	s.tree.Lock()
 	for _, txn := range txns {
 		s.tree.Apply(txn, &s.result)

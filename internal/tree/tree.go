@@ -41,6 +41,7 @@ type Tree struct {
 	quotaText      []byte // scratch
 
 	digester Digester
+	ahead    ahead
 	expected expectedDigest
 	// Oldest first. Invariant: no more than digestLogLimit.
 	digestLog []ZxidDigest
