@@ -33,10 +33,8 @@ func Recover(s *storage.Store) (*Recovered, error) {
 		}
 		return err
 	}
-	var res tree.Result
+	replay := startReplay(rec)
 	var err error
-	var first proto.Zxid // replayed
-	whole := true        // the history has had no hole
 	rec.Recovered, err = s.Recover(sink, func(e storage.Entry) error {
 		if err := load(); err != nil {
 			return err
@@ -45,21 +43,10 @@ func Recover(s *storage.Store) (*Recovered, error) {
 		if err != nil {
 			return err
 		}
-		if rec.Tree.Apply(t, &res); res.DigestMismatch {
-			if rec.Mismatches++; rec.Mismatches == 1 {
-				rec.Mismatch = t.Zxid
-			}
-		}
-		if first == 0 || !follows(rec.Hist.Last(), t.Zxid) {
-			// The start, or a hole; what came before that helps no learner.
-			rec.Hist.Reset(t.Zxid - 1)
-			if whole = first == 0; whole {
-				first = t.Zxid
-			}
-		}
-		rec.Hist.Add(t)
+		replay.add(t)
 		return nil
 	})
+	replay.finish()
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +60,9 @@ func Recover(s *storage.Store) (*Recovered, error) {
 	if rec.Last = rec.Tree.LastZxid(); rec.LastZxid < 0 {
 		rec.Last, base = rec.LastZxid, rec.LastZxid
 	}
-	if first == 0 {
+	if replay.first == 0 {
 		rec.Hist.Reset(base)
-	} else if whole && rec.Hist.Base() == first-1 {
+	} else if replay.whole && rec.Hist.Base() == replay.first-1 {
 		rec.Hist.Rebase(base)
 	}
 	return rec, nil

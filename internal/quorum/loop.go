@@ -281,10 +281,10 @@ func (p *Peer) snapDue() bool {
 }
 
 // snapShare is the part of a snapshot that the log must have reached behind it, and
-// so bounds what a start replays: when only all of it counted, a start with a million
-// new znodes took twice as long, and loading them was not faster. By bytes alone a
-// large tree of small znodes would be written again for each few sets of much data.
-const snapShare = 4
+// so bounds what a start replays: with all of it a start with a million new znodes takes
+// half as long again. By bytes alone a large tree of small znodes would be written again
+// for each few sets of much data.
+const snapShare = 2
 
 // nodeRecord is what a snapshot takes for a znode beside path and data, in
 // bytes: two lengths, the ACL's number and the stat. Source: DataNode.serialize.

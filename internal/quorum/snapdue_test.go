@@ -31,7 +31,7 @@ func TestSnapshotDue(t *testing.T) {
 		{txns: txns + 1, bytes: size / snapShare * 11 / 10, by: true, want: true},
 		{txns: txns, bytes: size * 2, by: true},
 		{at: 10, txns: nodes / snapShare, bytes: size * 9 / 10, by: true}, // few large sets
-		{at: 10, txns: nodes/snapShare + 2, bytes: size * 9 / 10, by: true, want: true},
+		{at: 10, txns: nodes/snapShare + 4, bytes: size * 9 / 10, by: true, want: true},
 		{at: 10, txns: nodes / snapShare, bytes: size * 11 / 10, by: true, want: true},
 		{at: 10, txns: nodes / snapShare, want: true},
 		{bytes: 101, limit: 100, want: true},
