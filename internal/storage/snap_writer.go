@@ -196,24 +196,31 @@ func (e *snapEncoder) flush() error {
 	return e.err
 }
 
-// snapStep is how many bytes of a snapshot are written between two syncs. Left to
-// the end, the sync of a large file keeps the disk and the file system's
+// snapStep is how many bytes of a snapshot are written before they are pushed to the
+// disk. Left to the end, the sync of a large file keeps the disk and the file system's
 // journal busy for as long as all of it takes, and every sync of the log waits behind it.
 const snapStep = 1 << 20
 
-// fileWriter writes a file from its beginning, and syncs it step by step.
+// fileWriter writes a file from its beginning, and pushes it to the disk step by step.
 type fileWriter struct {
 	f      vfs.File
 	off    int64
-	synced int64 // everything before it is
+	pushed int64 // everything before it is
 }
 
 func (w *fileWriter) Write(p []byte) (int, error) {
 	n, err := w.f.WriteAt(p, w.off)
 	w.off += int64(n)
-	if err == nil && w.off-w.synced >= snapStep {
-		err = w.f.Sync()
-		w.synced = w.off
+	if err == nil && w.off-w.pushed >= snapStep {
+		err = push(w.f, w.pushed, w.off-w.pushed)
+		w.pushed = w.off
 	}
 	return n, err
+}
+
+func push(f vfs.File, off, n int64) error {
+	if p, ok := f.(vfs.Pusher); ok {
+		return p.Push(off, n)
+	}
+	return f.Sync()
 }

@@ -24,3 +24,16 @@ func (f osFile) Sync() error {
 		}
 	}
 }
+
+// Push implements Pusher by sync_file_range, and by Sync where the file system has none.
+func (f osFile) Push(off, n int64) error {
+	const whole = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
+	err := unix.SyncFileRange(int(f.Fd()), off, n, whole)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EINTR), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
+		return f.Sync()
+	}
+	return os.NewSyscallError("sync_file_range", err)
+}

@@ -59,6 +59,14 @@ type Forgetter interface {
 	Forget(off, n int64)
 }
 
+// Pusher is a File that can be written out without a promise.
+type Pusher interface {
+	// Push has n bytes at off written to the disk, and returns when they are. They are
+	// durable only after a Sync, which will have less to do and, unlike this, has the
+	// disk empty its own cache, for which everybody's syncs wait.
+	Push(off, n int64) error
+}
+
 // Info is what Stat tells.
 type Info struct {
 	Size int64 // bytes
