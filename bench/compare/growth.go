@@ -17,8 +17,12 @@ import (
 type curve struct {
 	key, name, size, unit string
 	// cost turns a value into what one unit of work costs: it must not grow.
-	cost func(value, size float64) float64
+	cost   func(value, size float64) float64
+	beyond float64 // a size that no machine here has room for, and of which the line is to tell; 0 for none
 }
+
+// manySessions are more than a machine has files for.
+const manySessions = 100_000
 
 var (
 	ofRate  = func(v, _ float64) float64 { return 1 / v }
@@ -27,14 +31,14 @@ var (
 )
 
 var curves = []curve{
-	{"F1 per second", "F1, saturated setData", "znodes in the tree", "per second", ofRate},
-	{"F2 per second", "F2, saturated getData", "znodes in the tree", "per second", ofRate},
-	{"F7 per second", "F7, loading znodes", "znodes loaded", "znodes per second", ofRate},
-	{"F7 MiB", "F7, memory of the largest server", "znodes in the tree", "MiB", ofTotal},
-	{"F8 s", "F8, restart until it serves", "znodes in the tree", "s", ofTotal},
-	{"F9 KiB", "F9, an idle session", "sessions", "KiB", ofEach},
-	{"F9 MiB", "F9, all idle sessions", "sessions", "MiB", ofTotal},
-	{"F15 %", "F15, processor time of the busiest server for them", "sessions", "% of a core", ofTotal},
+	{"F1 per second", "F1, saturated setData", "znodes in the tree", "per second", ofRate, 0},
+	{"F2 per second", "F2, saturated getData", "znodes in the tree", "per second", ofRate, 0},
+	{"F7 per second", "F7, loading znodes", "znodes loaded", "znodes per second", ofRate, 0},
+	{"F7 MiB", "F7, memory of the largest server", "znodes in the tree", "MiB", ofTotal, 0},
+	{"F8 s", "F8, restart until it serves", "znodes in the tree", "s", ofTotal, 0},
+	{"F9 KiB", "F9, an idle session", "sessions", "KiB", ofEach, 0},
+	{"F9 MiB", "F9, all idle sessions", "sessions", "MiB", ofTotal, manySessions},
+	{"F15 %", "F15, processor time of the busiest server for them", "sessions", "% of a core", ofTotal, manySessions},
 }
 
 func curveOf(key string) curve {
@@ -163,14 +167,26 @@ func writePlots(dir, base string, systems []system, found map[string]map[string]
 		file := base + "-" + plotName.Replace(strings.ToLower(c.key)) + ".svg"
 		p := plot{title: c.name, x: c.size, y: c.unit}
 		for _, s := range systems {
-			p.lines = append(p.lines, line{s.name, found[c.key][s.name]})
+			p.lines = append(p.lines, line{name: s.name, points: found[c.key][s.name]})
 		}
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(p.svg()), 0o644); err != nil {
+		if err := show(&b, dir, file, p); err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "![%s](%s)\n", c.name, file)
+		if c.beyond == 0 {
+			continue
+		}
+		file = strings.TrimSuffix(file, ".svg") + "-line.svg"
+		if err := show(&b, dir, file, c.straight(systems, found)); err != nil {
+			return "", err
+		}
 	}
 	return b.String(), nil
+}
+
+// show writes a drawing and appends what shows it.
+func show(b *strings.Builder, dir, file string, p plot) error {
+	fmt.Fprintf(b, "![%s](%s)\n", p.title, file)
+	return os.WriteFile(filepath.Join(dir, file), []byte(p.svg()), 0o644)
 }
 
 var plotName = strings.NewReplacer(" ", "-", "%", "percent")
@@ -216,29 +232,44 @@ func growthTable(o options, systems []system, found map[string]map[string][]poin
 		}
 	}
 	b.WriteString("\nIn brackets the size: znodes in the tree, of F9 and F15 sessions. More than 1 x means that cost grows faster than the work.\n")
-	b.WriteString(manySessions(systems, found))
+	b.WriteString(extrapolated(systems, found))
 	return b.String()
 }
 
-// manySessions tells what more sessions than a machine has files for would take, by
-// the straight line through the two largest numbers that were measured.
-func manySessions(systems []system, found map[string]map[string][]point) string {
-	const sessions = 100_000
+// extrapolated tells what the curves that go on would come to.
+func extrapolated(systems []system, found map[string]map[string][]point) string {
 	var b strings.Builder
 	for _, c := range curves {
-		if c.key != "F9 MiB" && c.key != "F15 %" {
-			continue
-		}
 		for _, s := range systems {
 			points := found[c.key][s.name]
-			if len(points) < 2 {
+			end := goOn(points, c.beyond)
+			if end == nil {
 				continue
 			}
 			p, q := points[len(points)-2], points[len(points)-1]
-			slope := (q.y - p.y) / (q.x - p.x)
-			fmt.Fprintf(&b, "\n%s, %s: %s %s at %s sessions, by the line from %s at %s to %s at %s.\n", c.name, s.name, number(q.y+slope*(sessions-q.x)), c.unit,
-				thousands(sessions), number(p.y), thousands(int(p.x)), number(q.y), thousands(int(q.x)))
+			fmt.Fprintf(&b, "\n%s, %s: %s %s at %s %s, by the line from %s at %s to %s at %s.\n", c.name, s.name, number(end.y), c.unit,
+				thousands(int(end.x)), c.size, number(p.y), thousands(int(p.x)), number(q.y), thousands(int(q.x)))
 		}
 	}
 	return b.String()
+}
+
+// goOn returns where the straight line through the last two points is at size x, nil
+// if x is 0 or there is no line.
+func goOn(points []point, x float64) *point {
+	if x == 0 || len(points) < 2 {
+		return nil
+	}
+	p, q := points[len(points)-2], points[len(points)-1]
+	return &point{x, q.y + (q.y-p.y)/(q.x-p.x)*(x-q.x)}
+}
+
+// straight draws a curve over linear axes, up to the size that it goes on to.
+func (c curve) straight(systems []system, found map[string]map[string][]point) plot {
+	p := plot{title: c.name, x: c.size, y: c.unit, linear: true}
+	for _, s := range systems {
+		points := found[c.key][s.name]
+		p.lines = append(p.lines, line{s.name, points, goOn(points, c.beyond)})
+	}
+	return p
 }

@@ -39,7 +39,7 @@ func TestAxis(t *testing.T) {
 // a place is drawn.
 func TestPlotIsXML(t *testing.T) {
 	p := plot{title: "a < b", x: "znodes", y: "s", lines: []line{
-		{"Java & more", []point{{1e5, 1}, {1e6, 13}}}, {"Paddock", []point{{1e5, 0.1}, {1e6, 1}, {1e7, 12}, {1e7, 0}}},
+		{name: "Java & more", points: []point{{1e5, 1}, {1e6, 13}}}, {name: "Paddock", points: []point{{1e5, 0.1}, {1e6, 1}, {1e7, 12}, {1e7, 0}}},
 	}}
 	svg := p.svg()
 	for d := xml.NewDecoder(strings.NewReader(svg)); ; {
@@ -79,5 +79,30 @@ func TestGrowthTable(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("missing: %s\n%s", want, got)
 		}
+	}
+}
+
+// TestStraightLine: a linear plot has every point, and goes on to where the line leads.
+func TestStraightLine(t *testing.T) {
+	points := []point{{0, 0}, {5000, 20}, {50000, 200}}
+	end := goOn(points, 100_000)
+	if end == nil || *end != (point{100_000, 400}) {
+		t.Fatalf("the line goes on to %v", end)
+	}
+	if goOn(points, 0) != nil || goOn(points[:1], 100_000) != nil {
+		t.Error("there is a line where none is wanted, or through one point")
+	}
+	svg := plot{linear: true, lines: []line{{"Paddock", points, end}}}.svg()
+	if n := strings.Count(svg, "<circle"); n != 4 {
+		t.Errorf("%d points, want 4", n)
+	}
+	for _, want := range []string{"stroke-dasharray", ">100,000<", ">80.0<", `<circle cx="350.0" cy="195.0"`} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("missing: %s\n%s", want, svg)
+		}
+	}
+	a := axis{most: 500, from: 340, to: 50}
+	if a.at(0) != 340 || a.at(500) != 50 || a.at(250) != 195 || !a.has(0) || (axis{}).has(0) {
+		t.Errorf("0 lies at %v, 250 at %v", a.at(0), a.at(250))
 	}
 }

@@ -23,10 +23,10 @@ func writeReport(o options, facts []string, systems []system, r *results, starte
 		fmt.Fprintf(&b, "Failed: %s.\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
 	fmt.Fprintf(&b, "\n## What the machine allows\n\nA log on three processes with one write and one fdatasync a batch, and nothing around it (bench/limit): %s writes of 1 KB a second as in F1, "+
-		"%s ms a write as in F4, %s and %s writes a second as in F5 with 100 and 300 sessions; one write and its fdatasync take %s ms. %s "+
+		"%s ms a write as in F4, %s and %s writes a second as in F5 with 100 and 300 sessions, %s of 100 B as in F7, %s of 1,300 B as F19's multis have; one write and its fdatasync take %s ms. %s "+
 		"An event on each of 3,000 connections, as in F12, takes %s ms until the last has been read.\n",
-		number(r.limits.PerSecond), number(r.limits.OneAtTime), number(r.limits.Of100), number(r.limits.Of300), number(r.limits.Sync), ofLimit(r),
-		number(r.limits.FanOut))
+		number(r.limits.PerSecond), number(r.limits.OneAtTime), number(r.limits.Of100), number(r.limits.Of300), number(r.limits.Small), number(r.limits.Multi),
+		number(r.limits.Sync), ofLimit(r), number(r.limits.FanOut))
 	b.WriteString(howTaken(facts, systems))
 	if !o.alone {
 		fmt.Fprintf(&b, "- Java has -Xms%s -Xmx%s.\n", o.heap, o.heap)

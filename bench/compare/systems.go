@@ -120,6 +120,8 @@ type limits struct {
 	OneAtTime float64 `json:"one_at_a_time_ms"`
 	Of100     float64 `json:"of_100_per_second"`
 	Of300     float64 `json:"of_300_per_second"`
+	Small     float64 `json:"small_per_second"`
+	Multi     float64 `json:"multi_per_second"`
 	FanOut    float64 `json:"fan_out_ms"`
 	Sync      float64 `json:"fdatasync_ms"`
 }

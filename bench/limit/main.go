@@ -20,6 +20,8 @@ type Limits struct {
 	OneAtATime float64 `json:"one_at_a_time_ms"`  // median latency of three sessions with one request each
 	Of100      float64 `json:"of_100_per_second"` // 100 sessions with one request of 100 B each
 	Of300      float64 `json:"of_300_per_second"` // 300 of them
+	Small      float64 `json:"small_per_second"`  // 30 sessions with 100 requests of 100 B each
+	Multi      float64 `json:"multi_per_second"`  // 30 sessions with 20 requests of 1,300 B each
 	FanOut     float64 `json:"fan_out_ms"`        // median until the last of 3,000 connections has an event
 	Sync       float64 `json:"fdatasync_ms"`      // median of one write of 1 KB and its sync, with nothing else going on
 }
@@ -72,6 +74,8 @@ func measure(dir string, duration time.Duration, asJSON bool) error {
 		{"%12.3f ms a write, three sessions, one at a time\n", limits.OneAtATime},
 		{"%12.0f writes of 100 B a second, 100 sessions, one at a time\n", limits.Of100},
 		{"%12.0f writes of 100 B a second, 300 sessions, one at a time\n", limits.Of300},
+		{"%12.0f writes of 100 B a second, 30 sessions x 100 outstanding\n", limits.Small},
+		{"%12.0f writes of 1,300 B a second, 30 sessions x 20 outstanding\n", limits.Multi},
 		{"%12.3f ms until 3,000 connections have an event\n", limits.FanOut},
 		{"%12.3f ms for a write and its fdatasync\n", limits.Sync},
 	} {
@@ -111,16 +115,21 @@ func limitsOf(dir string, duration time.Duration) (limits Limits, err error) {
 		return limits, err
 	}
 	limits.OneAtATime = milliseconds(latency.Quantile(0.5))
-	if limits.Of100, _, err = (load{addr: addr, sessions: 100, outstanding: 1, size: 100, duration: duration}).run(); err != nil {
-		return limits, err
-	}
-	if limits.Of300, _, err = (load{addr: addr, sessions: 300, outstanding: 1, size: 100, duration: duration}).run(); err != nil {
-		return limits, err
-	}
-	// Last, as a disk that has taken so much at once is slower for a while.
-	full := load{addr: addr, sessions: 30, outstanding: 100, size: 1024, duration: duration}
-	if limits.PerSecond, _, err = full.run(); err != nil {
-		return limits, err
+	for _, l := range []struct {
+		to *float64
+		load
+	}{
+		{&limits.Of100, load{sessions: 100, outstanding: 1, size: 100}},
+		{&limits.Of300, load{sessions: 300, outstanding: 1, size: 100}},
+		{&limits.Small, load{sessions: 30, outstanding: 100, size: 100}},
+		{&limits.Multi, load{sessions: 30, outstanding: 20, size: 1300}},
+		// Last, as a disk that has taken so much at once is slower for a while.
+		{&limits.PerSecond, load{sessions: 30, outstanding: 100, size: 1024}},
+	} {
+		l.addr, l.duration = addr, duration
+		if *l.to, _, err = l.run(); err != nil {
+			return limits, err
+		}
 	}
 	limits.FanOut, err = fanOutLimit(dir)
 	return limits, err
