@@ -34,6 +34,35 @@ func TestMainRefusesNonsense(t *testing.T) {
 	}
 }
 
+// A flag that would change nothing is refused by its name, before anything is done.
+func TestMainRefusesPointlessFlags(t *testing.T) {
+	for args, want := range map[string]string{
+		"-work load -reads 1":                 "-reads means nothing to -work load",
+		"-work load -duration 1s":             "-duration means nothing to -work load",
+		"-work idle -rate 5":                  "-rate means nothing to -work idle",
+		"-work idle -keep":                    "-keep means nothing to -work idle",
+		"-work watch -outstanding 3":          "-outstanding means nothing to -work watch",
+		"-rate 5 -outstanding 3":              "-outstanding means nothing to an open loop",
+		"-rounds 3":                           "-rounds means nothing to -work mixed",
+		"-reads 0 -read children":             "-read means nothing without reads, and -reads is 0",
+		"-reads 1 -write create":              "-write means nothing without writes, and -reads is 1",
+		"-reads 0 -write set -multi-ops 3":    "-multi-ops means nothing to -write set",
+		"-servers 127.0.0.1:1":                "no server accepts a connection",
+		"-servers 127.0.0.1:1 -work load":     "no server accepts a connection",
+		"-servers 127.0.0.1:1 -work watch":    "no server accepts a connection",
+		"-reads 0 -write multi -multi-ops 99": "no server accepts a connection", // all of them mean something
+	} {
+		list := strings.Fields(args)
+		if !strings.Contains(args, "-servers") {
+			list = append(list, "-servers", "127.0.0.1:1")
+		}
+		var out, errOut bytes.Buffer
+		if code := Main(t.Context(), list, &out, &errOut); code == 0 || !strings.Contains(errOut.String(), want) {
+			t.Errorf("%s: code %d, %s", args, code, &errOut)
+		}
+	}
+}
+
 func TestReportForms(t *testing.T) {
 	r := Report{Sessions: 2, Outstanding: 3, Write: "set", Seconds: 1, PerSecond: 10, All: Latency{Count: 10}, WriteLatency: &Latency{Count: 10}}
 	var text, js bytes.Buffer

@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +35,48 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Root, "root", "/paddock-bench", "znode to work under; must not exist")
 	fs.BoolVar(&c.Keep, "keep", false, "leave the znodes behind")
 	fs.Func("pids", "comma list of server processes on this machine, whose memory and processor time to report", c.setPIDs)
+}
+
+// unknownTo are the flags that each work but Mixed knows nothing of.
+var unknownTo = map[string][]string{
+	Load:  {"rate", "reads", "read", "sync", "write", "multi-ops", "rounds", "duration", "warmup"},
+	Idle:  {"spread", "outstanding", "rate", "reads", "read", "sync", "write", "multi-ops", "size", "keys", "rounds", "settle", "root", "keep"},
+	Watch: {"spread", "outstanding", "rate", "reads", "read", "sync", "write", "multi-ops", "duration", "warmup"},
+}
+
+// pointless returns an error for a flag that was given and would change nothing.
+func (c *Config) pointless(fs *flag.FlagSet) (err error) {
+	fs.Visit(func(f *flag.Flag) {
+		if err != nil {
+			return
+		}
+		if slices.Contains(unknownTo[c.Work], f.Name) {
+			err = fmt.Errorf("-%s means nothing to -work %s", f.Name, c.Work)
+			return
+		}
+		if c.Work != Mixed {
+			return
+		}
+		switch f.Name {
+		case "rounds", "settle":
+			err = fmt.Errorf("-%s means nothing to -work %s", f.Name, c.Work)
+		case "outstanding":
+			if c.Rate > 0 {
+				err = errors.New("-outstanding means nothing to an open loop, which -rate makes")
+			}
+		case "read", "sync":
+			if c.Reads == 0 {
+				err = fmt.Errorf("-%s means nothing without reads, and -reads is 0", f.Name)
+			}
+		case "write", "multi-ops":
+			if c.Reads == 1 {
+				err = fmt.Errorf("-%s means nothing without writes, and -reads is 1", f.Name)
+			} else if f.Name == "multi-ops" && c.Write != "multi" {
+				err = fmt.Errorf("-multi-ops means nothing to -write %s", c.Write)
+			}
+		}
+	})
+	return err
 }
 
 // set reads n or min-max.

@@ -46,6 +46,10 @@ func Main(ctx context.Context, args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "bench: duration and timeout must be positive, warmup and settle not negative")
 		return 2
 	}
+	if err := cfg.pointless(fs); err != nil {
+		fmt.Fprintln(errOut, "bench:", err)
+		return 2
+	}
 	finish := showProgress(&cfg)
 	report, err := Run(ctx, cfg)
 	finish()

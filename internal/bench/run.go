@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -41,13 +42,37 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err := b.use.open(cfg.PIDs); err != nil {
 		return nil, err
 	}
-	switch cfg.Work {
+	if err := reach(ctx, strings.Split(b.cfg.Servers, ",")); err != nil {
+		return nil, err
+	}
+	switch b.cfg.Work {
 	case Idle:
 		return b.runIdle(ctx)
 	case Watch:
 		return b.runWatch(ctx)
 	}
 	return b.runRequests(ctx)
+}
+
+// reachTime is how long each server may take to accept a connection.
+const reachTime = 3 * time.Second
+
+// reach makes sure that somebody is there: a client would go on trying for as long as
+// its session may last.
+func reach(ctx context.Context, hosts []string) error {
+	var failed error
+	for _, host := range hosts {
+		d := net.Dialer{Timeout: reachTime}
+		nc, err := d.DialContext(ctx, "tcp", host)
+		if err == nil {
+			return nc.Close()
+		}
+		failed = errors.Join(failed, err)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("no server accepts a connection; start them, or name others with -servers: %w", failed)
 }
 
 // runRequests makes requests in a closed or an open loop.
