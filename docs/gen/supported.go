@@ -23,7 +23,7 @@ var supported = map[string]struct{ def, meaning string }{
 	"autopurge.snapRetainCount": {"3", "snapshots that a purge leaves, at least 3"},
 	"autopurge.purgeInterval":   {"0", "hours between purges, or a number with ms, s, m, h or d; 0 never purges"},
 
-	"snapCount":                          {"100000", "transactions between snapshots; each time a number between half of it and all of it is drawn. If it is not set, the log must also have come to a quarter of a snapshot, by bytes and by transactions against znodes, or be as large as one"},
+	"snapCount":                          {"100000", "transactions between snapshots; each time a number between half of it and all of it is drawn. If it is not set, the log must also have come to half of a snapshot, by bytes and by transactions against znodes, or be as large as one"},
 	"snapSizeLimitInKb":                  {"4194304", "log size between snapshots; 0 or less for no limit"},
 	"txnLogSizeLimitInKb":                {"no limit", "size after which a log file ends"},
 	"preAllocSize":                       {"65536", "KiB by which a log file grows ahead; 0 for not at all"},

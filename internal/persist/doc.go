@@ -1,6 +1,6 @@
 // Package persist runs the replica's disk operations and builds a tree from
-// what the disk holds. It has no goroutine and no clock of its own: the server's
-// disk goroutine calls it, and so does a simulated disk.
+// what the disk holds. It has no clock, and no goroutine of its own but while a directory is
+// loaded: the server's disk goroutine calls it, and so does a simulated disk.
 //
 //	replica ── Append, SaveEpoch, Truncate, SaveSnapshot, Reload ──► Disk.Work ──► storage
 //	   ▲                                                                │

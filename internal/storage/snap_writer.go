@@ -212,15 +212,8 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 	n, err := w.f.WriteAt(p, w.off)
 	w.off += int64(n)
 	if err == nil && w.off-w.pushed >= snapStep {
-		err = push(w.f, w.pushed, w.off-w.pushed)
+		err = w.f.Push(w.pushed, w.off-w.pushed)
 		w.pushed = w.off
 	}
 	return n, err
-}
-
-func push(f vfs.File, off, n int64) error {
-	if p, ok := f.(vfs.Pusher); ok {
-		return p.Push(off, n)
-	}
-	return f.Sync()
 }

@@ -131,6 +131,13 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, pathError("write", f.name, err)
 }
 
+func (f *faultyFile) Push(off, n int64) error {
+	if _, err := f.fs.Rule(OpSync, f.name); err != nil {
+		return pathError("push", f.name, err)
+	}
+	return f.File.Push(off, n)
+}
+
 func (f *faultyFile) Sync() error {
 	if _, err := f.fs.Rule(OpSync, f.name); err != nil {
 		return pathError("sync", f.name, err)

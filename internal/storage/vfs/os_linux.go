@@ -25,15 +25,18 @@ func (f osFile) Sync() error {
 	}
 }
 
-// Push implements Pusher by sync_file_range, and by Sync where the file system has none.
+// Push implements File by sync_file_range, and by Sync where there is none or a filter of
+// system calls forbids it.
 func (f osFile) Push(off, n int64) error {
 	const whole = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
-	err := unix.SyncFileRange(int(f.Fd()), off, n, whole)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, unix.EINTR), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
-		return f.Sync()
+	for {
+		err := unix.SyncFileRange(int(f.Fd()), off, n, whole)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
+			return f.Sync()
+		default:
+			return os.NewSyscallError("sync_file_range", err)
+		}
 	}
-	return os.NewSyscallError("sync_file_range", err)
 }

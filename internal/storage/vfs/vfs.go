@@ -47,6 +47,10 @@ type File interface {
 	// Preallocate makes the file size bytes long if it is shorter and reserves
 	// the space where the file system can. New bytes are zero.
 	Preallocate(size int64) error
+	// Push has n bytes at off written to the disk, and returns when they are. It promises
+	// nothing: they are durable after a Sync, which will have less to do. Unlike Sync it
+	// does not have the disk empty its own cache, for which everybody's syncs wait.
+	Push(off, n int64) error
 	// Sync makes content and length durable, but not the file's name.
 	Sync() error
 }
@@ -57,14 +61,6 @@ type Forgetter interface {
 	// Forget says that n bytes at off, which were synced, will hardly be read again.
 	// It is a hint.
 	Forget(off, n int64)
-}
-
-// Pusher is a File that can be written out without a promise.
-type Pusher interface {
-	// Push has n bytes at off written to the disk, and returns when they are. They are
-	// durable only after a Sync, which will have less to do and, unlike this, has the
-	// disk empty its own cache, for which everybody's syncs wait.
-	Push(off, n int64) error
 }
 
 // Info is what Stat tells.
