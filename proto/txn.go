@@ -258,7 +258,7 @@ func (t *MultiTxn) Decode(d *jute.Decoder) {
 	d.ShareStrings(n)
 	var sets slab.Slab[SetDataTxn] // a multi mostly has the one or the other
 	var creates slab.Slab[CreateTxn]
-	var sub jute.Decoder // not in the loop, as it is allocated
+	var sub jute.Decoder // one for all: as a body may be a multi, decodeBody seems to keep it, and it is allocated
 	for i := range n {
 		typ := OpCode(d.Int())
 		sub = d.Record()
@@ -442,7 +442,7 @@ func DecodeTxn(raw []byte) (*Txn, error) {
 	}
 	t.TxnHeader, t.Raw = h, raw
 	if !t.bodyLeftOut(d) {
-		decodeBody(t.Body, &d)
+		_ = decodeBody(t.Body, &d) // which d keeps
 	}
 	if d.Err() == nil && d.Len() >= digestSize {
 		t.Digest.Version, t.Digest.Tree, t.HasDigest = d.Int(), d.Long(), true

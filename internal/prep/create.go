@@ -71,7 +71,8 @@ func (p *Prep) create(req *Request, op proto.OpCode, r *proto.CreateRequest) (pr
 	return op, body, proto.OK
 }
 
-// newCreate is newSetData of a create.
+// newCreate returns a record that, unless it is for a multi, has its transaction in the
+// same piece of memory.
 func (p *Prep) newCreate() (body *proto.CreateTxn) {
 	if p.overlay.undoing {
 		return new(proto.CreateTxn)

@@ -116,6 +116,7 @@ func (p *Prep) Prepare(req *Request, zxid proto.Zxid, wallMs int64) *proto.Txn {
 	}
 	p.encode(txn)
 	ownData(txn)
+	p.node.data, p.parent.data = nil, nil // they are the request's or the tree's
 	return txn
 }
 

@@ -16,7 +16,7 @@ import (
 // somebody, by size too.
 func TestSnapshotDue(t *testing.T) {
 	const txns, size = 1000, 1 << 20 // when a snapshot is due, and what it would take
-	const nodes = 100                // of the tree
+	const nodes = 100                // of the tree, beside those that every tree has
 	for _, tc := range []struct {
 		txns  int
 		bytes int64

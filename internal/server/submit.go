@@ -115,22 +115,24 @@ func (c *conn) share() *sharing {
 // newRequest returns memory for a write and, if it is of a frequent kind, for its
 // record; nil if not.
 func (c *conn) newRequest(q *call) (*replica.Request, proto.Request) {
-	s := c.share()
-	switch {
-	case q.op == proto.OpSetData && s == nil:
-		w := new(wholeSet)
+	switch q.op {
+	case proto.OpSetData:
+		w := wholeOf(c, q, func(s *sharing) *slab.Slab[wholeSet] { return &s.sets })
 		return &w.request, &w.body
-	case q.op == proto.OpSetData:
-		w := s.sets.Next(c.alike(q))
-		return &w.request, &w.body
-	case (q.op == proto.OpCreate || q.op == proto.OpCreate2) && s == nil:
-		w := new(wholeCreate)
-		return &w.request, &w.body
-	case q.op == proto.OpCreate || q.op == proto.OpCreate2:
-		w := s.creates.Next(c.alike(q))
+	case proto.OpCreate, proto.OpCreate2:
+		w := wholeOf(c, q, func(s *sharing) *slab.Slab[wholeCreate] { return &s.creates })
 		return &w.request, &w.body
 	}
 	return new(replica.Request), nil
+}
+
+// wholeOf returns a write with its record, out of what the writes of a burst share if
+// there is one.
+func wholeOf[T any](c *conn, q *call, of func(*sharing) *slab.Slab[T]) *T {
+	if s := c.share(); s != nil {
+		return of(s).Next(c.alike(q))
+	}
+	return new(T)
 }
 
 // alike returns how many have come that are as long as q, with it.

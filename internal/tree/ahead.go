@@ -14,8 +14,13 @@ type ahead struct {
 	fetched uint64      // so that nothing is fetched in vain
 }
 
-// FetchTxns brings what transactions will look for into the processor's caches, see
-// LookAhead.
+// FetchTxns brings what transactions will look for into the processor's caches. In a
+// large tree each path has its place in the index anywhere in memory, and its znode
+// another. To wait for one after the other is a good part of applying; many at once are
+// fetched side by side.
+//
+// It belongs to the goroutine that calls Apply, which needs no lock for that as it
+// changes nothing that readers see.
 func (t *Tree) FetchTxns(txns []*proto.Txn) {
 	for _, txn := range txns {
 		multi, ok := txn.Body.(*proto.MultiTxn)
@@ -27,40 +32,35 @@ func (t *Tree) FetchTxns(txns []*proto.Txn) {
 			t.lookAhead(multi.Subs[i].Body)
 		}
 	}
-	t.FetchAhead()
+	t.fetchAhead()
 }
 
 func (t *Tree) lookAhead(body proto.TxnBody) {
 	switch body := body.(type) {
 	case *proto.CreateTxn:
-		t.LookAhead(body.Path)
+		t.lookFor(body.Path)
 	case *proto.SetDataTxn:
-		t.LookAhead(body.Path)
+		t.lookFor(body.Path)
 	case *proto.DeleteTxn:
-		t.LookAhead(body.Path)
+		t.lookFor(body.Path)
 	}
 }
 
-// LookAhead notes that path will be looked for soon. In a large tree each path has its
-// place in the index anywhere in memory, and its znode another. To wait for one after
-// the other is a third of the work of applying; many at once are fetched side by side.
-//
-// It belongs to the goroutine that calls Apply, which needs no lock for that as it
-// changes nothing that readers see.
-func (t *Tree) LookAhead(path string) {
+// lookFor notes a path that will be looked for soon.
+func (t *Tree) lookFor(path string) {
 	if t.count < aheadNodes {
 		return
 	}
 	a := &t.ahead
 	a.hash[a.n] = t.index.hash(path)
 	if a.n++; a.n == len(a.hash) {
-		t.FetchAhead()
+		t.fetchAhead()
 	}
 }
 
-// FetchAhead fetches what LookAhead has noted. In each of its loops no load waits for
+// fetchAhead fetches what lookFor has noted. In each of its loops no load waits for
 // the one before.
-func (t *Tree) FetchAhead() {
+func (t *Tree) fetchAhead() {
 	a := &t.ahead
 	for i, h := range a.hash[:a.n] {
 		a.node[i] = 0

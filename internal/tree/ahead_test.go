@@ -17,9 +17,9 @@ func TestFetchAhead(t *testing.T) {
 	}
 	digest, a := tr.Digest(), &tr.ahead
 	for i := range len(a.hash) - 1 {
-		tr.LookAhead(fmt.Sprintf("/n%d", 500*i+1))
+		tr.lookFor(fmt.Sprintf("/n%d", 500*i+1))
 	}
-	tr.FetchAhead()
+	tr.fetchAhead()
 	hits := 0
 	for i := range len(a.hash) - 1 {
 		if a.node[i] != 0 && a.node[i] == tr.find(fmt.Sprintf("/n%d", 500*i+1)) {
@@ -43,7 +43,7 @@ func TestFetchAhead(t *testing.T) {
 		t.Error("looking ahead has changed the tree")
 	}
 	small := New()
-	small.LookAhead("/a")
+	small.lookFor("/a")
 	if small.ahead.n != 0 {
 		t.Error("a small tree is looked ahead in")
 	}

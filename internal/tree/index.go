@@ -15,8 +15,7 @@ type index struct {
 }
 
 // shard is an open table with linear probing, its length a power of two, at most
-// five eighths full: at four fifths, who looks for a znode that is not there, as every
-// create does, looks at 13 slots, at five eighths at four.
+// four fifths full.
 type shard struct {
 	slots []slot
 	used  int
@@ -40,7 +39,7 @@ func (x *index) add(h uint64, n nodeID) { x.shard(h).add(uint32(h), n) }
 
 // add enters a znode that is not there yet.
 func (s *shard) add(h uint32, n nodeID) {
-	if s.used >= len(s.slots)/8*5 {
+	if s.used >= len(s.slots)/5*4 {
 		s.grow()
 	}
 	s.put(slot{h, n})

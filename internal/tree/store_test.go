@@ -3,6 +3,7 @@ package tree
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -51,6 +52,33 @@ func TestManyZnodes(t *testing.T) {
 			t.Fatal("pages without a string are kept")
 		}
 	}
+}
+
+// A znode takes at most 130 bytes beside its name and its data, also when the index has
+// just grown.
+func TestBytesPerZnode(t *testing.T) {
+	const size = 100
+	grown := 256 * (512 / 5 * 4) * 102 / 100 // by then nearly all shards have 1,024 slots
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	data := strings.Repeat("x", size)
+	before, text := heap(), int64(0)
+	tr, res := New(), new(Result)
+	for i := range grown {
+		path := fmt.Sprintf("/%d", i)
+		text += int64(len(path) - 1 + size)
+		tr.Apply(mkCreate(proto.Zxid(i+1), path, data, -1), res)
+	}
+	each := float64(heap()-before-text) / float64(grown)
+	// One more is for what else the process has allocated meanwhile.
+	if t.Logf("%.1f bytes", each); each > 131 {
+		t.Errorf("a znode takes %.1f bytes beside name and data", each)
+	}
+	runtime.KeepAlive(tr)
 }
 
 // A znode is at its own path and no other, should two hashes ever be equal.
