@@ -75,7 +75,7 @@ func (a axis) ticks(yield func(v float64, name string)) {
 	if a.most > 0 {
 		for i := range linearTicks + 1 {
 			v := a.most * float64(i) / linearTicks
-			yield(v, number(v))
+			yield(v, fmt.Sprintf("%g", v))
 		}
 		return
 	}
