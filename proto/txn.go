@@ -258,10 +258,9 @@ func (t *MultiTxn) Decode(d *jute.Decoder) {
 	d.ShareStrings(n)
 	var sets slab.Slab[SetDataTxn] // a multi mostly has the one or the other
 	var creates slab.Slab[CreateTxn]
-	var sub jute.Decoder // one for all: as a body may be a multi, decodeBody seems to keep it, and it is allocated
 	for i := range n {
 		typ := OpCode(d.Int())
-		sub = d.Record()
+		sub := d.Record()
 		if d.Err() != nil {
 			return
 		}
@@ -282,7 +281,8 @@ func (t *MultiTxn) Decode(d *jute.Decoder) {
 				return
 			}
 		}
-		if err := decodeBody(body, &sub); err != nil {
+		decodeBody(body, &sub)
+		if err := sub.Err(); err != nil {
 			d.Fail(err)
 			return
 		}
@@ -290,22 +290,20 @@ func (t *MultiTxn) Decode(d *jute.Decoder) {
 	}
 }
 
-// decodeBody reads a record and returns the first failure. A decoder whose address goes
-// through an interface is allocated, so the frequent records are named.
-func decodeBody(body TxnBody, d *jute.Decoder) error {
+// decodeBody reads a record. A decoder whose address goes through an interface is
+// allocated, so the frequent records are named; a multi is not, as those in it would
+// seem to keep theirs then.
+func decodeBody(body TxnBody, d *jute.Decoder) {
 	switch body := body.(type) {
 	case *SetDataTxn:
 		body.Decode(d)
 	case *CreateTxn:
-		body.Decode(d)
-	case *MultiTxn:
 		body.Decode(d)
 	default:
 		other := *d
 		body.Decode(&other)
 		*d = other
 	}
-	return d.Err()
 }
 
 // newTxn returns an empty transaction of a type: the frequent ones with their
@@ -442,7 +440,7 @@ func DecodeTxn(raw []byte) (*Txn, error) {
 	}
 	t.TxnHeader, t.Raw = h, raw
 	if !t.bodyLeftOut(d) {
-		_ = decodeBody(t.Body, &d) // which d keeps
+		decodeBody(t.Body, &d)
 	}
 	if d.Err() == nil && d.Len() >= digestSize {
 		t.Digest.Version, t.Digest.Tree, t.HasDigest = d.Int(), d.Long(), true

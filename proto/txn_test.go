@@ -81,3 +81,33 @@ func FuzzDecodeTxn(f *testing.F) {
 		}
 	})
 }
+
+// What is decoded most takes few pieces of memory: with its record, with its path, and of
+// a multi not for each operation.
+func TestDecodeAllocs(t *testing.T) {
+	set := &SetDataTxn{Path: "/some/path", Data: make([]byte, 100)}
+	multi := new(MultiTxn)
+	for range 10 {
+		multi.Subs = append(multi.Subs, SubTxn{OpSetData, set})
+	}
+	for _, tc := range []struct {
+		typ  OpCode
+		body TxnBody
+		most float64
+	}{
+		{OpSetData, set, 2}, // transaction and record, path
+		{OpCreate, &CreateTxn{Path: "/some/path", Data: set.Data, ACL: OpenACL}, 2},
+		{OpMulti, multi, 7}, // transaction, record, its decoder, list, sets, paths and what keeps them
+	} {
+		txn := &Txn{TxnHeader: TxnHeader{Session: 1, Zxid: 1, Type: tc.typ}, Body: tc.body}
+		txn.Encode(0)
+		got := testing.AllocsPerRun(100, func() {
+			if _, err := DecodeTxn(txn.Raw); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got > tc.most {
+			t.Errorf("%s: %.0f allocations, want %.0f at most", tc.typ, got, tc.most)
+		}
+	}
+}

@@ -46,7 +46,9 @@ func (r *replay) add(t *proto.Txn) {
 
 // finish returns when all has been applied.
 func (r *replay) finish() {
-	r.queue <- r.next
+	if len(r.next) > 0 {
+		r.queue <- r.next
+	}
 	close(r.queue)
 	<-r.done
 }
@@ -55,9 +57,7 @@ func (r *replay) run() {
 	defer close(r.done)
 	var res tree.Result
 	for txns := range r.queue {
-		if len(txns) > 0 { // or there may be no tree
-			r.rec.Tree.FetchTxns(txns)
-		}
+		r.rec.Tree.FetchTxns(txns)
 		for _, t := range txns {
 			r.apply(t, &res)
 		}

@@ -1,9 +1,15 @@
 package persist
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
+	"github.com/paddock-io/paddock/internal/storage"
+	"github.com/paddock-io/paddock/internal/storage/vfs"
 	"github.com/paddock-io/paddock/internal/tree"
 	"github.com/paddock-io/paddock/proto"
 )
@@ -51,6 +57,41 @@ func TestReplayBounds(t *testing.T) {
 	r.add(createTxn(2, "/n", replayBytes))
 	if len(r.next) != 0 || r.bytes != 0 {
 		t.Errorf("%d transactions with %d bytes still wait", len(r.next), r.bytes)
+	}
+}
+
+// A transaction that cannot be decoded ends the start, and what had been handed over
+// before it is no longer worked on when the error comes.
+func TestRecoverEndsReplay(t *testing.T) {
+	const last = replayBatch*(replayQueue+2) + 1
+	mem := vfs.NewMem()
+	opts := storage.Options{FS: mem, DataDir: "/d"}
+	s, err := storage.Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Start(s, true); err != nil {
+		t.Fatal(err)
+	}
+	for z := proto.Zxid(1); z <= last; z++ {
+		txn := createTxn(z, "/n", 0)
+		if z == last {
+			txn.Raw = txn.Raw[:proto.TxnHeaderSize] // the record is missing
+		}
+		if err := s.Log().Append(storage.Entry{Zxid: z, Payload: txn.Raw}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(s.Log().Flush(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = storage.Open(opts); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	if _, err := Recover(s); err == nil || !strings.Contains(err.Error(), proto.Zxid(last).String()) {
+		t.Errorf("recovered from a transaction without its record: %v", err)
 	}
 }
 

@@ -11,7 +11,8 @@ type view struct {
 	znode
 	key string
 	c   *change // the path's record, nil if the state comes from the tree
-	// crc has not been computed, and is of data, the tree's. Most writes bring other data.
+	// crc has not been computed, and is of data, the tree's or the request's: most writes
+	// bring other data than there was.
 	unsummed bool
 	data     []byte
 }

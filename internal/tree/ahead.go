@@ -64,10 +64,8 @@ func (t *Tree) fetchAhead() {
 	a := &t.ahead
 	for i, h := range a.hash[:a.n] {
 		a.node[i] = 0
-		if sh := t.index.shard(h); len(sh.slots) > 0 {
-			if e := sh.slots[int(uint32(h))&(len(sh.slots)-1)]; e.hash == uint32(h) {
-				a.node[i] = e.node
-			}
+		if e := t.index.first(h); e.hash == uint32(h) {
+			a.node[i] = e.node
 		}
 	}
 	for _, id := range a.node[:a.n] {

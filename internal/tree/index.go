@@ -34,6 +34,15 @@ func (x *index) hash(path string) uint64 { return maphash.String(x.seed, path) }
 
 func (x *index) shard(h uint64) *shard { return &x.shards[h>>56] }
 
+// first returns the slot where a search for a hash begins.
+func (x *index) first(h uint64) slot {
+	sh := x.shard(h)
+	if len(sh.slots) == 0 {
+		return slot{}
+	}
+	return sh.slots[int(uint32(h))&(len(sh.slots)-1)]
+}
+
 // add enters a znode that is not there yet, under the hash of its path.
 func (x *index) add(h uint64, n nodeID) { x.shard(h).add(uint32(h), n) }
 

@@ -30,9 +30,7 @@ func (l *lateEntries) enter(s *store) error {
 	list := l.list[:l.n]
 	l.n = 0
 	for _, e := range list { // no load waits for the one before
-		if sh := s.index.shard(e.hash); len(sh.slots) > 0 {
-			l.fetched += sh.slots[int(uint32(e.hash))&(len(sh.slots)-1)].hash
-		}
+		l.fetched += s.index.first(e.hash).hash
 	}
 	for _, e := range list {
 		if s.twice(e.hash, e.node) {

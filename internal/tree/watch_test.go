@@ -213,6 +213,9 @@ func checkWatches(t testing.TB, w *Watches) {
 	if recursive != 0 {
 		t.Errorf("%d entries too many or too few in the recursive table", recursive)
 	}
+	if n := int(w.watched.Load()); n != w.paths.n {
+		t.Errorf("%d paths watched, and who does not hold the lock sees %d", w.paths.n, n)
+	}
 	for _, paths := range []*watchPaths{&w.paths, &w.recursive} {
 		if paths.n+len(paths.free) != int(paths.fresh) {
 			t.Errorf("%d paths watched, %d free of %d", paths.n, len(paths.free), paths.fresh)
